@@ -1,0 +1,177 @@
+//! Checksums: the one place that calls the crates.
+//!
+//! The one idea: an algorithm is data, so that it can be listed, swept and printed; a journal asks
+//! for "the checksum of these pieces" and stores as many bytes as its byte table says.
+//!
+//! Invariant: pieces are concatenated. `of(&[a, b]) == of(&[ab])` for every algorithm.
+//!
+//! What it is not: authentication. None of these stops an adversary, and the short ones do not
+//! even stop bad luck; that is why the weak ones are here.
+
+/// An algorithm, with its width on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Checksum {
+    /// No checksum: zero bytes wide.
+    None,
+    /// The sum of all bytes, mod 2^16: what weak means. 2 bytes.
+    ByteSum,
+    /// CRC-16/ARC (polynomial 0x8005, reflected). 2 bytes.
+    Crc16,
+    /// CRC-32/ISO-HDLC, the one of zlib and Ethernet. 4 bytes.
+    Crc32,
+    /// CRC-32C (Castagnoli), the one of iSCSI, ext4 and LevelDB. 4 bytes.
+    Crc32c,
+    /// XXH3, 64 bits. 8 bytes.
+    Xxh3,
+    /// BLAKE3, the first 8 bytes of the digest. 8 bytes.
+    Blake3,
+}
+
+impl Checksum {
+    /// All of them, weakest first.
+    pub const ALL: [Checksum; 7] = [
+        Checksum::None,
+        Checksum::ByteSum,
+        Checksum::Crc16,
+        Checksum::Crc32,
+        Checksum::Crc32c,
+        Checksum::Xxh3,
+        Checksum::Blake3,
+    ];
+
+    /// Bytes on disk.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Checksum::None => 0,
+            Checksum::ByteSum | Checksum::Crc16 => 2,
+            Checksum::Crc32 | Checksum::Crc32c => 4,
+            Checksum::Xxh3 | Checksum::Blake3 => 8,
+        }
+    }
+
+    /// The name used in code, on the command line, in JSON and in docs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Checksum::None => "none",
+            Checksum::ByteSum => "bytesum",
+            Checksum::Crc16 => "crc16",
+            Checksum::Crc32 => "crc32",
+            Checksum::Crc32c => "crc32c",
+            Checksum::Xxh3 => "xxh3",
+            Checksum::Blake3 => "blake3",
+        }
+    }
+
+    /// The checksum of the concatenated pieces, in the low [`Checksum::bytes`] bytes.
+    #[must_use]
+    pub fn of(self, pieces: &[&[u8]]) -> u64 {
+        match self {
+            Checksum::None => 0,
+            Checksum::ByteSum => {
+                let sum = pieces
+                    .iter()
+                    .flat_map(|p| p.iter())
+                    .fold(0u16, |sum, &byte| sum.wrapping_add(u16::from(byte)));
+                u64::from(sum)
+            }
+            Checksum::Crc16 => u64::from(pieces.iter().fold(0u16, |crc, piece| crc16(crc, piece))),
+            Checksum::Crc32 => {
+                let mut hasher = crc32fast::Hasher::new();
+                pieces.iter().for_each(|piece| hasher.update(piece));
+                u64::from(hasher.finalize())
+            }
+            Checksum::Crc32c => {
+                u64::from(pieces.iter().fold(0, |crc, piece| crc32c_append(crc, piece)))
+            }
+            Checksum::Xxh3 => {
+                if let [piece] = pieces {
+                    return xxhash_rust::xxh3::xxh3_64(piece);
+                }
+                let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
+                pieces.iter().for_each(|piece| hasher.update(piece));
+                hasher.digest()
+            }
+            Checksum::Blake3 => {
+                let mut hasher = blake3::Hasher::new();
+                pieces.iter().for_each(|piece| {
+                    hasher.update(piece);
+                });
+                let digest = hasher.finalize();
+                let mut first = [0u8; 8];
+                first.copy_from_slice(&digest.as_bytes()[..8]);
+                u64::from_be_bytes(first)
+            }
+        }
+    }
+}
+
+/// CRC-32C of `data` alone.
+#[must_use]
+pub fn crc32c(data: &[u8]) -> u32 {
+    crc32c_append(0, data)
+}
+
+/// CRC-32C continued: `crc32c_append(crc32c(a), b) == crc32c(ab)`. A salt that stands in front of
+/// fixed-length blocks is therefore one constant.
+#[must_use]
+pub fn crc32c_append(crc: u32, data: &[u8]) -> u32 {
+    // The crate wants the register, which is the inverted checksum.
+    let register = u64::from(!crc);
+    let mut digest =
+        crc_fast::Digest::new_with_init_state(crc_fast::CrcAlgorithm::Crc32Iscsi, register);
+    digest.update(data);
+    (digest.finalize() & 0xffff_ffff) as u32
+}
+
+/// CRC-16/ARC, bit by bit: it is here to be weak, not to be fast.
+fn crc16(crc: u16, data: &[u8]) -> u16 {
+    data.iter().fold(crc, |crc, &byte| {
+        (0..8).fold(crc ^ u16::from(byte), |crc, _| {
+            (crc >> 1) ^ if crc & 1 == 1 { 0xa001 } else { 0 }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_algorithm_gives_its_published_check_value() {
+        let check: &[&[u8]] = &[b"123456789"];
+        assert_eq!(Checksum::None.of(check), 0);
+        assert_eq!(Checksum::ByteSum.of(check), 477);
+        assert_eq!(Checksum::Crc16.of(check), 0xbb3d);
+        assert_eq!(Checksum::Crc32.of(check), 0xcbf4_3926);
+        assert_eq!(Checksum::Crc32c.of(check), 0xe306_9283);
+        // The empty-input vectors that the two hash projects publish.
+        assert_eq!(Checksum::Xxh3.of(&[b""]), 0x2d06_8005_38d3_94c2);
+        assert_eq!(Checksum::Blake3.of(&[b""]), 0xaf13_49b9_f5f9_a1a6);
+    }
+
+    #[test]
+    fn pieces_are_concatenated() {
+        let whole: alloc::vec::Vec<u8> = (0..=255).cycle().take(1000).collect();
+        for sum in Checksum::ALL {
+            for cut in [0, 1, 7, 512, 999, 1000] {
+                let (front, back) = whole.split_at(cut);
+                assert_eq!(
+                    sum.of(&[front, back]),
+                    sum.of(&[&whole]),
+                    "{} cut at {cut}",
+                    sum.name()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_checksum_fits_the_width_it_declares() {
+        for sum in Checksum::ALL {
+            let value = sum.of(&[b"width"]);
+            assert!(sum.bytes() == 8 || value >> (8 * sum.bytes()) == 0, "{}", sum.name());
+        }
+    }
+}

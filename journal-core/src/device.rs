@@ -1,0 +1,286 @@
+//! The seam below every journal: a block device that keeps sectors.
+//!
+//! The one idea: a device promises little, and says so in its types. Writes of one call are in
+//! flight together and may complete, and tear, in any order; only [`BlockDevice::flush`] and
+//! [`Durability::Fua`] ask for persistence; a sector that cannot be read is an error and never a
+//! block of zeros.
+//!
+//! Invariant: every access is whole logical sectors, addressed by [`Lba`], never by bytes.
+//!
+//! What it is not: a promise that the device keeps its word. What a device may do at a power cut
+//! is the business of a contract in the simulator, and of luck in production.
+
+use core::fmt;
+
+/// The index of a logical sector, counted from the start of the device. Never a byte offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lba(pub u64);
+
+impl Lba {
+    /// The sector `sectors` further on.
+    #[must_use]
+    pub const fn plus(self, sectors: u64) -> Lba {
+        Lba(self.0 + sectors)
+    }
+}
+
+impl fmt::Display for Lba {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LBA {}", self.0)
+    }
+}
+
+/// The shape of a device, as it reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Geometry {
+    /// Bytes of a logical sector: the unit of addressing. A power of two, 8 to 65536.
+    pub logical_bytes: u32,
+    /// Bytes of a physical sector: what the medium rewrites as one. A power of two, at least
+    /// `logical_bytes`. On a 512e disk the two differ (512 and 4096).
+    pub physical_bytes: u32,
+    /// Number of logical sectors.
+    pub sectors: u64,
+}
+
+impl Geometry {
+    /// Bytes of the whole device.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.logical_bytes as u64 * self.sectors
+    }
+
+    /// Logical sectors that make up `bytes`, if that is a whole number of them.
+    #[must_use]
+    pub const fn sectors_in(&self, bytes: u64) -> Option<u64> {
+        if bytes % self.logical_bytes as u64 == 0 {
+            Some(bytes / self.logical_bytes as u64)
+        } else {
+            None
+        }
+    }
+}
+
+/// What the writer asks of one write, beyond being carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Durability {
+    /// Completion may come before the data is on the medium; a later flush makes it durable.
+    #[default]
+    Cached,
+    /// Force unit access: completion means that *this* write is on the medium. It says nothing of
+    /// any other write.
+    Fua,
+}
+
+/// One write command: consecutive sectors and what they shall hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Write<'a> {
+    /// First sector written.
+    pub at: Lba,
+    /// The bytes; their length is a non-zero multiple of the logical sector size.
+    pub data: &'a [u8],
+    /// Cached, or forced to the medium.
+    pub durability: Durability,
+}
+
+impl<'a> Write<'a> {
+    /// A write that a volatile cache may hold back.
+    #[must_use]
+    pub const fn cached(at: Lba, data: &'a [u8]) -> Self {
+        Write { at, data, durability: Durability::Cached }
+    }
+
+    /// A write that is on the medium when the call returns.
+    #[must_use]
+    pub const fn fua(at: Lba, data: &'a [u8]) -> Self {
+        Write { at, data, durability: Durability::Fua }
+    }
+}
+
+/// What a device answers when it cannot do what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeviceError {
+    /// The sector exists and its content is lost: the medium cannot return it (ECC failure).
+    /// Rewriting the sector heals it.
+    Unreadable(Lba),
+    /// The access reaches beyond the last sector.
+    OutOfRange {
+        /// First sector asked for.
+        at: Lba,
+        /// Sectors asked for.
+        sectors: u64,
+        /// Sectors the device has.
+        have: u64,
+    },
+    /// The length is zero or not a multiple of the logical sector size.
+    Misaligned {
+        /// Bytes asked for.
+        bytes: u64,
+        /// Bytes of a logical sector.
+        sector: u32,
+    },
+    /// The command failed; whether a write took effect is unknown (EIO).
+    Io(Lba),
+    /// The device has no room left to carry out the write (ENOSPC of a thin device or a file).
+    NoSpace(Lba),
+    /// The power is gone. Nothing that is called after this has any effect.
+    PowerCut,
+}
+
+impl fmt::Display for DeviceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            DeviceError::Unreadable(lba) => write!(f, "{lba} is unreadable"),
+            DeviceError::OutOfRange { at, sectors, have } => {
+                write!(f, "{sectors} sectors at {at} reach beyond the {have} sectors of the device")
+            }
+            DeviceError::Misaligned { bytes, sector } => {
+                write!(f, "{bytes} bytes are not a whole number of {sector}-byte sectors")
+            }
+            DeviceError::Io(lba) => write!(f, "I/O error at {lba}"),
+            DeviceError::NoSpace(lba) => write!(f, "no space left to write {lba}"),
+            DeviceError::PowerCut => write!(f, "the power was cut"),
+        }
+    }
+}
+
+impl core::error::Error for DeviceError {}
+
+/// A device of sectors. Ours, the simulator's, or the user's.
+pub trait BlockDevice {
+    /// The shape of the device; it does not change while the device is open.
+    fn geometry(&self) -> Geometry;
+
+    /// Fills `into` with the sectors from `at` on. On error the content of `into` is unspecified.
+    ///
+    /// # Errors
+    /// [`DeviceError::Unreadable`] names the first sector that is lost: the sectors before it may
+    /// be read one by one.
+    fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), DeviceError>;
+
+    /// Carries out `writes`, in flight together: in any order, any of them torn if the power is
+    /// cut before the call returns. When it returns all have completed, which makes them visible
+    /// to reads; durable they are as their [`Durability`] says, or after a flush.
+    ///
+    /// # Errors
+    /// On error any subset of the writes may have taken effect.
+    fn write(&mut self, writes: &[Write<'_>]) -> Result<(), DeviceError>;
+
+    /// Makes every write that completed before this call durable.
+    ///
+    /// # Errors
+    /// After an error the writes since the last good flush may be lost for good: a second flush
+    /// that succeeds proves nothing about them.
+    fn flush(&mut self) -> Result<(), DeviceError>;
+
+    /// Tells the device that the content of these sectors is no longer needed. What they hold
+    /// afterwards is unspecified until they are written again.
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::write`].
+    fn discard(&mut self, at: Lba, sectors: u64) -> Result<(), DeviceError>;
+
+    /// Reads `scratch.len()` bytes and lends them: from the device's own memory where it has
+    /// them, or else by way of `scratch`. A recovery that only looks copies nothing.
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::read`].
+    fn lend<'a>(&'a mut self, at: Lba, scratch: &'a mut [u8]) -> Result<&'a [u8], DeviceError> {
+        self.read(at, scratch)?;
+        Ok(scratch)
+    }
+
+    /// One cached write. See [`BlockDevice::write`].
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::write`].
+    fn write_one(&mut self, at: Lba, data: &[u8]) -> Result<(), DeviceError> {
+        self.write(&[Write::cached(at, data)])
+    }
+}
+
+/// A run of sectors of another device, as a device of its own: several journals on one disk.
+///
+/// A flush reaches the whole disk below, as it does on real ones.
+pub struct Region<'d> {
+    below: &'d mut dyn BlockDevice,
+    start: Lba,
+    sectors: u64,
+}
+
+/// Writes handed down in one call by [`Region`] without allocating; a longer call is refused.
+const REGION_WRITES_MAX: usize = 64;
+
+impl<'d> Region<'d> {
+    /// The sectors `start .. start + sectors` of `below`.
+    ///
+    /// # Errors
+    /// [`DeviceError::OutOfRange`] when the device below is too short.
+    pub fn new(
+        below: &'d mut dyn BlockDevice,
+        start: Lba,
+        sectors: u64,
+    ) -> Result<Self, DeviceError> {
+        let have = below.geometry().sectors;
+        match start.0.checked_add(sectors) {
+            Some(end) if end <= have => Ok(Region { below, start, sectors }),
+            _ => Err(DeviceError::OutOfRange { at: start, sectors, have }),
+        }
+    }
+
+    fn place(&self, at: Lba, bytes: usize) -> Result<Lba, DeviceError> {
+        let sector = self.below.geometry().logical_bytes;
+        let sectors = (bytes as u64).div_ceil(u64::from(sector));
+        match at.0.checked_add(sectors) {
+            Some(end) if end <= self.sectors => Ok(self.start.plus(at.0)),
+            _ => Err(DeviceError::OutOfRange { at, sectors, have: self.sectors }),
+        }
+    }
+
+    /// An error of the device below, told in this region's own addresses.
+    fn relative(&self, error: DeviceError) -> DeviceError {
+        let own = |lba: Lba| Lba(lba.0.saturating_sub(self.start.0));
+        match error {
+            DeviceError::Unreadable(lba) => DeviceError::Unreadable(own(lba)),
+            DeviceError::Io(lba) => DeviceError::Io(own(lba)),
+            DeviceError::NoSpace(lba) => DeviceError::NoSpace(own(lba)),
+            other => other,
+        }
+    }
+}
+
+impl BlockDevice for Region<'_> {
+    fn geometry(&self) -> Geometry {
+        Geometry { sectors: self.sectors, ..self.below.geometry() }
+    }
+
+    fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), DeviceError> {
+        let place = self.place(at, into.len())?;
+        self.below.read(place, into).map_err(|e| self.relative(e))
+    }
+
+    fn write(&mut self, writes: &[Write<'_>]) -> Result<(), DeviceError> {
+        if writes.len() > REGION_WRITES_MAX {
+            let moved: Result<alloc::vec::Vec<_>, _> = writes
+                .iter()
+                .map(|w| self.place(w.at, w.data.len()).map(|at| Write { at, ..*w }))
+                .collect();
+            return self.below.write(&moved?).map_err(|e| self.relative(e));
+        }
+        let mut moved = [Write::cached(Lba(0), &[]); REGION_WRITES_MAX];
+        for (slot, write) in moved.iter_mut().zip(writes) {
+            *slot = Write { at: self.place(write.at, write.data.len())?, ..*write };
+        }
+        self.below.write(&moved[..writes.len()]).map_err(|e| self.relative(e))
+    }
+
+    fn flush(&mut self) -> Result<(), DeviceError> {
+        self.below.flush().map_err(|e| self.relative(e))
+    }
+
+    fn discard(&mut self, at: Lba, sectors: u64) -> Result<(), DeviceError> {
+        let sector = u64::from(self.below.geometry().logical_bytes);
+        let bytes = sectors.saturating_mul(sector);
+        let place = self.place(at, usize::try_from(bytes).unwrap_or(usize::MAX))?;
+        self.below.discard(place, sectors).map_err(|e| self.relative(e))
+    }
+}

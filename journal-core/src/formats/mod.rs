@@ -1,0 +1,1 @@
+//! Journals that people run, byte-compatible: one file or folder each.

@@ -1,0 +1,28 @@
+//! Journals and write-ahead logs over a block device.
+//!
+//! The one idea: a journal is a value that talks to a [`BlockDevice`] and to its caller, and to
+//! nothing else. It never knows whether the device is real or simulated, so the code that is
+//! proven is the code that ships.
+//!
+//! Invariant: bytes read from a device are untrusted. No decoder here panics, loops without
+//! progress, or allocates beyond the size of its input, whatever the bytes say.
+//!
+//! What it is not: a database, a file system, or a simulator. Faults, oracles and reports live in
+//! the `simulator` crate, which depends on this one and never the other way round.
+#![no_std]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+pub mod checksum;
+pub mod device;
+pub mod formats;
+pub mod journal;
+pub mod rfc;
+
+pub use checksum::Checksum;
+pub use device::{BlockDevice, DeviceError, Durability, Geometry, Lba, Region, Write};
+pub use journal::{
+    Damage, End, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
+};

@@ -1,0 +1,1 @@
+//! The qcow2 RFC journal and its amendments, as points of one grid.

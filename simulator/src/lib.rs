@@ -1,0 +1,1 @@
+//! A crash-consistency simulator and fuzzing harness for journals and write-ahead logs.
