@@ -117,12 +117,24 @@ pub fn crc32c(data: &[u8]) -> u32 {
 /// fixed-length blocks is therefore one constant.
 #[must_use]
 pub fn crc32c_append(crc: u32, data: &[u8]) -> u32 {
-    // The crate wants the register, which is the inverted checksum.
-    let register = u64::from(!crc);
-    let mut digest =
-        crc_fast::Digest::new_with_init_state(crc_fast::CrcAlgorithm::Crc32Iscsi, register);
-    digest.update(data);
-    (digest.finalize() & 0xffff_ffff) as u32
+    // Both crates want the register, which is the inverted checksum.
+    #[cfg(feature = "std")]
+    {
+        let register = u64::from(!crc);
+        let mut digest =
+            crc_fast::Digest::new_with_init_state(crc_fast::CrcAlgorithm::Crc32Iscsi, register);
+        digest.update(data);
+        (digest.finalize() & 0xffff_ffff) as u32
+    }
+    #[cfg(not(feature = "std"))]
+    {
+        const TABLE: crc::Crc<u32, crc::Table<16>> =
+            crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISCSI);
+        // A reflected algorithm takes its start value bit-reversed.
+        let mut digest = TABLE.digest_with_initial((!crc).reverse_bits());
+        digest.update(data);
+        digest.finalize()
+    }
 }
 
 /// CRC-16/ARC, bit by bit: it is here to be weak, not to be fast.
