@@ -18,11 +18,15 @@ extern crate std;
 pub mod checksum;
 pub mod device;
 pub mod formats;
+pub mod inspect;
 pub mod journal;
+pub mod memory;
 pub mod rfc;
 
 pub use checksum::Checksum;
 pub use device::{BlockDevice, DeviceError, Durability, Geometry, Lba, Region, Write};
+pub use inspect::{Field, Inspect, Mark};
 pub use journal::{
     Damage, End, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
 };
+pub use memory::MemoryDevice;
