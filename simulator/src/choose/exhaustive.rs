@@ -1,0 +1,149 @@
+//! Exhaustive: every path, depth first, once.
+//!
+//! Method: the odometer. A stack of (answer, options) is the path from the root to the present
+//! leaf; running it again replays the stack and extends it with zeros; [`Exhaustive::next`]
+//! increments the last answer that has a successor and drops what lies behind it. (The choice
+//! stack with re-execution of stateless model checkers, such as Jaaru's.)
+//!
+//! Invariant: on a replayed prefix every question has the number of options it had before. If not,
+//! what ran is not deterministic: [`Exhaustive::nondeterminism`] says where.
+//!
+//! What it is not: bounded by itself. The explorer counts leaves and stops.
+
+use std::num::NonZeroU32;
+
+use super::{Chooser, Label, What};
+
+/// A path: answers and numbers of options, from the root.
+pub type Path = Vec<(u32, u32)>;
+
+/// The odometer.
+#[derive(Clone, Debug, Default)]
+pub struct Exhaustive {
+    path: Path,
+    at: usize,
+    /// The prefix that `next` never changes: a share of a parallel exploration.
+    fixed: usize,
+    nondeterminism: Option<(What, u32, u32)>,
+}
+
+impl Exhaustive {
+    /// At the first leaf: all answers 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// At the first leaf below `prefix`; leaves outside are never visited.
+    #[must_use]
+    pub fn below(prefix: Path) -> Self {
+        Exhaustive { fixed: prefix.len(), path: prefix, at: 0, nondeterminism: None }
+    }
+
+    /// Prepares a run: the path is replayed from its root.
+    pub fn rewind(&mut self) {
+        self.at = 0;
+    }
+
+    /// Moves to the next leaf, or says that there is none.
+    pub fn next_leaf(&mut self) -> bool {
+        self.at = 0;
+        while self.path.len() > self.fixed {
+            let last = self.path.last_mut().expect("longer than the fixed prefix");
+            if last.0 + 1 < last.1 {
+                last.0 += 1;
+                return true;
+            }
+            self.path.pop();
+        }
+        false
+    }
+
+    /// The path of the present leaf.
+    #[must_use]
+    pub fn path(&self) -> &[(u32, u32)] {
+        &self.path
+    }
+
+    /// The first question whose number of options changed on replay: what, before, now.
+    #[must_use]
+    pub fn nondeterminism(&self) -> Option<(What, u32, u32)> {
+        self.nondeterminism
+    }
+}
+
+impl Chooser for Exhaustive {
+    #[inline]
+    fn choose(&mut self, what: What, options: NonZeroU32, _: &dyn Fn(u32) -> Label) -> u32 {
+        let n = options.get();
+        let answer = match self.path.get(self.at) {
+            Some(&(answer, before)) => {
+                if before != n && self.nondeterminism.is_none() {
+                    self.nondeterminism = Some((what, before, n));
+                }
+                answer.min(n - 1)
+            }
+            None => {
+                self.path.push((0, n));
+                0
+            }
+        };
+        self.at += 1;
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::choose::pick;
+
+    #[test]
+    fn every_leaf_is_visited_once_and_in_order() {
+        // The number of options of a question depends on the answers before it.
+        let mut odometer = Exhaustive::new();
+        let mut leaves = Vec::new();
+        loop {
+            let first = pick(&mut odometer, What::Fault, 3);
+            let second = pick(&mut odometer, What::Fault, first + 1);
+            let third = pick(&mut odometer, What::Fault, 2);
+            leaves.push((first, second, third));
+            if !odometer.next_leaf() {
+                break;
+            }
+        }
+        let mut sorted = leaves.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(leaves, sorted, "in order, without repeats");
+        assert_eq!(leaves.len(), (1 + 2 + 3) * 2);
+    }
+
+    #[test]
+    fn shares_of_the_tree_partition_it() {
+        let run = |odometer: &mut Exhaustive| {
+            let first = pick(odometer, What::Fault, 3);
+            (first, pick(odometer, What::Fault, 2 + first))
+        };
+        let mut all = Vec::new();
+        for share in 0..3 {
+            let mut odometer = Exhaustive::below(vec![(share, 3)]);
+            loop {
+                all.push(run(&mut odometer));
+                if !odometer.next_leaf() {
+                    break;
+                }
+            }
+        }
+        assert_eq!(all.len(), 2 + 3 + 4);
+    }
+
+    #[test]
+    fn a_question_that_changes_on_replay_is_named() {
+        let mut odometer = Exhaustive::new();
+        pick(&mut odometer, What::Fault, 3);
+        odometer.rewind();
+        pick(&mut odometer, What::Fault, 4);
+        assert_eq!(odometer.nondeterminism(), Some((What::Fault, 3, 4)));
+    }
+}

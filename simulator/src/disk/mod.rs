@@ -1,0 +1,3 @@
+//! The disk that asks: contract, presets, trace, undecided contents.
+pub mod contract;
+pub mod presets;
