@@ -52,7 +52,7 @@ impl Geometry {
     /// Logical sectors that make up `bytes`, if that is a whole number of them.
     #[must_use]
     pub const fn sectors_in(&self, bytes: u64) -> Option<u64> {
-        if bytes % self.logical_bytes as u64 == 0 {
+        if bytes.is_multiple_of(self.logical_bytes as u64) {
             Some(bytes / self.logical_bytes as u64)
         } else {
             None

@@ -61,7 +61,7 @@ impl MemoryDevice {
     /// The byte range of an access, checked.
     fn range(&self, at: Lba, len: usize) -> Result<core::ops::Range<usize>, DeviceError> {
         let sector = self.geometry.logical_bytes;
-        if len == 0 || len % sector as usize != 0 {
+        if len == 0 || !len.is_multiple_of(sector as usize) {
             return Err(DeviceError::Misaligned { bytes: len as u64, sector });
         }
         let sectors = len as u64 / u64::from(sector);

@@ -27,14 +27,14 @@ impl Rng {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// A number below `n`: the high half of a 64 x 32 bit product (Lemire, without rejection; the
     /// bias is below 2^-32 and the same on every machine).
     pub fn below(&mut self, n: u32) -> u32 {
-        let wide = (self.next() >> 32) * u64::from(n);
+        let wide = (self.draw() >> 32) * u64::from(n);
         (wide >> 32) as u32
     }
 }
@@ -142,7 +142,7 @@ mod tests {
     fn the_stream_of_a_seed_never_changes() {
         // Golden: Xoshiro256++ seeded by SplitMix64(42), as published by its authors.
         let mut rng = Rng::new(42);
-        let first: Vec<u64> = (0..3).map(|_| rng.next()).collect();
+        let first: Vec<u64> = (0..3).map(|_| rng.draw()).collect();
         assert_eq!(
             first,
             [15_021_278_609_987_233_951, 5_881_210_131_331_364_753, 18_149_643_915_985_481_100]

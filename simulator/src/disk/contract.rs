@@ -22,18 +22,25 @@
 //!    size) is `Lost` or `Full`. Any other persists some of its sectors, as `tear_shape` says.
 //! 3. `page_bytes` above the sector size: a volatile page cache; each page is persisted as it was
 //!    after one of its writes, whole, pages independently of each other.
-//! 4. Order. Let `lo` be the lowest call with a command at risk that is not `Full`, and `hi` the
-//!    highest call with one that is not `Lost`. `Prefix` demands `hi <= lo`; `Window(w)` that
-//!    `hi` is less than `w` write calls after `lo`; `Epoch` (and a flush that is only a barrier)
-//!    that no flush call lies between `lo` and `hi`. Commands of one call are unordered.
-//! 5. Damage. At most `damage_max` *domains* are damaged, each by one command at risk that is
-//!    neither `Full` nor `Lost` for rule 4. The domain is the sector, or with `neighbours` the
-//!    physical sector. In a damaged domain each sector independently keeps a legal version or
-//!    takes one of the torn contents; a mix only where the command itself writes.
+//! 4. Order. Write calls are numbered; let `lo` be the lowest call with a command at risk that is
+//!    not `Full`, and `hi` the highest call with one that is not `Lost`. `Prefix` demands
+//!    `hi <= lo`; `Window(w)` demands `hi < lo + w`; `Epoch` (and a flush that is only a barrier)
+//!    that no completed flush lies between `lo` and `hi`. Commands of one call are unordered.
+//! 5. Damage strikes at the instant of the cut, after every write that persists. At most
+//!    `damage_max` *domains* are struck, each by one command at risk that writes in it (outside of
+//!    what stable writes superseded), and that is then neither `Full` nor `Lost` for rule 4. The
+//!    domain is the sector, or with `neighbours` the physical sector. Each sector of a struck
+//!    domain independently keeps a legal version or takes one of the torn contents; one that the
+//!    command itself writes only if no later write to it persisted; and only such a one can be a
+//!    mix, of the new content with a legal version below it. An atomic command of several sectors
+//!    strikes nothing. Under `tear_shape` prefix or suffix the domain lies where the command
+//!    stopped.
 //! 6. Later writes to a sector win over earlier ones that also persisted (the order on one sector
-//!    is kept).
-//! 7. At rest: after each cut, up to `bit_flips` sectors read back with one bit flipped and up to
-//!    `latent_errors` sectors are unreadable, stable or not.
+//!    is kept, in the order of submission).
+//! 7. At rest: in the life after a cut, up to `bit_flips` of the sectors it reads come back with one
+//!    bit flipped and up to `latent_errors` of them are unreadable, stable or not. What was read so
+//!    is from then on what the sector holds.
+//! 8. A discard is a cached write of zeros.
 
 use journal_core::Geometry;
 use serde::{Deserialize, Serialize};

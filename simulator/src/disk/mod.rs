@@ -1,3 +1,316 @@
-//! The disk that asks: contract, presets, trace, undecided contents.
+//! The disk that asks.
+//!
+//! The one idea: the disk never draws a fault. Writes are recorded, and a power cut leaves what was
+//! not yet durable *undecided*; when recovery reads such a sector, the disk works out which
+//! contents the contract allows there, given every answer so far, and asks a chooser. What is never
+//! read is never decided, so one run stands for all combinations of it.
+//!
+//! Invariant: the answers of one run are the view of at least one image that the contract allows,
+//! and every such image is the view of some run. Reading twice gives the same answer.
+//!
+//! What it is not: a judge. It does not know what a journal is.
+
+pub mod arena;
 pub mod contract;
+mod live;
 pub mod presets;
+mod rules;
+mod trace;
+mod undecided;
+mod worlds;
+
+use journal_core::{DeviceError, Geometry, Lba};
+
+use arena::ContentId;
+use contract::Contract;
+use rules::Rules;
+use trace::{NONE, Trace};
+use worlds::Worlds;
+
+pub use live::Live;
+pub use trace::{CallKind, Fill};
+pub use undecided::{mix_kinds, mix_takes};
+
+/// One device operation that fails, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Fault {
+    /// Which operation of the run (reads, writes and flushes, counted from 0).
+    pub operation: u32,
+    /// How it fails.
+    pub kind: FaultKind,
+}
+
+/// How an operation fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// An I/O error and no effect. A flush that fails so drops what it was to make durable: the
+    /// next flush succeeds and covers none of it.
+    Error,
+    /// An I/O error, and yet a write took effect.
+    ErrorButDone,
+    /// No space left: no effect.
+    NoSpace,
+}
+
+/// What the device was asked to do, for cost figures. All counts since the last reset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Traffic {
+    /// Read calls.
+    pub reads: u64,
+    /// Bytes read.
+    pub bytes_read: u64,
+    /// Write commands.
+    pub writes: u64,
+    /// Bytes written.
+    pub bytes_written: u64,
+    /// Flushes.
+    pub flushes: u64,
+    /// Write commands with FUA.
+    pub fua_writes: u64,
+    /// Sectors written again that held something of this journal's already, since the last format:
+    /// the read-modify-write question.
+    pub sectors_rewritten: u64,
+    /// Reads whose content had to be decided.
+    pub decided: u64,
+}
+
+/// A simulated disk.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    geometry: Geometry,
+    rules: Rules,
+    trace: Trace,
+    worlds: Worlds,
+    /// The power went during the last call.
+    dead: bool,
+    operations: u32,
+    fault: Option<Fault>,
+    fault_fired: bool,
+    traffic: Traffic,
+    options: Vec<(ContentId, u32)>,
+}
+
+/// A moment to come back to.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    trace: trace::Mark,
+    worlds: Option<Worlds>,
+    dead: bool,
+    operations: u32,
+    fault_fired: bool,
+    traffic: Traffic,
+}
+
+/// One write command as a person reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandView {
+    /// First sector.
+    pub lba: Lba,
+    /// Sectors.
+    pub sectors: u32,
+    /// The call it belongs to, counted over the whole run.
+    pub call: u32,
+    /// Forced to the medium.
+    pub fua: bool,
+}
+
+impl Disk {
+    /// A disk of `bytes` under a contract, holding `fill` everywhere.
+    ///
+    /// # Errors
+    /// What [`Contract::validate`] says, or that no sector fits.
+    pub fn new(contract: &Contract, bytes: u64, fill: Fill) -> Result<Disk, String> {
+        let rules = Rules::new(contract)?;
+        let geometry = contract.geometry(bytes);
+        if geometry.sectors == 0 {
+            return Err(format!("expected room for a sector, found {bytes} bytes"));
+        }
+        Ok(Disk {
+            geometry,
+            rules,
+            trace: Trace::new(contract.logical_bytes as usize, fill),
+            worlds: Worlds::default(),
+            dead: false,
+            operations: 0,
+            fault: None,
+            fault_fired: false,
+            traffic: Traffic::default(),
+            options: Vec::new(),
+        })
+    }
+
+    /// The contract it keeps.
+    #[must_use]
+    pub fn contract(&self) -> &Contract {
+        &self.rules.contract
+    }
+
+    /// Its shape.
+    #[must_use]
+    pub fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// Power cuts so far.
+    #[must_use]
+    pub fn cuts(&self) -> u32 {
+        self.trace.cuts.len() as u32
+    }
+
+    /// Calls so far that change something, over all lives: the number the next one will have.
+    #[must_use]
+    pub fn calls(&self) -> u32 {
+        self.trace.now()
+    }
+
+    /// What call `call` was.
+    #[must_use]
+    pub fn call_kind(&self, call: u32) -> Option<CallKind> {
+        self.trace.calls.get(call as usize).map(|call| call.kind)
+    }
+
+    /// The commands so far, for pictures.
+    #[must_use]
+    pub fn commands(&self) -> Vec<CommandView> {
+        let view = |c: &trace::Command| CommandView {
+            lba: Lba(c.lba),
+            sectors: c.sectors,
+            call: c.call,
+            fua: c.fua,
+        };
+        self.trace.commands.iter().map(view).collect()
+    }
+
+    /// What one sector of a command wrote.
+    #[must_use]
+    pub fn written(&self, command: u32, lba: Lba) -> Option<&[u8]> {
+        let c = self.trace.commands.get(command as usize)?;
+        let i = u32::try_from(lba.0.checked_sub(c.lba)?).ok().filter(|&i| i < c.sectors)?;
+        Some(self.trace.arena.get(ContentId(c.content.0 + i)))
+    }
+
+    /// Sectors that were written or decided at some time, in order of address.
+    #[must_use]
+    pub fn touched(&self) -> Vec<Lba> {
+        self.trace.touched().into_iter().filter(|t| t.1 != NONE).map(|t| Lba(t.0)).collect()
+    }
+
+    /// What was asked of the disk since the last reset of the figures.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Sets the figures back to zero.
+    pub fn reset_traffic(&mut self) {
+        self.traffic = Traffic::default();
+    }
+
+    /// Makes one operation fail, counted from now on, or none.
+    pub fn set_fault(&mut self, fault: Option<Fault>) {
+        self.fault = fault;
+        self.fault_fired = false;
+        self.operations = 0;
+    }
+
+    /// Operations since the fault was set.
+    #[must_use]
+    pub fn operations(&self) -> u32 {
+        self.operations
+    }
+
+    /// Whether the fault has struck.
+    #[must_use]
+    pub fn fault_fired(&self) -> bool {
+        self.fault_fired
+    }
+
+    /// Whether the power went during the last call.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    /// Makes everything so far stable, as a clean shutdown and a long rest do even on a device that
+    /// ignores flushes.
+    pub fn settle(&mut self) {
+        self.trace.stable_before = self.trace.now();
+        self.trace.epoch_rank = self.trace.ranks;
+        let start = self.trace.calls.get(self.trace.life_start as usize);
+        let first = start.map_or(self.trace.commands.len(), |call| call.first_command as usize);
+        for command in &mut self.trace.commands[first..] {
+            command.dropped = false;
+        }
+    }
+
+    /// Cuts the power during call `at` of the present life, or after all calls with `at` equal to
+    /// [`Disk::calls`]. What the recording has from there on never happened.
+    ///
+    /// # Panics
+    /// When `at` lies before the present life.
+    pub fn cut(&mut self, at: u32) {
+        assert!(at >= self.trace.life_start && at <= self.trace.now(), "no such call in this life");
+        self.trace.cut(at);
+        self.dead = false;
+    }
+
+    /// Cuts the power where it went, or now.
+    pub fn cut_here(&mut self) {
+        let at = if self.dead { self.trace.now() - 1 } else { self.trace.now() };
+        self.cut(at);
+    }
+
+    /// First call of the present life.
+    #[must_use]
+    pub fn life_start(&self) -> u32 {
+        self.trace.life_start
+    }
+
+    /// This moment, to come back to.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark {
+            trace: self.trace.mark(),
+            worlds: (!self.rules.independent).then(|| self.worlds.clone()),
+            dead: self.dead,
+            operations: self.operations,
+            fault_fired: self.fault_fired,
+            traffic: self.traffic,
+        }
+    }
+
+    /// Back to a moment. Allocates nothing under contracts that couple nothing.
+    pub fn rewind(&mut self, mark: &Mark) {
+        self.trace.rewind(&mark.trace);
+        if let Some(worlds) = &mark.worlds {
+            self.worlds.clone_from(worlds);
+        }
+        self.dead = mark.dead;
+        self.operations = mark.operations;
+        self.fault_fired = mark.fault_fired;
+        self.traffic = mark.traffic;
+    }
+
+    /// What a sector holds if that is certain now, without deciding anything: its bytes, or the
+    /// error of reading it. `None` where it is undecided.
+    #[must_use]
+    pub fn peek(&self, lba: Lba) -> Option<Result<&[u8], DeviceError>> {
+        let newest = self.trace.newest(lba.0);
+        let content = if newest != NONE {
+            let version = self.trace.versions[newest as usize];
+            if version.call < self.trace.life_start {
+                return None;
+            }
+            version.content
+        } else if self.trace.cuts.is_empty() {
+            self.trace.original(lba.0)
+        } else {
+            return None;
+        };
+        Some(match content {
+            ContentId::UNREADABLE => Err(DeviceError::Unreadable(lba)),
+            content => Ok(self.trace.arena.get(content)),
+        })
+    }
+}

@@ -103,7 +103,11 @@ pub fn all() -> Vec<Preset> {
             source: "SQLite, How To Corrupt (disks that ignore sync but keep order)",
         },
         Preset {
-            contract: Contract { page_bytes: 4096, ..base("virtio-writeback") },
+            contract: Contract {
+                page_bytes: 4096,
+                fua: Fua::PostFlush,
+                ..base("virtio-writeback")
+            },
             about: "a guest disk over the host's page cache: any subset of 4096-byte pages until \
                     a flush, when the host loses power",
             source: "virtio 1.2, block device: writeback and VIRTIO_BLK_F_FLUSH; the page is the \

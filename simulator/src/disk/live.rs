@@ -1,0 +1,406 @@
+//! A disk at work: the device that a journal sees during one life.
+//!
+//! The one idea: disk and chooser meet here and nowhere else. A read of an undecided sector, and in
+//! later lives every write and flush, is a question to the chooser.
+//!
+//! Invariant: after the power went every call returns `PowerCut` and has no effect.
+//!
+//! What it is not: part of the search. It does not know which chooser it asks.
+
+use std::num::NonZeroU32;
+
+use journal_core::{BlockDevice, DeviceError, Durability, Geometry, Lba, Write};
+
+use super::arena::ContentId;
+use super::contract::Fua;
+use super::trace::{CallKind, Command, NONE};
+use super::undecided;
+use super::worlds::{Latent, Range};
+use super::{Disk, Fault, FaultKind};
+use crate::choose::{Chooser, Label, What};
+
+/// The device of one life.
+#[derive(Debug)]
+pub struct Live<'a, C> {
+    disk: &'a mut Disk,
+    chooser: &'a mut C,
+    /// How many calls an undisturbed life has, if the power may go during this one.
+    cuttable: Option<u32>,
+}
+
+impl<'a, C: Chooser> Live<'a, C> {
+    /// A life during which the power stays on.
+    pub fn new(disk: &'a mut Disk, chooser: &'a mut C) -> Self {
+        Live { disk, chooser, cuttable: None }
+    }
+
+    /// A life during which the power may go at any call; `expected` calls weigh a random cut.
+    pub fn cuttable(disk: &'a mut Disk, chooser: &'a mut C, expected: u32) -> Self {
+        Live { disk, chooser, cuttable: Some(expected) }
+    }
+
+    /// The disk below.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        self.disk
+    }
+
+    /// Counts an operation; says how it fails if it does.
+    #[inline]
+    fn operation(&mut self) -> Result<Option<FaultKind>, DeviceError> {
+        if self.disk.dead {
+            return Err(DeviceError::PowerCut);
+        }
+        let now = self.disk.operations;
+        self.disk.operations += 1;
+        match self.disk.fault {
+            Some(Fault { operation, kind }) if operation == now => {
+                self.disk.fault_fired = true;
+                Ok(Some(kind))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Asks whether the power goes during the call just recorded.
+    #[inline]
+    fn may_go(&mut self) -> Result<(), DeviceError> {
+        let Some(expected) = self.cuttable else { return Ok(()) };
+        let call = self.disk.trace.now() - 1 - self.disk.trace.life_start;
+        let what =
+            What::CutHere { life: self.disk.cuts(), call, left: expected.saturating_sub(call) };
+        let two = const { NonZeroU32::new(2).unwrap() };
+        if self.chooser.choose(what, two, &Label::Index) == 1 {
+            self.disk.dead = true;
+            return Err(DeviceError::PowerCut);
+        }
+        Ok(())
+    }
+
+    /// The sectors of an access, checked.
+    #[inline]
+    fn range(&self, at: Lba, bytes: usize) -> Result<u64, DeviceError> {
+        let geometry = self.disk.geometry;
+        let sector = geometry.logical_bytes;
+        if bytes == 0 || !bytes.is_multiple_of(sector as usize) {
+            return Err(DeviceError::Misaligned { bytes: bytes as u64, sector });
+        }
+        let sectors = bytes as u64 / u64::from(sector);
+        match at.0.checked_add(sectors) {
+            Some(end) if end <= geometry.sectors => Ok(sectors),
+            _ => Err(DeviceError::OutOfRange { at, sectors, have: geometry.sectors }),
+        }
+    }
+
+    /// What a sector holds now; decided if it was not.
+    #[inline]
+    fn content(&mut self, lba: u64) -> ContentId {
+        let trace = &self.disk.trace;
+        let newest = trace.newest(lba);
+        if newest == NONE {
+            // With damage about, a sector that nobody wrote may still have been hit.
+            if trace.cuts.is_empty() || self.disk.rules.independent {
+                return trace.original(lba);
+            }
+        } else {
+            let version = trace.versions[newest as usize];
+            if version.call >= trace.life_start {
+                return version.content;
+            }
+        }
+        if self.disk.rules.independent { self.decide_independent(lba) } else { self.decide(lba) }
+    }
+
+    fn decide_independent(&mut self, lba: u64) -> ContentId {
+        let disk = &mut *self.disk;
+        undecided::independent(&disk.trace, &disk.rules, lba, &mut disk.options);
+        let answer = match NonZeroU32::new(disk.options.len() as u32) {
+            Some(n) if n.get() > 1 => {
+                let what = What::Sector { cut: disk.trace.cuts.len() as u32, lba, whole: n.get() };
+                let options = &disk.options;
+                let label = |i: u32| match options[i as usize].1 {
+                    NONE => Label::Old,
+                    command => Label::Write(command),
+                };
+                disk.traffic.decided += 1;
+                self.chooser.choose(what, n, &label)
+            }
+            _ => 0,
+        };
+        let content = self.disk.options[answer as usize].0;
+        let now = self.disk.trace.life_start;
+        self.disk.trace.put(lba, content, NONE, now);
+        content
+    }
+
+    fn decide(&mut self, lba: u64) -> ContentId {
+        let disk = &mut *self.disk;
+        let (options, whole) = undecided::coupled(&mut disk.trace, &disk.rules, &disk.worlds, lba);
+        assert!(!options.is_empty(), "some image explains what was read so far");
+        let cut = disk.trace.cuts.len() as u32 - 1;
+        let rest = AtRest::new(disk, cut, lba, &options);
+        let total = options.len() as u32 + u32::from(rest.may_lose) + rest.flips();
+        let label = |i: u32| match rest.split(i, options.len() as u32) {
+            Pick::Whole(i) => options[i].label,
+            Pick::Lost => Label::Latent,
+            Pick::Flip(of, bit) => Label::Flip {
+                of: match options[rest.readable[of]].label {
+                    Label::Write(n) => Some(n),
+                    _ => None,
+                },
+                bit,
+            },
+        };
+        let answer = match NonZeroU32::new(total) {
+            Some(n) if n.get() > 1 => {
+                let what = What::Sector { cut: cut + 1, lba, whole: whole as u32 };
+                disk.traffic.decided += 1;
+                self.chooser.choose(what, n, &label)
+            }
+            _ => 0,
+        };
+        let one = Range::of(1, 1);
+        let (content, extra) = match rest.split(answer, options.len() as u32) {
+            Pick::Whole(i) => (options[i].content, None),
+            Pick::Lost => (ContentId::UNREADABLE, Some(Latent::Lost { cut, lba })),
+            Pick::Flip(of, bit) => {
+                let from = options[rest.readable[of]].content;
+                let flipped = self.disk.trace.arena.derive(from, |bytes| {
+                    bytes[bit as usize / 8] ^= 1 << (bit % 8);
+                });
+                (flipped, Some(Latent::Flip { cut, lba }))
+            }
+        };
+        let mut why = match rest.split(answer, options.len() as u32) {
+            Pick::Whole(i) => options[i].why.clone(),
+            Pick::Flip(of, _) => options[rest.readable[of]].why.clone(),
+            Pick::Lost => vec![Vec::new()],
+        };
+        if let Some(latent) = extra {
+            for world in &mut why {
+                let added = super::worlds::narrow(world, latent, one);
+                debug_assert!(added, "a sector is damaged at rest once");
+            }
+        }
+        let worlds = self.disk.worlds.and(&why, self.disk.rules.budget);
+        self.disk.worlds = worlds.expect("offered answers are possible");
+        let now = self.disk.trace.life_start;
+        self.disk.trace.put(lba, content, NONE, now);
+        content
+    }
+
+    /// Records one write command.
+    #[inline]
+    fn record(&mut self, write: &Write<'_>, sectors: u64, call: u32, rank: u32) {
+        let disk = &mut *self.disk;
+        let floor = disk.rules.floor(rank, disk.trace.epoch_rank);
+        let content = disk.trace.arena.push(write.data);
+        let command = disk.trace.commands.len() as u32;
+        let fua = write.durability == Durability::Fua;
+        disk.trace.commands.push(Command {
+            lba: write.at.0,
+            sectors: sectors as u32,
+            content,
+            call,
+            rank,
+            floor,
+            fua: fua && disk.rules.fua() == Fua::Native,
+            dropped: false,
+        });
+        for i in 0..sectors {
+            let lba = write.at.0 + i;
+            disk.traffic.sectors_rewritten += u64::from(disk.trace.newest(lba) != NONE);
+            disk.trace.put(lba, ContentId(content.0 + i as u32), command, call);
+        }
+        disk.traffic.writes += 1;
+        disk.traffic.fua_writes += u64::from(fua);
+        disk.traffic.bytes_written += write.data.len() as u64;
+    }
+
+    /// What a completed flush does.
+    #[inline]
+    fn flushed(&mut self) {
+        let trace = &mut self.disk.trace;
+        if self.disk.rules.flush_makes_stable() {
+            trace.stable_before = trace.now();
+        }
+        trace.epoch_rank = trace.ranks;
+    }
+}
+
+/// An answer, taken apart.
+enum Pick {
+    /// One of the options as they are.
+    Whole(usize),
+    /// Unreadable at rest.
+    Lost,
+    /// A flipped bit over one of the readable options.
+    Flip(usize, u32),
+}
+
+/// Damage at rest on top of a sector's options. Flips are numbered and not listed: there are as
+/// many as the sector has bits.
+struct AtRest {
+    may_lose: bool,
+    bits: u32,
+    readable: Vec<usize>,
+}
+
+impl AtRest {
+    fn new(disk: &Disk, cut: u32, lba: u64, options: &[undecided::Content]) -> AtRest {
+        let rules = &disk.rules;
+        let none = AtRest { may_lose: false, bits: 0, readable: Vec::new() };
+        if !rules.contract.damages_at_rest() {
+            return none;
+        }
+        let one = |latent| vec![vec![(latent, Range::of(1, 1))]];
+        let unreadable = options.iter().any(|o| o.content == ContentId::UNREADABLE);
+        let may = |latent| disk.worlds.admit(&one(latent), rules.budget);
+        let may_flip = may(Latent::Flip { cut, lba });
+        let readable = (0..options.len())
+            .filter(|&i| may_flip && options[i].content != ContentId::UNREADABLE)
+            .collect();
+        AtRest {
+            may_lose: !unreadable && may(Latent::Lost { cut, lba }),
+            bits: rules.contract.logical_bytes * 8,
+            readable,
+        }
+    }
+
+    fn flips(&self) -> u32 {
+        self.bits * self.readable.len() as u32
+    }
+
+    fn split(&self, answer: u32, options: u32) -> Pick {
+        match answer.checked_sub(options) {
+            None => Pick::Whole(answer as usize),
+            Some(0) if self.may_lose => Pick::Lost,
+            Some(rest) => {
+                let flip = rest - u32::from(self.may_lose);
+                Pick::Flip((flip / self.bits) as usize, flip % self.bits)
+            }
+        }
+    }
+}
+
+impl<C: Chooser> BlockDevice for Live<'_, C> {
+    fn geometry(&self) -> Geometry {
+        self.disk.geometry
+    }
+
+    fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), DeviceError> {
+        let sectors = self.range(at, into.len())?;
+        if self.operation()?.is_some() {
+            return Err(DeviceError::Io(at));
+        }
+        self.disk.traffic.reads += 1;
+        self.disk.traffic.bytes_read += into.len() as u64;
+        let sector = self.disk.geometry.logical_bytes as usize;
+        for (i, to) in (0..sectors).zip(into.chunks_exact_mut(sector)) {
+            match self.content(at.0 + i) {
+                ContentId::UNREADABLE => return Err(DeviceError::Unreadable(at.plus(i))),
+                content => to.copy_from_slice(self.disk.trace.arena.get(content)),
+            }
+        }
+        Ok(())
+    }
+
+    fn lend<'a>(&'a mut self, at: Lba, scratch: &'a mut [u8]) -> Result<&'a [u8], DeviceError> {
+        let sectors = self.range(at, scratch.len())?;
+        if self.operation()?.is_some() {
+            return Err(DeviceError::Io(at));
+        }
+        self.disk.traffic.reads += 1;
+        self.disk.traffic.bytes_read += scratch.len() as u64;
+        let sector = self.disk.geometry.logical_bytes as usize;
+        let first = self.content(at.0);
+        if first == ContentId::UNREADABLE {
+            return Err(DeviceError::Unreadable(at));
+        }
+        // Sectors of one command lie side by side and can be lent as they are.
+        let mut in_a_row = 1;
+        let mut next = None;
+        while in_a_row < sectors {
+            let content = self.content(at.0 + in_a_row);
+            if content.0 != first.0 + in_a_row as u32 || content == ContentId::UNREADABLE {
+                next = Some(content);
+                break;
+            }
+            in_a_row += 1;
+        }
+        let Some(next) = next else {
+            return Ok(self.disk.trace.arena.run(first, sectors as usize));
+        };
+        let split = in_a_row as usize * sector;
+        scratch[..split].copy_from_slice(self.disk.trace.arena.run(first, in_a_row as usize));
+        let mut content = next;
+        for (i, to) in (in_a_row..sectors).zip(scratch[split..].chunks_exact_mut(sector)) {
+            if i > in_a_row {
+                content = self.content(at.0 + i);
+            }
+            if content == ContentId::UNREADABLE {
+                return Err(DeviceError::Unreadable(at.plus(i)));
+            }
+            to.copy_from_slice(self.disk.trace.arena.get(content));
+        }
+        Ok(scratch)
+    }
+
+    fn write(&mut self, writes: &[Write<'_>]) -> Result<(), DeviceError> {
+        for write in writes {
+            self.range(write.at, write.data.len())?;
+        }
+        let Some(first) = writes.first() else { return Ok(()) };
+        let fails = self.operation()?;
+        match fails {
+            Some(FaultKind::Error) => return Err(DeviceError::Io(first.at)),
+            Some(FaultKind::NoSpace) => return Err(DeviceError::NoSpace(first.at)),
+            Some(FaultKind::ErrorButDone) | None => {}
+        }
+        let call = self.disk.trace.begin_call(CallKind::Write);
+        let rank = self.disk.trace.ranks;
+        self.disk.trace.ranks += 1;
+        let sector = self.disk.geometry.logical_bytes as usize;
+        for write in writes {
+            self.record(write, (write.data.len() / sector) as u64, call, rank);
+        }
+        self.may_go()?;
+        if fails.is_some() {
+            return Err(DeviceError::Io(first.at));
+        }
+        let post_flush = self.disk.rules.fua() == Fua::PostFlush
+            && writes.iter().any(|write| write.durability == Durability::Fua);
+        if post_flush {
+            self.flushed();
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), DeviceError> {
+        let fails = self.operation()?;
+        self.disk.trace.begin_call(CallKind::Flush);
+        self.disk.traffic.flushes += 1;
+        self.may_go()?;
+        if fails.is_some() {
+            // fsyncgate: the pages are marked clean, and no later flush writes them.
+            let stable_before = self.disk.trace.stable_before;
+            let trace = &mut self.disk.trace;
+            for command in trace.commands.iter_mut().rev() {
+                if command.call < stable_before {
+                    break;
+                }
+                command.dropped = true;
+            }
+            return Err(DeviceError::Io(Lba(0)));
+        }
+        self.flushed();
+        Ok(())
+    }
+
+    fn discard(&mut self, at: Lba, sectors: u64) -> Result<(), DeviceError> {
+        let sector = u64::from(self.disk.geometry.logical_bytes);
+        let bytes = usize::try_from(sectors.saturating_mul(sector)).unwrap_or(usize::MAX);
+        self.range(at, bytes)?;
+        self.write(&[Write::cached(at, &vec![0; bytes])])
+    }
+}

@@ -1,0 +1,114 @@
+//! Rules: a contract made ready for use.
+//!
+//! The one idea: what the knobs mean for speed is worked out once. Most devices couple nothing, and
+//! for those the disk keeps no worlds at all.
+//!
+//! What it is not: a second contract. Everything here follows from the contract alone.
+
+use super::contract::{CacheOrder, Contract, Flush, Fua};
+use super::trace::Command;
+use super::undecided::{Shape, flush_is_barrier, shape_of};
+use super::worlds::Budget;
+
+/// The compiled contract.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// What it was made from.
+    pub contract: Contract,
+    /// Whether the order of the cache couples sectors.
+    pub ordered: bool,
+    /// Whether sectors are independent of each other and undamaged: the fast path.
+    pub independent: bool,
+    /// Logical sectors of a damage domain.
+    pub domain_sectors: u64,
+    /// Logical sectors of a cache page.
+    pub page_sectors: u64,
+    /// Events per cut.
+    pub budget: Budget,
+    shape: Shape,
+    atomic_sectors: u64,
+}
+
+impl Rules {
+    /// Makes a valid contract ready.
+    ///
+    /// # Errors
+    /// What [`Contract::validate`] says.
+    pub fn new(contract: &Contract) -> Result<Rules, String> {
+        contract.validate()?;
+        let sector = u64::from(contract.logical_bytes);
+        let page_sectors = u64::from(contract.page_bytes) / sector;
+        let atomic_sectors = (u64::from(contract.atomic_bytes) / sector).max(1);
+        let shape = shape_of(contract.tear_shape);
+        let barrier = flush_is_barrier(contract.order, contract.flush);
+        let ordered = contract.order != CacheOrder::WriteThrough
+            && (barrier || matches!(contract.order, CacheOrder::Prefix | CacheOrder::Window(_)));
+        Ok(Rules {
+            ordered,
+            independent: !ordered
+                && shape == Shape::Free
+                && page_sectors == 1
+                && atomic_sectors == 1
+                && !contract.damages_writes()
+                && !contract.damages_at_rest(),
+            domain_sectors: match contract.neighbours {
+                true => u64::from(contract.physical_bytes) / sector,
+                false => 1,
+            },
+            page_sectors,
+            budget: Budget {
+                strikes: contract.damage_max,
+                flips: contract.bit_flips,
+                lost: contract.latent_errors,
+            },
+            shape,
+            atomic_sectors,
+            contract: contract.clone(),
+        })
+    }
+
+    /// How the sectors of a command hang together.
+    #[must_use]
+    pub fn shape(&self, c: &Command) -> Shape {
+        if self.page_sectors > 1 && self.contract.order != CacheOrder::WriteThrough {
+            return Shape::Page;
+        }
+        if c.sectors == 1 {
+            return Shape::Free;
+        }
+        let sectors = u64::from(c.sectors);
+        let unlimited = self.contract.atomic_bytes == u32::MAX;
+        let small = || {
+            sectors <= self.atomic_sectors
+                && c.lba / self.atomic_sectors == (c.lba + sectors - 1) / self.atomic_sectors
+        };
+        if unlimited || (self.atomic_sectors > 1 && small()) {
+            return Shape::Atomic;
+        }
+        self.shape
+    }
+
+    /// The lowest drain at which a command of this write call may be on the medium.
+    #[must_use]
+    pub fn floor(&self, rank: u32, epoch_rank: u32) -> u32 {
+        let by_order = match self.contract.order {
+            CacheOrder::WriteThrough | CacheOrder::Any | CacheOrder::Epoch => 0,
+            CacheOrder::Prefix => rank,
+            CacheOrder::Window(w) => rank.saturating_sub(w - 1),
+        };
+        let barrier = flush_is_barrier(self.contract.order, self.contract.flush);
+        if barrier { by_order.max(epoch_rank) } else { by_order }
+    }
+
+    /// What a completed flush makes stable: everything, or nothing.
+    #[must_use]
+    pub fn flush_makes_stable(&self) -> bool {
+        self.contract.flush == Flush::Honoured
+    }
+
+    /// What FUA is here.
+    #[must_use]
+    pub fn fua(&self) -> Fua {
+        self.contract.fua
+    }
+}

@@ -1,0 +1,273 @@
+//! The trace: what was written, in which call, and when it was flushed.
+//!
+//! The one idea: the disk is an append-only list of versions with, for each sector ever touched, a
+//! link to its newest one. A power cut is a remark in that list, and going back is cutting it
+//! short, so a crash state costs what recovery reads and never the size of the image.
+//!
+//! Invariant: `rewind(mark())` restores everything, and what happened before a mark is never
+//! changed, only followed by newer versions.
+//!
+//! What it is not: knowledge of contracts. It says which call wrote what; what survives is worked
+//! out in `undecided.rs`.
+
+use rustc_hash::FxHashMap;
+
+use super::arena::{Arena, ContentId, NOISE_SECTORS};
+
+/// No version: the sector holds what it held before the trace.
+pub const NONE: u32 = u32::MAX;
+
+/// What untouched sectors hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fill {
+    /// Zeros, as a fresh file.
+    Zeros,
+    /// 0xFF, as erased flash.
+    Ones,
+    /// Noise, as a used disk.
+    Noise,
+}
+
+/// One write command.
+#[derive(Clone, Copy, Debug)]
+pub struct Command {
+    /// First sector.
+    pub lba: u64,
+    /// Sectors.
+    pub sectors: u32,
+    /// Content of its first sector; the others follow.
+    pub content: ContentId,
+    /// The call it belongs to.
+    pub call: u32,
+    /// Its write call's number among write calls.
+    pub rank: u32,
+    /// The lowest drain that lets it reach the medium (see `Latent::Drain`).
+    pub floor: u32,
+    /// Stable once completed, whatever the cache does.
+    pub fua: bool,
+    /// A flush that covered it failed: no later flush makes it stable.
+    pub dropped: bool,
+}
+
+/// The content of one sector as of some moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Version {
+    /// What it holds.
+    pub content: ContentId,
+    /// The command that wrote it, or `NONE` for a decision.
+    pub command: u32,
+    /// The call during which it came about.
+    pub call: u32,
+    /// The version before it, or `NONE`.
+    pub prev: u32,
+}
+
+/// What a device call was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallKind {
+    /// Write commands, in flight together.
+    Write,
+    /// A flush.
+    Flush,
+}
+
+/// One device call that changes something.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// Writes or flush.
+    pub kind: CallKind,
+    /// First command that belongs to it or comes after it.
+    pub first_command: u32,
+    /// Calls below this were stable when it began.
+    pub stable_before: u32,
+}
+
+/// A power cut.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    /// First call of the life that it ended.
+    pub life_start: u32,
+    /// The call in flight, or the number of calls if none was.
+    pub at: u32,
+    /// Calls below this were stable.
+    pub stable_before: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    lba: u64,
+    newest: u32,
+}
+
+/// A moment to come back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    arena: usize,
+    commands: usize,
+    versions: usize,
+    calls: usize,
+    cuts: usize,
+    undo: usize,
+    stable_before: u32,
+    epoch_rank: u32,
+    ranks: u32,
+    life_start: u32,
+}
+
+/// The trace.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// Contents.
+    pub arena: Arena,
+    /// Commands, in order of submission.
+    pub commands: Vec<Command>,
+    /// Versions, in order of coming about.
+    pub versions: Vec<Version>,
+    /// Calls that change something, in order.
+    pub calls: Vec<Call>,
+    /// Cuts, in order.
+    pub cuts: Vec<Cut>,
+    /// First call of the present life.
+    pub life_start: u32,
+    /// Calls below this are stable.
+    pub stable_before: u32,
+    /// Write calls so far.
+    pub ranks: u32,
+    /// Number of the first write call since the last flush.
+    pub epoch_rank: u32,
+    places: FxHashMap<u64, u32>,
+    slots: Vec<Slot>,
+    undo: Vec<(u32, u32)>,
+    fill: Fill,
+}
+
+impl Trace {
+    /// An empty trace over a medium of so many bytes per sector.
+    #[must_use]
+    pub fn new(sector_bytes: usize, fill: Fill) -> Self {
+        Trace {
+            arena: Arena::new(sector_bytes),
+            commands: Vec::new(),
+            versions: Vec::new(),
+            calls: Vec::new(),
+            cuts: Vec::new(),
+            life_start: 0,
+            stable_before: 0,
+            ranks: 0,
+            epoch_rank: 0,
+            places: FxHashMap::default(),
+            slots: Vec::new(),
+            undo: Vec::new(),
+            fill,
+        }
+    }
+
+    /// The number of the next call.
+    #[inline]
+    #[must_use]
+    pub fn now(&self) -> u32 {
+        self.calls.len() as u32
+    }
+
+    /// What a sector held before the trace.
+    #[inline]
+    #[must_use]
+    pub fn original(&self, lba: u64) -> ContentId {
+        match self.fill {
+            Fill::Zeros => ContentId::ZEROS,
+            Fill::Ones => ContentId::ONES,
+            Fill::Noise => ContentId(ContentId::NOISE.0 + (lba % u64::from(NOISE_SECTORS)) as u32),
+        }
+    }
+
+    /// The newest version of a sector, or `NONE`.
+    #[inline]
+    #[must_use]
+    pub fn newest(&self, lba: u64) -> u32 {
+        self.places.get(&lba).map_or(NONE, |&slot| self.slots[slot as usize].newest)
+    }
+
+    /// Puts a version in front of the others of its sector.
+    #[inline]
+    pub fn put(&mut self, lba: u64, content: ContentId, command: u32, call: u32) {
+        let slot = match self.places.get(&lba) {
+            Some(&slot) => slot,
+            None => {
+                let slot = self.slots.len() as u32;
+                self.slots.push(Slot { lba, newest: NONE });
+                self.places.insert(lba, slot);
+                slot
+            }
+        };
+        let place = &mut self.slots[slot as usize];
+        self.undo.push((slot, place.newest));
+        let prev = std::mem::replace(&mut place.newest, self.versions.len() as u32);
+        self.versions.push(Version { content, command, call, prev });
+    }
+
+    /// Sectors ever touched, in order of address, with their newest version.
+    #[must_use]
+    pub fn touched(&self) -> Vec<(u64, u32)> {
+        let mut all: Vec<_> = self.slots.iter().map(|slot| (slot.lba, slot.newest)).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Begins a call.
+    #[inline]
+    pub fn begin_call(&mut self, kind: CallKind) -> u32 {
+        let call = self.now();
+        self.calls.push(Call {
+            kind,
+            first_command: self.commands.len() as u32,
+            stable_before: self.stable_before,
+        });
+        call
+    }
+
+    /// This moment.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark {
+            arena: self.arena.len(),
+            commands: self.commands.len(),
+            versions: self.versions.len(),
+            calls: self.calls.len(),
+            cuts: self.cuts.len(),
+            undo: self.undo.len(),
+            stable_before: self.stable_before,
+            epoch_rank: self.epoch_rank,
+            ranks: self.ranks,
+            life_start: self.life_start,
+        }
+    }
+
+    /// Back to a moment. Allocates and frees nothing.
+    pub fn rewind(&mut self, mark: &Mark) {
+        for &(slot, newest) in self.undo[mark.undo..].iter().rev() {
+            self.slots[slot as usize].newest = newest;
+        }
+        self.undo.truncate(mark.undo);
+        self.arena.truncate(mark.arena);
+        self.commands.truncate(mark.commands);
+        self.versions.truncate(mark.versions);
+        self.calls.truncate(mark.calls);
+        self.cuts.truncate(mark.cuts);
+        self.stable_before = mark.stable_before;
+        self.epoch_rank = mark.epoch_rank;
+        self.ranks = mark.ranks;
+        self.life_start = mark.life_start;
+    }
+
+    /// Cuts the power during call `at` (or after all calls). What was recorded from there on in
+    /// this life never happened.
+    pub fn cut(&mut self, at: u32) {
+        let stable_before =
+            self.calls.get(at as usize).map_or(self.stable_before, |call| call.stable_before);
+        self.cuts.push(Cut { life_start: self.life_start, at, stable_before });
+        self.life_start = self.now();
+        self.stable_before = self.now();
+        self.epoch_rank = self.ranks;
+    }
+}

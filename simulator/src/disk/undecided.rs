@@ -1,0 +1,429 @@
+//! Undecided sectors: which contents a sector may hold, given the contract and all read so far.
+//!
+//! Method. A sector that was not stable at the cut is old and new at once until it is read. Its
+//! options are built life by life, oldest first: what it held before; then each version at risk in
+//! that life; then what commands that were in progress at the life's cut may have made of it. Each
+//! option carries its explanation, a box of latents (`worlds.rs`): "this command persisted here,
+//! those after it did not". Options whose explanation contradicts what was read before are dropped,
+//! options that read the same are one option with several explanations.
+//!
+//! Invariant: an answer is offered if and only if the contract allows an image in which all answers
+//! so far hold. The operational enumerator of the tests, which applies subsets of writes to images
+//! byte by byte, must find the same sets.
+//!
+//! What it is not: a choice. It lists; the chooser picks.
+
+use super::arena::{Arena, ContentId};
+use super::contract::{CacheOrder, Flush, InnerTear, MOSAIC_GRANULES_MAX, TearShape};
+use super::rules::Rules;
+use super::trace::{Cut, NONE, Trace};
+use super::worlds::{Latent, Range, World, Worlds, narrow};
+use crate::choose::{Label, Torn};
+
+/// A content that a sector may hold, and why it may.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// What it reads as.
+    pub content: ContentId,
+    /// What it is called.
+    pub label: Label,
+    /// Which hidden facts it takes, any one of these boxes.
+    pub why: Vec<World>,
+}
+
+/// A version that was at risk at a cut.
+#[derive(Clone, Copy, Debug)]
+struct AtRisk {
+    content: ContentId,
+    command: u32,
+}
+
+/// Whether a command was on the medium at a cut, whatever the cache did.
+fn is_stable(trace: &Trace, rules: &Rules, cut: &Cut, command: u32) -> bool {
+    let command = &trace.commands[command as usize];
+    if rules.contract.order == CacheOrder::WriteThrough {
+        return command.call < cut.at;
+    }
+    (command.call < cut.stable_before && !command.dropped) || (command.fua && command.call < cut.at)
+}
+
+/// The options of a sector in a device where sectors are independent of each other: the contents
+/// alone, newest first. The hot path.
+pub fn independent(trace: &Trace, rules: &Rules, lba: u64, into: &mut Vec<(ContentId, u32)>) {
+    into.clear();
+    let mut add = |content: ContentId, command: u32| {
+        if !into.iter().any(|&(other, _)| trace.arena.same(other, content)) {
+            into.push((content, command));
+        }
+    };
+    let mut at = trace.newest(lba);
+    let mut cut = trace.cuts.len();
+    while at != NONE {
+        let version = trace.versions[at as usize];
+        while cut > 0 && version.call < trace.cuts[cut - 1].life_start {
+            cut -= 1;
+        }
+        let ended_by = &trace.cuts[cut - 1];
+        at = version.prev;
+        if version.command == NONE {
+            return add(version.content, NONE);
+        }
+        if version.call > ended_by.at {
+            continue;
+        }
+        add(version.content, version.command);
+        if is_stable(trace, rules, ended_by, version.command) {
+            return;
+        }
+    }
+    add(trace.original(lba), NONE);
+}
+
+/// The options of a sector under any contract, whole ones first and newest first; with the number
+/// of whole ones. Contradictory ones are dropped.
+pub fn coupled(
+    trace: &mut Trace,
+    rules: &Rules,
+    worlds: &Worlds,
+    lba: u64,
+) -> (Vec<Content>, usize) {
+    let (start, mut whole) = beginning(trace, rules, lba);
+    let mut damaged: Vec<Content> = Vec::new();
+    for cut in start..trace.cuts.len() as u32 {
+        let risk = at_risk(trace, rules, lba, cut);
+        let fresh = strikes(trace, rules, lba, cut, &risk, &whole, &damaged);
+        // What was there before shows through where every version at risk was lost.
+        let lost_all = |content: &mut Content| -> bool {
+            content.why.retain_mut(|why| {
+                risk.iter().all(|r| lost(trace, rules, cut, lba, r.command, why))
+            });
+            !content.why.is_empty()
+        };
+        whole.retain_mut(lost_all);
+        damaged.retain_mut(lost_all);
+        let mut newer = Vec::with_capacity(risk.len() + whole.len());
+        for (i, r) in risk.iter().enumerate() {
+            let mut why = World::new();
+            let possible = persisted(trace, rules, cut, lba, r.command, &mut why)
+                && risk[..i].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why));
+            if possible {
+                let label = Label::Write(r.command);
+                newer.push(Content { content: r.content, label, why: vec![why] });
+            }
+        }
+        newer.append(&mut whole);
+        whole = newer;
+        damaged.extend(fresh);
+    }
+    let feasible = |contents: Vec<Content>, into: &mut Vec<Content>, arena: &Arena| {
+        for mut content in contents {
+            content.why.retain(|why| worlds.admit(std::slice::from_ref(why), rules.budget));
+            if content.why.is_empty() {
+                continue;
+            }
+            match into.iter_mut().find(|other| arena.same(other.content, content.content)) {
+                Some(other) => other.why.append(&mut content.why),
+                None => into.push(content),
+            }
+        }
+    };
+    let mut options = Vec::new();
+    feasible(whole, &mut options, &trace.arena);
+    let count = options.len();
+    feasible(damaged, &mut options, &trace.arena);
+    (options, count)
+}
+
+/// The first cut that leaves a sector open, and what it held before that.
+fn beginning(trace: &Trace, rules: &Rules, lba: u64) -> (u32, Vec<Content>) {
+    let certain = |content, label| vec![Content { content, label, why: vec![World::new()] }];
+    let mut at = trace.newest(lba);
+    while at != NONE {
+        let version = trace.versions[at as usize];
+        let life =
+            trace.cuts.iter().take_while(|cut| version.call >= cut.life_start).count() as u32;
+        let ended_by = life.checked_sub(1).expect("an open sector was written before a cut");
+        let cut = &trace.cuts[ended_by as usize];
+        if version.command == NONE {
+            return (ended_by, certain(version.content, Label::Old));
+        }
+        let stable = version.call <= cut.at && is_stable(trace, rules, cut, version.command);
+        if stable {
+            return (ended_by, certain(version.content, Label::Write(version.command)));
+        }
+        at = version.prev;
+    }
+    (0, certain(trace.original(lba), Label::Old))
+}
+
+/// The versions of a sector at risk at a cut, newest first.
+fn at_risk(trace: &Trace, rules: &Rules, lba: u64, cut: u32) -> Vec<AtRisk> {
+    let ended_by = &trace.cuts[cut as usize];
+    let next_life = trace.cuts.get(cut as usize + 1).map_or(trace.life_start, |c| c.life_start);
+    let mut risk = Vec::new();
+    let mut at = trace.newest(lba);
+    while at != NONE {
+        let version = trace.versions[at as usize];
+        at = version.prev;
+        if version.call >= next_life || version.call > ended_by.at {
+            continue;
+        }
+        let settled = version.call < ended_by.life_start || version.command == NONE;
+        if settled || is_stable(trace, rules, ended_by, version.command) {
+            break;
+        }
+        risk.push(AtRisk { content: version.content, command: version.command });
+    }
+    risk
+}
+
+/// Adds to `why` that a command at risk did not persist in this sector. False if impossible.
+fn lost(trace: &Trace, rules: &Rules, cut: u32, lba: u64, command: u32, why: &mut World) -> bool {
+    let c = &trace.commands[command as usize];
+    let (i, m) = ((lba - c.lba) as u32, c.sectors);
+    let drained = !rules.ordered || narrow(why, Latent::Drain { cut }, Range::of(0, c.rank));
+    drained
+        && match rules.shape(c) {
+            Shape::Free => true,
+            Shape::Atomic => narrow(why, Latent::Stop { command }, Range::of(0, 0)),
+            Shape::Prefix => narrow(why, Latent::Stop { command }, Range::of(0, i)),
+            Shape::Ends => narrow(why, Latent::Stop { command }, Range::two((0, i), (i + 1, m))),
+            // The page was written back before this write of it.
+            Shape::Page => page(rules, cut, lba, why, Range::of(0, command)),
+        }
+}
+
+/// Adds to `why` that a command at risk persisted in this sector. False if impossible.
+fn persisted(
+    trace: &Trace,
+    rules: &Rules,
+    cut: u32,
+    lba: u64,
+    command: u32,
+    why: &mut World,
+) -> bool {
+    let c = &trace.commands[command as usize];
+    let (i, m) = ((lba - c.lba) as u32, c.sectors);
+    let drained =
+        !rules.ordered || narrow(why, Latent::Drain { cut }, Range::of(c.floor, u32::MAX));
+    drained
+        && match rules.shape(c) {
+            Shape::Free => true,
+            Shape::Atomic => narrow(why, Latent::Stop { command }, Range::of(1, 1)),
+            Shape::Prefix => narrow(why, Latent::Stop { command }, Range::of(i + 1, m)),
+            Shape::Ends => narrow(why, Latent::Stop { command }, Range::two((i + 1, m), (0, i))),
+            Shape::Page => page(rules, cut, lba, why, Range::of(command + 1, u32::MAX)),
+        }
+}
+
+/// The page latent counts commands: the value v says that the page holds the writes below v.
+fn page(rules: &Rules, cut: u32, lba: u64, why: &mut World, commands: Range) -> bool {
+    let page = Latent::Page { cut, lba: lba / rules.page_sectors * rules.page_sectors };
+    narrow(why, page, commands)
+}
+
+/// How the sectors of a command hang together at a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Each on its own.
+    Free,
+    /// All or none.
+    Atomic,
+    /// The first so many.
+    Prefix,
+    /// The first or the last so many.
+    Ends,
+    /// With the other sectors of their cache page.
+    Page,
+}
+
+/// What commands in progress at a cut may have made of a sector, besides persisting whole.
+fn strikes(
+    trace: &mut Trace,
+    rules: &Rules,
+    lba: u64,
+    cut: u32,
+    risk: &[AtRisk],
+    whole: &[Content],
+    damaged: &[Content],
+) -> Vec<Content> {
+    let mut out = Vec::new();
+    if !rules.contract.damages_writes() {
+        return out;
+    }
+    let domain = lba / rules.domain_sectors * rules.domain_sectors;
+    let mut strikers: Vec<u32> = if rules.domain_sectors == 1 {
+        risk.iter().map(|r| r.command).collect()
+    } else {
+        let sectors = domain..domain + rules.domain_sectors;
+        sectors.flat_map(|l| at_risk(trace, rules, l, cut)).map(|r| r.command).collect()
+    };
+    strikers.sort_unstable_by(|a, b| b.cmp(a));
+    strikers.dedup();
+    for striker in strikers {
+        let c = trace.commands[striker as usize];
+        let Some(mut why) = struck(rules, cut, domain, striker, &c) else { continue };
+        let own = risk.iter().position(|r| r.command == striker);
+        if let Some(own) = own {
+            let newer_lost =
+                risk[..own].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why));
+            if !newer_lost {
+                continue;
+            }
+            mixes(trace, rules, lba, cut, risk, own, (whole, damaged), &why, &mut out);
+        }
+        let torn = rules.contract.torn;
+        let mut add = |how: Torn, content: ContentId| {
+            let label = Label::Torn { write: striker, how, below: None };
+            out.push(Content { content, label, why: vec![why.clone()] });
+        };
+        if torn.zeros {
+            add(Torn::Zeros, ContentId::ZEROS);
+        }
+        if torn.ones {
+            add(Torn::Ones, ContentId::ONES);
+        }
+        if torn.garbage {
+            let from = own.map_or(ContentId(ContentId::NOISE.0 + 1), |own| risk[own].content);
+            let inverted =
+                trace.arena.derive(from, |bytes| bytes.iter_mut().for_each(|b| *b = !*b));
+            add(Torn::Garbage(0), inverted);
+            add(Torn::Garbage(1), ContentId::NOISE);
+        }
+        if torn.unreadable {
+            add(Torn::Unreadable, ContentId::UNREADABLE);
+        }
+    }
+    out
+}
+
+/// That a command struck a domain: in progress there when the power went.
+fn struck(
+    rules: &Rules,
+    cut: u32,
+    domain: u64,
+    striker: u32,
+    c: &super::trace::Command,
+) -> Option<World> {
+    let mut why = World::new();
+    let (first, last) =
+        (domain.max(c.lba), (domain + rules.domain_sectors).min(c.lba + u64::from(c.sectors)));
+    let (a, b) = ((first - c.lba) as u32, (last - c.lba) as u32);
+    let stop = Latent::Stop { command: striker };
+    let strike = Latent::Strike { cut, lba: domain };
+    let possible = narrow(&mut why, strike, Range::of(striker, striker))
+        && (!rules.ordered || narrow(&mut why, Latent::Drain { cut }, Range::of(c.floor, c.rank)))
+        && match rules.shape(c) {
+            Shape::Free => true,
+            Shape::Prefix => narrow(&mut why, stop, Range::of(a, b)),
+            Shape::Ends => narrow(&mut why, stop, Range::two((a, b), (a, b))),
+            Shape::Atomic | Shape::Page => false,
+        };
+    possible.then_some(why)
+}
+
+/// The mixes of the struck sector: granules of the new content over each legal older one.
+#[expect(clippy::too_many_arguments, reason = "one recursion step, split out for reading")]
+fn mixes(
+    trace: &mut Trace,
+    rules: &Rules,
+    lba: u64,
+    cut: u32,
+    risk: &[AtRisk],
+    own: usize,
+    (whole, damaged): (&[Content], &[Content]),
+    struck: &World,
+    out: &mut Vec<Content>,
+) {
+    let granule = match rules.contract.inner_tear {
+        InnerTear::Never => return,
+        InnerTear::Linear(granule) | InnerTear::Any(granule) => granule,
+    };
+    let mut below: Vec<Content> = Vec::new();
+    for (i, r) in risk.iter().enumerate().skip(own + 1) {
+        let mut why = struck.clone();
+        let possible = persisted(trace, rules, cut, lba, r.command, &mut why)
+            && risk[own + 1..i].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why));
+        if possible {
+            below.push(Content {
+                content: r.content,
+                label: Label::Write(r.command),
+                why: vec![why],
+            });
+        }
+    }
+    for older in whole.iter().chain(damaged) {
+        if older.content == ContentId::UNREADABLE {
+            continue;
+        }
+        let mut older = older.clone();
+        older.why.retain_mut(|why| {
+            struck.iter().all(|&(l, r)| narrow(why, l, r))
+                && risk[own + 1..].iter().all(|n| lost(trace, rules, cut, lba, n.command, why))
+        });
+        if !older.why.is_empty() {
+            below.push(older);
+        }
+    }
+    let granules = rules.contract.logical_bytes / granule;
+    let write = risk[own].command;
+    for old in below {
+        let under = match old.label {
+            Label::Write(n) => Some(n),
+            _ => None,
+        };
+        for how in mix_kinds(rules.contract.inner_tear, granules) {
+            let content = trace.arena.mix(risk[own].content, old.content, granule as usize, |i| {
+                mix_takes(how, granules, i as u32)
+            });
+            let label = Label::Torn { write, how, below: under };
+            out.push(Content { content, label, why: old.why.clone() });
+        }
+    }
+}
+
+/// The mixes that an inner tear allows, for a sector of so many granules.
+#[must_use]
+pub fn mix_kinds(tear: InnerTear, granules: u32) -> Vec<Torn> {
+    let prefixes = (1..granules).map(|n| Torn::Prefix(n as u16));
+    let suffixes = (1..granules).map(|n| Torn::Suffix(n as u16));
+    match tear {
+        InnerTear::Never => Vec::new(),
+        InnerTear::Linear(_) => prefixes.chain(suffixes).collect(),
+        InnerTear::Any(_) if granules <= MOSAIC_GRANULES_MAX => {
+            (1..(1u64 << granules) - 1).map(Torn::Mosaic).collect()
+        }
+        // Representatives: prefixes, suffixes, and every other granule from either start.
+        InnerTear::Any(_) => {
+            prefixes.chain(suffixes).chain([Torn::Mosaic(1), Torn::Mosaic(2)]).collect()
+        }
+    }
+}
+
+/// Whether granule `i` of a mix is new.
+#[must_use]
+pub fn mix_takes(how: Torn, granules: u32, i: u32) -> bool {
+    match how {
+        Torn::Prefix(n) => i < u32::from(n),
+        Torn::Suffix(n) => i >= granules - u32::from(n),
+        Torn::Mosaic(mask) if granules <= MOSAIC_GRANULES_MAX => mask >> i & 1 == 1,
+        Torn::Mosaic(start) => u64::from(i % 2) == start - 1,
+        _ => false,
+    }
+}
+
+/// Whether a flush orders epochs under this contract.
+#[must_use]
+pub fn flush_is_barrier(order: CacheOrder, flush: Flush) -> bool {
+    order == CacheOrder::Epoch || flush == Flush::BarrierOnly
+}
+
+/// The tear shape as a command shape.
+#[must_use]
+pub fn shape_of(tear: TearShape) -> Shape {
+    match tear {
+        TearShape::Any => Shape::Free,
+        TearShape::Prefix => Shape::Prefix,
+        TearShape::PrefixOrSuffix => Shape::Ends,
+    }
+}
