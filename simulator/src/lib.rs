@@ -2,3 +2,7 @@
 
 pub mod choose;
 pub mod disk;
+pub mod oracle;
+mod quiet;
+pub mod run;
+pub mod workload;

@@ -62,6 +62,24 @@ impl<'a, C: Chooser> Live<'a, C> {
         }
     }
 
+    /// Counts a read; fails it if a fault says so, or if the journal has read more than a recovery
+    /// that ends would read.
+    #[inline]
+    fn may_read(&mut self, at: Lba) -> Result<(), DeviceError> {
+        if self.operation()?.is_some() {
+            return Err(DeviceError::Io(at));
+        }
+        if let Some(left) = &mut self.disk.reads_left {
+            // Once more than allowed is an error; a journal that reads on after that is stopped.
+            assert!(*left > 0, "recovery reads without end");
+            *left -= 1;
+            if *left == 0 {
+                return Err(DeviceError::Io(at));
+            }
+        }
+        Ok(())
+    }
+
     /// Asks whether the power goes during the call just recorded.
     #[inline]
     fn may_go(&mut self) -> Result<(), DeviceError> {
@@ -290,9 +308,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
 
     fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), DeviceError> {
         let sectors = self.range(at, into.len())?;
-        if self.operation()?.is_some() {
-            return Err(DeviceError::Io(at));
-        }
+        self.may_read(at)?;
         self.disk.traffic.reads += 1;
         self.disk.traffic.bytes_read += into.len() as u64;
         let sector = self.disk.geometry.logical_bytes as usize;
@@ -307,9 +323,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
 
     fn lend<'a>(&'a mut self, at: Lba, scratch: &'a mut [u8]) -> Result<&'a [u8], DeviceError> {
         let sectors = self.range(at, scratch.len())?;
-        if self.operation()?.is_some() {
-            return Err(DeviceError::Io(at));
-        }
+        self.may_read(at)?;
         self.disk.traffic.reads += 1;
         self.disk.traffic.bytes_read += scratch.len() as u64;
         let sector = self.disk.geometry.logical_bytes as usize;

@@ -88,6 +88,8 @@ pub struct Disk {
     fault: Option<Fault>,
     fault_fired: bool,
     traffic: Traffic,
+    /// Reads that are still allowed, if they are limited.
+    reads_left: Option<u64>,
     options: Vec<(ContentId, u32)>,
 }
 
@@ -136,6 +138,7 @@ impl Disk {
             fault: None,
             fault_fired: false,
             traffic: Traffic::default(),
+            reads_left: None,
             options: Vec::new(),
         })
     }
@@ -212,6 +215,11 @@ impl Disk {
         self.fault = fault;
         self.fault_fired = false;
         self.operations = 0;
+    }
+
+    /// Allows so many reads from now on, or any number. Says whether the limit before was used up.
+    pub fn limit_reads(&mut self, reads: Option<u64>) -> bool {
+        std::mem::replace(&mut self.reads_left, reads) == Some(0)
     }
 
     /// Operations since the fault was set.
