@@ -1,1 +1,3 @@
 //! The qcow2 RFC journal and its amendments, as points of one grid.
+
+pub mod header;
