@@ -1,1 +1,4 @@
 //! The qcow2 RFC journal and its amendments, as points of one grid.
+
+pub mod block;
+pub mod header;
