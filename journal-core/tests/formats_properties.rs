@@ -53,11 +53,10 @@ struct Model {
 
 impl Model {
     fn takes(&mut self, found: Vec<Vec<u8>>) -> bool {
-        let fits = (0..=self.optional).find_map(|a| {
+        let fits = (0..=self.optional).find(|&a| {
             let b = a + found.len();
-            let whole = b >= self.durable && b <= self.entries.len();
             // An empty log is a valid answer only if nothing beyond the checkpoint is owed.
-            (whole && self.entries[a..b] == found[..]).then_some(a)
+            b >= self.durable && b <= self.entries.len() && self.entries[a..b] == found[..]
         });
         let Some(a) = fits else { return false };
         *self = Model { optional: self.optional - a, durable: found.len(), entries: found };
@@ -119,7 +118,8 @@ fn behaves_like_a_vec<J: Format>(
                 prop_assert_eq!(opened.damage, None, "{}", name);
                 prop_assert!(opened.end != End::Torn, "{}", name);
                 prop_assert!(model.takes(found), "{}, step {}", name, number);
-                journal = reopened.clone();
+                // As an explorer copies them: into one that was used before.
+                journal.clone_from(&reopened);
                 journal.resume(&mut device, resume(survivors, number as u8)).unwrap();
                 if survivors == Survivors::Forget {
                     model = Model::default();

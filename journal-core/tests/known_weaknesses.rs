@@ -98,7 +98,7 @@ fn sqlite_shows_a_transaction_again_that_a_recovery_had_not_shown() {
     let (mut device, mut journal) = new::<SqliteWal>(&options);
     journal.append(&mut device, b"one").unwrap();
     journal.commit(&mut device).unwrap();
-    // 1. Two transactions are in flight; of the first the frame is lost, of the second it is not.
+    // 1. Two transactions are in flight (synchronous=NORMAL); of the first the frame is lost, of the second it is not.
     let before = device.bytes().to_vec();
     for payload in [b"two".as_slice(), b"three"] {
         journal.append(&mut device, payload).unwrap();
