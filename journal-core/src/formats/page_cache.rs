@@ -51,9 +51,9 @@ impl Area {
     /// [`Error::Unfit`] where that is not inside the device, or its sectors are larger than a page.
     pub fn new(geometry: Geometry, start_bytes: u64, bytes: u64) -> Result<Area, Error> {
         let sector_bytes = geometry.logical_bytes;
-        if sector_bytes == 0 || sector_bytes as usize > SECTOR_BYTES_MAX {
+        if !sector_bytes.is_power_of_two() || sector_bytes as usize > SECTOR_BYTES_MAX {
             return Err(Error::Unfit {
-                what: "bytes of a logical sector that fit a page of the cache",
+                what: "bytes of a logical sector, a power of two that fits a page of the cache",
                 want: PAGE_BYTES,
                 got: u64::from(sector_bytes),
             });
@@ -215,11 +215,12 @@ impl Clone for PageCache {
 
     /// Keeps the buffers: an explorer copies journals millions of times.
     fn clone_from(&mut self, source: &Self) {
-        self.area = source.area;
-        self.numbers.clone_from(&source.numbers);
-        self.dirty.clone_from(&source.dirty);
-        self.bytes.clone_from(&source.bytes);
-        self.zero_from = source.zero_from;
+        let PageCache { area, numbers, dirty, bytes, zero_from } = source;
+        self.area = *area;
+        self.numbers.clone_from(numbers);
+        self.dirty.clone_from(dirty);
+        self.bytes.clone_from(bytes);
+        self.zero_from = *zero_from;
     }
 }
 

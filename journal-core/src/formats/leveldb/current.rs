@@ -145,3 +145,31 @@ impl Current {
         device.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Lba;
+    use crate::memory::MemoryDevice;
+
+    #[test]
+    fn while_one_slot_is_written_the_other_says_what_was_true_before() {
+        let geometry = Geometry { logical_bytes: 512, physical_bytes: 4096, sectors: 64 };
+        let mut device = MemoryDevice::new(geometry, 0);
+        let layout = Layout::of(geometry).unwrap();
+        assert_eq!(Current::load(&mut device, &layout), Ok(None));
+        let old = Current { sequence: 5, before: 10, file: 0 };
+        let new = Current { sequence: 6, before: 12, file: 1 };
+        old.store(&mut device, &layout, 1).unwrap();
+        new.store(&mut device, &layout, 0).unwrap();
+        assert_eq!(Current::load(&mut device, &layout), Ok(Some((new, 0))));
+        for byte in 0..SLOT_BYTES as usize {
+            let mut torn = device.clone();
+            torn.bytes_mut()[byte] ^= 0x10;
+            assert_eq!(Current::load(&mut torn, &layout), Ok(Some((old, 1))), "byte {byte}");
+        }
+        // The blast radius of a write to slot 0 is its physical sector.
+        (0..8).for_each(|lba| device.lose(Lba(lba)));
+        assert_eq!(Current::load(&mut device, &layout), Ok(Some((old, 1))));
+    }
+}

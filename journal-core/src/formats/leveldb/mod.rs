@@ -78,14 +78,16 @@ impl Clone for LevelDb {
     }
 
     fn clone_from(&mut self, source: &Self) {
-        self.options = source.options;
-        self.layout = source.layout;
-        self.current = source.current;
-        self.slot = source.slot;
-        self.entries = source.entries;
-        self.intact_bytes = source.intact_bytes;
-        self.writer.clone_from(&source.writer);
-        self.state = source.state;
+        let LevelDb { options, layout, current, slot, entries, intact_bytes, writer, state } =
+            source;
+        self.options = *options;
+        self.layout = *layout;
+        self.current = *current;
+        self.slot = *slot;
+        self.entries = *entries;
+        self.intact_bytes = *intact_bytes;
+        self.writer.clone_from(writer);
+        self.state = *state;
     }
 }
 

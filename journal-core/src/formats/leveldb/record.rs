@@ -127,8 +127,9 @@ impl Clone for LogWriter {
     }
 
     fn clone_from(&mut self, source: &Self) {
-        self.cache.clone_from(&source.cache);
-        self.end = source.end;
+        let LogWriter { cache, end } = source;
+        self.cache.clone_from(cache);
+        self.end = *end;
     }
 }
 

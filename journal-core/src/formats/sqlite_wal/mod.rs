@@ -27,7 +27,9 @@
 //! Left as SQLite has it, for the search to judge: recovery does not change the salts, so frames of
 //! the transaction that was cut off stay acceptable to the chain if the frames before them are
 //! written again with the same bytes; recovery does not sync what it showed; and a header with a
-//! bad sum still lends its sequence and salts to the next one.
+//! bad sum still lends its sequence and salts to the next one. The first needs two transactions in
+//! flight, as synchronous=NORMAL has them; it was confirmed on SQLite 3.40.1 itself
+//! (`corpus/fixtures/confirm_sqlite_resurrection.py`).
 //!
 //! Invariants: no frame of a new generation is written before its header is durable; a frame, once
 //! committed, is only ever rewritten with the bytes it had (the shared tail page).
@@ -98,15 +100,17 @@ impl Clone for SqliteWal {
     }
 
     fn clone_from(&mut self, source: &Self) {
-        self.wal = source.wal;
-        self.header_is_new = source.header_is_new;
-        self.frames = source.frames;
-        self.sums = source.sums;
-        self.restart = source.restart;
-        self.pages.clone_from(&source.pages);
-        self.random = source.random;
-        self.cache.clone_from(&source.cache);
-        self.state = source.state;
+        let SqliteWal { wal, header_is_new, frames, sums, restart, pages, random, cache, state } =
+            source;
+        self.wal = *wal;
+        self.header_is_new = *header_is_new;
+        self.frames = *frames;
+        self.sums = *sums;
+        self.restart = *restart;
+        self.pages.clone_from(pages);
+        self.random = *random;
+        self.cache.clone_from(cache);
+        self.state = *state;
     }
 }
 
