@@ -9,6 +9,7 @@
 
 pub mod cell;
 pub mod prove;
+pub mod torture;
 
 pub use cell::{Cell, Verdict, prove, prove_with};
 pub use prove::{Bounds, Explored, explore};
