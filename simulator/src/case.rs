@@ -233,7 +233,10 @@ pub fn decisions_of<J: journal_core::Journal, C: crate::choose::Chooser>(
     chooser: C,
 ) -> (Leaf, Vec<Decision>) {
     let mut record = Record::new(chooser);
+    // Looking again is not evaluating again.
+    let evaluated = run.evaluated;
     let leaf = run.leaf(&mut record);
+    run.evaluated = evaluated;
     (leaf, record.decisions)
 }
 
