@@ -181,6 +181,8 @@ impl Cursor {
 pub(super) struct Found {
     /// Where the next commit goes.
     pub next: Seq,
+    /// The first place that is not good.
+    pub stop: Seq,
     /// The chain up to there.
     pub chain: u32,
     /// The last entry handed out.
@@ -263,7 +265,8 @@ pub(super) fn recover(
     let rule = decide(seen);
     let at_bytes = layout.at_bytes(cursor.seq);
     let damage = rule.damage.map(|(what, proven)| Damage { at_bytes, proven, what });
-    Ok(Found { next: cursor.commit, chain, last, entries, end: rule.end, damage })
+    let (next, stop) = (cursor.commit, cursor.seq);
+    Ok(Found { next, stop, chain, last, entries, end: rule.end, damage })
 }
 
 /// Reads the blocks `range.0 .. range.1` of a complete commit once more, to hand them out: no
