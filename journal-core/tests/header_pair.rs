@@ -172,10 +172,13 @@ fn a_passing_read_error_does_not_make_an_older_header_count() {
     assert!(matches!(read, Err(Error::Device(_))));
 }
 
+/// Sectors written: first byte and content.
+type Sectors = Vec<(usize, Vec<u8>)>;
+
 /// Keeps what was written between flushes apart.
 struct Epochs {
     disk: MemoryDevice,
-    epochs: Vec<(MemoryDevice, Vec<(usize, Vec<u8>)>)>,
+    epochs: Vec<(MemoryDevice, Sectors)>,
 }
 
 impl Epochs {
