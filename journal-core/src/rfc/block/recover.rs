@@ -203,6 +203,7 @@ pub(super) struct Found {
 }
 
 /// Reads one place. Only an unreadable sector is an answer; other errors are not the medium's.
+#[inline(always)]
 pub(super) fn read<'a>(
     device: &'a mut dyn BlockDevice,
     layout: &Layout,
@@ -319,7 +320,8 @@ fn look_ahead(
 ) -> Result<(), DeviceError> {
     let last = stop.plus(u64::from(layout.window)).0.min(lap_end.0 - 1);
     for number in stop.0 + 1..=last {
-        if let Seen::Good(block) = read(device, layout, Seq(number), front, scratch)? {
+        let seq = Seq(number);
+        if let Seen::Good(block) = read(device, layout, seq, front, scratch)? {
             if block.durable_upto() > stop {
                 seen.proof = true;
                 return Ok(());
