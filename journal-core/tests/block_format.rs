@@ -101,7 +101,7 @@ fn every_input_of_the_recovery_decision_fits_exactly_one_row() {
 
 #[test]
 fn a_commit_is_one_write_and_one_flush_and_two_commands_where_the_ring_wraps() {
-    // 2H + 10 blocks: live blocks at most 5.
+    // 2H + 10 blocks.
     let options = BlockOptions { window: 3, ..BlockOptions::V9_512 };
     let (mut device, mut journal) = fresh(options, 26);
     let mut commands = Vec::new();
@@ -124,7 +124,7 @@ fn a_commit_is_one_write_and_one_flush_and_two_commands_where_the_ring_wraps() {
 #[test]
 fn limits_are_refused_without_harm() {
     let options = BlockOptions { window: 2, ..BlockOptions::V9_512 };
-    let (mut device, mut journal) = fresh(options, 26);
+    let (mut device, mut journal) = fresh(options, 28);
     let too_long = journal.append(&mut device, &[0; 252]);
     assert_eq!(too_long, Err(Error::PayloadSize { bytes: 252, min: 0, max: 251 }));
     journal.append(&mut device, &[1; 251]).unwrap();
@@ -136,7 +136,7 @@ fn limits_are_refused_without_harm() {
         journal.append(&mut device, &[4; 251]).unwrap();
         journal.commit(&mut device).unwrap();
     }
-    // 5 of 10 blocks are live: a sixth could not be carried over.
+    // 5 of 12 blocks are live: a sixth could not be carried over past a cut commit.
     assert!(matches!(journal.append(&mut device, &[5]), Err(Error::Full { free: 0, .. })));
     journal.checkpoint(&mut device, first).unwrap();
     journal.append(&mut device, &[5]).unwrap();
@@ -157,7 +157,7 @@ fn devices_and_options_that_do_not_fit_are_refused() {
     let good = Geometry { logical_bytes: 512, physical_bytes: 512, sectors: 128 };
     unfit(BlockOptions { block_bytes: 1024, ..BlockOptions::V9_512 }, good);
     unfit(BlockOptions { window: 0, ..BlockOptions::V9_512 }, good);
-    unfit(BlockOptions { window: 57, ..BlockOptions::V9_512 }, good);
+    unfit(BlockOptions { window: 38, ..BlockOptions::V9_512 }, good);
     unfit(BlockOptions { window: u32::MAX, ..BlockOptions::V9_512 }, good);
     unfit(BlockOptions::V9_512, Geometry { sectors: 16, ..good });
     unfit(BlockOptions::V9_512, Geometry { physical_bytes: 8192, ..good });
@@ -277,4 +277,44 @@ fn an_image_is_told_without_gaps_and_says_where_the_log_stops() {
     // The block behind it proves that block 1 was flushed.
     let proof = blocks.iter().find(|f| f.name == "block 2: durable_upto").unwrap();
     assert_eq!((proof.value.as_str(), proof.mark), ("2", Mark::Bad));
+}
+
+#[test]
+fn survivors_keep_their_names_when_their_blocks_move() {
+    let options = BlockOptions { window: 2, ..BlockOptions::V9_512 };
+    let (mut device, mut journal) = fresh(options, 48);
+    for n in 0..4 {
+        journal.append(&mut device, &[n; 200]).unwrap();
+        journal.append(&mut device, &[n + 10; 200]).unwrap();
+        journal.commit(&mut device).unwrap();
+    }
+    let mut names = Vec::new();
+    let (mut journal, _) =
+        BlockJournal::open(&mut device, &options, &mut |entry| names.push(entry.lsn)).unwrap();
+    // Twice in one life: the names told by `open` still hold.
+    journal.resume(&mut device, CARRY).unwrap();
+    journal.resume(&mut device, Resume { entropy: [8; 16], ..CARRY }).unwrap();
+    let lsn = journal.append(&mut device, b"new").unwrap();
+    assert!(lsn > names[7]);
+    journal.commit(&mut device).unwrap();
+    // The first block, and then the third but for its second entry.
+    for (upto, left) in [(names[1], 7), (names[4], 5)] {
+        journal.checkpoint(&mut device, upto).unwrap();
+        assert_eq!(all(&mut device, options).len(), left);
+    }
+    journal.checkpoint(&mut device, lsn).unwrap();
+    assert!(all(&mut device, options).is_empty());
+}
+
+#[test]
+fn a_checkpoint_may_free_the_first_blocks_of_a_commit() {
+    let options = BlockOptions { window: 3, ..BlockOptions::V9_512 };
+    let (mut device, mut journal) = fresh(options, 48);
+    let names: Vec<Lsn> = (0..3).map(|n| journal.append(&mut device, &[n; 251]).unwrap()).collect();
+    journal.commit(&mut device).unwrap();
+    journal.checkpoint(&mut device, names[0]).unwrap();
+    assert_eq!(all(&mut device, options).len(), 2);
+    let (mut journal, _) = BlockJournal::open(&mut device, &options, &mut |_| ()).unwrap();
+    journal.resume(&mut device, CARRY).unwrap();
+    assert_eq!(all(&mut device, options).len(), 2);
 }

@@ -254,6 +254,14 @@ impl HeaderPair {
     /// 3. copy 0 fails its checksum, copy 1 was not touched, and number 6 still counts;
     /// 4. the next attempt is number 7 again, over the torn copy.
     ///
+    /// That next attempt must not complete the first one:
+    /// 1. the first attempt left its facts in copy 0, and a ruined sector in the filler;
+    /// 2. the second attempt is cut when it has only healed the filler;
+    /// 3. copy 0 is now the first number 7, whole, whose salt fits nothing on the disk any more.
+    ///
+    /// So facts that claim to be newer than the current header are wiped, durably, before the
+    /// copy is written.
+    ///
     /// # Errors
     /// The device's. Which header counts is then unknown until the journal is opened again.
     pub fn write_next(
@@ -269,9 +277,34 @@ impl HeaderPair {
             return Err(Error::Unfit { what: "header counters below", want: COUNTER_MAX, got });
         }
         assert!(next.unit_bytes == self.unit_bytes, "a header of another journal");
-        device.write_one(self.lba(header_seq.copy()), &next.encode(magic))?;
+        let at = self.lba(header_seq.copy());
+        let bytes = next.encode(magic);
+        if self.claims_newer(device, magic, changed.header_seq, &mut [0; HEADER_BYTES])? {
+            let facts = device.geometry().logical_bytes.max(512) as usize;
+            device.write_one(at, &[0xff; HEADER_BYTES][..facts])?;
+            device.flush()?;
+        }
+        device.write_one(at, &bytes)?;
         device.flush()?;
         Ok(next)
+    }
+
+    /// Whether the copy that comes after `current` holds, or may hold, facts that would count if
+    /// the rest of it were healed.
+    fn claims_newer(
+        &self,
+        device: &mut dyn BlockDevice,
+        magic: Magic,
+        current: HeaderSeq,
+        scratch: &mut [u8; HEADER_BYTES],
+    ) -> Result<bool, DeviceError> {
+        match device.lend(self.lba(1 - current.copy()), scratch) {
+            Ok(bytes) => {
+                Ok(bytes[MAGIC..CRC] == magic.0 && Header::fields(bytes).header_seq > current)
+            }
+            Err(DeviceError::Unreadable(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads both copies and returns the newest valid one. `scratch` is only used by devices that
@@ -286,19 +319,38 @@ impl HeaderPair {
         magic: Magic,
         scratch: &mut [u8; HEADER_BYTES],
     ) -> Result<Newest, Error> {
-        let first = self.read_copy(device, magic, 0, None, scratch)?;
+        // The copy that claims more goes first: if it keeps its claim, the other needs no checksum.
+        let claim_a = self.claim(device, magic, 0, scratch)?;
+        let claim_b = self.claim(device, magic, 1, scratch)?;
+        let (one, two) = if claim_a >= claim_b { (0, 1) } else { (1, 0) };
+        let first = self.read_copy(device, magic, one, None, scratch)?;
         let floor =
             if let CopyState::Good(header) = first { Some(header.header_seq) } else { None };
-        let second = self.read_copy(device, magic, 1, floor, scratch)?;
-        // The second copy is good only if it is newer than a good first one.
+        let second = self.read_copy(device, magic, two, floor, scratch)?;
+        let each = HEADER_BYTES as u64;
         match (first, second) {
-            (CopyState::Good(_), CopyState::Good(header))
-            | (CopyState::Good(header), CopyState::Older) => Ok(Newest { header, spoiled: None }),
-            (CopyState::Good(header), _) => {
-                Ok(Newest { header, spoiled: Some(HEADER_BYTES as u64) })
-            }
-            (_, CopyState::Good(header)) => Ok(Newest { header, spoiled: Some(0) }),
+            (CopyState::Good(header), CopyState::Older) => Ok(Newest { header, spoiled: None }),
+            (CopyState::Good(header), _) => Ok(Newest { header, spoiled: Some(two * each) }),
+            (_, CopyState::Good(header)) => Ok(Newest { header, spoiled: Some(one * each) }),
             _ => Err(Error::NotAJournal { what: "a valid journal header", at_bytes: 0 }),
+        }
+    }
+
+    /// The header_seq that a copy claims, if it claims any. Looks at the facts' sector only.
+    fn claim(
+        &self,
+        device: &mut dyn BlockDevice,
+        magic: Magic,
+        copy: u64,
+        scratch: &mut [u8; HEADER_BYTES],
+    ) -> Result<Option<HeaderSeq>, DeviceError> {
+        let facts = HEADER_BYTES.min(device.geometry().logical_bytes.max(512) as usize);
+        match device.lend(self.lba(copy), &mut scratch[..facts]) {
+            Ok(bytes) if bytes[MAGIC..CRC] == magic.0 => {
+                Ok(Some(HeaderSeq(u64_at(bytes, HEADER_SEQ))))
+            }
+            Ok(_) | Err(DeviceError::Unreadable(_)) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -64,10 +64,10 @@ impl Layout {
         if options.window == 0 {
             return Err(Error::Unfit { what: "blocks of the window, at least", want: 1, got: 0 });
         }
-        let want = 2 * u64::from(options.window);
+        // A commit of W blocks is live, another one was cut, the first one is carried over.
+        let want = 3 * u64::from(options.window);
         if u64::from(nblocks) < want {
-            // Carrying the survivors over needs as much room again as they take.
-            let what = "blocks in the area, twice the window at least";
+            let what = "blocks in the area, three windows at least";
             return Err(Error::Unfit { what, want, got: u64::from(nblocks) });
         }
         let layout = Layout {
@@ -104,6 +104,7 @@ impl Layout {
     }
 
     /// First sector of a block.
+    #[inline(always)]
     pub fn lba(&self, seq: Seq) -> Lba {
         self.first.plus(seq.0 % u64::from(self.nblocks) * self.sectors_each)
     }
@@ -119,9 +120,10 @@ impl Layout {
         blocks.min(nblocks - seq.0 % nblocks)
     }
 
-    /// Most blocks that may be live: the other half takes the copies when they are carried over.
+    /// Most blocks that may be live. Beside them there must be room for a cut commit, which is left
+    /// alone, and for the copies of all of them when they are carried over.
     pub fn live_max(&self) -> u64 {
-        u64::from(self.nblocks / 2)
+        u64::from((self.nblocks - self.window) / 2)
     }
 }
 

@@ -101,6 +101,8 @@ struct State {
     phase: Phase,
     /// Where the next commit goes.
     next: Seq,
+    /// The first place that recovery found not good: `next`, or later where a commit was cut.
+    stop: Seq,
     /// The checksum of the block before `next`.
     chain: u32,
     /// Blocks that carrying over has added to the numbers of survivors in this life: entries keep
@@ -250,6 +252,7 @@ impl Journal for BlockJournal {
             salted: options.salted,
             phase: Phase::Opened,
             next: found.next,
+            stop: found.stop,
             chain: found.chain,
             renumbered: 0,
             acked: found.last,

@@ -9,9 +9,15 @@
 //!
 //! *Forget* is a header: new salt, start behind the survivors. *Carry* writes the survivors again,
 //! block for block under the new salt, behind the old ones, and flushes, and only then writes the
-//! header. Old blocks and copies do not overlap, since the live blocks fill at most half the ring.
-//! A cut before the header leaves the old generation as it was, to which the copies are blocks
-//! with wrong checksums at the end of the log; a cut after it finds the copies, all flushed.
+//! header. A cut before the header leaves the old generation as it was; a cut after it finds the
+//! copies, all flushed. Old blocks and copies do not overlap, since no more blocks are ever live
+//! than fit twice, and neither is the *stop* written, the first place that was not good:
+//! 1. block 5 of 8 sectors is torn: its head is on the disk, its padding is not;
+//! 2. recovery ends at 5, and the copies are written from 5 on, with padding in the same sectors;
+//! 3. the power goes when of the copy in 5 only the padding is on the disk, and the header is not;
+//! 4. block 5 of the old generation is whole now, and an entry appears that recovery had denied.
+//!
+//! So the copies begin one place behind the stop.
 //!
 //! A copy says that everything below itself was flushed. When it was built that was not so, but it
 //! is visible only under a header that was written after the flush. Had it kept the promise it was
@@ -46,10 +52,15 @@ impl BlockJournal {
             Survivors::Carry if self.state.salted && live == 0 => self.switch(device, salt)?,
             Survivors::Forget => self.move_start(device, self.state.next, self.state.chain)?,
             Survivors::Carry if !self.state.salted => device.flush()?,
-            Survivors::Carry if 2 * live > u64::from(self.state.layout.nblocks) => {
-                self.stay(device, live)?;
+            Survivors::Carry => {
+                let to = self.state.stop.max(self.state.next).plus(1);
+                let laid = to.plus(live).0 - self.state.header.start_seq;
+                if laid <= u64::from(self.state.layout.nblocks) {
+                    self.carry(device, salt, to, live)?;
+                } else {
+                    self.stay(device, live)?;
+                }
             }
-            Survivors::Carry => self.carry(device, salt, live)?,
         }
         self.state.phase = Phase::Ready;
         Ok(())
@@ -62,10 +73,15 @@ impl BlockJournal {
         Ok(())
     }
 
-    /// Writes the survivors again behind themselves, then switches to the copies.
-    fn carry(&mut self, device: &mut dyn BlockDevice, salt: Salt, live: u64) -> Result<(), Error> {
+    /// Writes the survivors again from `new_start` on, then switches to the copies.
+    fn carry(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        salt: Salt,
+        new_start: Seq,
+        live: u64,
+    ) -> Result<(), Error> {
         let old_start = Seq(self.state.header.start_seq);
-        let new_start = self.state.next;
         let layout = self.state.layout;
         let block_bytes = layout.block_bytes as usize;
         let front = Front::new(salt);
@@ -94,7 +110,7 @@ impl BlockJournal {
             done += batch;
         }
         if was != self.state.chain {
-            return Err(changed(&layout, new_start));
+            return Err(changed(&layout, self.state.next));
         }
         device.flush()?;
         self.write_generation(device, salt, new_start)?;
