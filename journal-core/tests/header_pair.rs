@@ -171,3 +171,84 @@ fn a_passing_read_error_does_not_make_an_older_header_count() {
     let read = pair.read_newest(&mut Fails(device), Magic::V9, &mut scratch);
     assert!(matches!(read, Err(Error::Device(_))));
 }
+
+/// Sectors written: first byte and content.
+type Sectors = Vec<(usize, Vec<u8>)>;
+
+/// Keeps what was written between flushes apart.
+struct Epochs {
+    disk: MemoryDevice,
+    epochs: Vec<(MemoryDevice, Sectors)>,
+}
+
+impl Epochs {
+    fn new(disk: &MemoryDevice) -> Self {
+        Epochs { disk: disk.clone(), epochs: vec![(disk.clone(), Vec::new())] }
+    }
+}
+
+impl BlockDevice for Epochs {
+    fn geometry(&self) -> Geometry {
+        self.disk.geometry()
+    }
+    fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), journal_core::DeviceError> {
+        self.disk.read(at, into)
+    }
+    fn write(
+        &mut self,
+        writes: &[journal_core::Write<'_>],
+    ) -> Result<(), journal_core::DeviceError> {
+        for write in writes {
+            for (sector, data) in write.data.chunks(512).enumerate() {
+                let at = (write.at.0 as usize + sector) * 512;
+                self.epochs.last_mut().unwrap().1.push((at, data.to_vec()));
+            }
+        }
+        self.disk.write(writes)
+    }
+    fn flush(&mut self) -> Result<(), journal_core::DeviceError> {
+        self.epochs.push((self.disk.clone(), Vec::new()));
+        Ok(())
+    }
+    fn discard(&mut self, at: Lba, sectors: u64) -> Result<(), journal_core::DeviceError> {
+        self.disk.discard(at, sectors)
+    }
+}
+
+#[test]
+fn a_second_switch_never_completes_a_first_one_that_was_torn() {
+    // Goal: after a torn switch to X was denied, no cut of a switch to Y makes X count. The
+    // sectors that the first cut ruined are zeros, or cannot be read.
+    for unreadable in [false, true] {
+        let mut device = MemoryDevice::new(Geometry { sectors: 16, ..SECTORS }, 0);
+        let pair = HeaderPair::new(512, SECTORS).unwrap();
+        let header = pair.format(&mut device, Magic::V9, golden()).unwrap();
+        for ruined in 1..256u32 {
+            let mut torn = device.clone();
+            let x = Header { generation: Generation(2), salt: Salt([2; 16]), ..header };
+            pair.write_next(&mut torn, Magic::V9, x).unwrap();
+            for sector in (0..8).filter(|sector| ruined >> sector & 1 == 1) {
+                if unreadable {
+                    torn.lose(Lba(8 + sector));
+                }
+                torn.bytes_mut()[(8 + sector as usize) * 512..][..512].fill(0);
+            }
+            assert_eq!(newest(&mut torn, pair).unwrap().0, header);
+            let mut second = Epochs::new(&torn);
+            let y = Header { generation: Generation(2), salt: Salt([3; 16]), ..header };
+            let y = pair.write_next(&mut second, Magic::V9, y).unwrap();
+            for (base, writes) in &second.epochs {
+                for persisted in 0..1u32 << writes.len() {
+                    let mut image = base.clone();
+                    for (index, (at, data)) in writes.iter().enumerate() {
+                        if persisted >> index & 1 == 1 {
+                            image.write_one(Lba(*at as u64 / 512), data).unwrap();
+                        }
+                    }
+                    let found = newest(&mut image, pair).unwrap().0;
+                    assert!(found == header || found == y, "{ruined:#x} {persisted:#x}");
+                }
+            }
+        }
+    }
+}

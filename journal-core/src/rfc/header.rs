@@ -254,6 +254,14 @@ impl HeaderPair {
     /// 3. copy 0 fails its checksum, copy 1 was not touched, and number 6 still counts;
     /// 4. the next attempt is number 7 again, over the torn copy.
     ///
+    /// That next attempt must not complete the first one:
+    /// 1. the first attempt left its facts in copy 0, and a ruined sector in the filler;
+    /// 2. the second attempt is cut when it has only healed the filler;
+    /// 3. copy 0 is now the first number 7, whole, whose salt fits nothing on the disk any more.
+    ///
+    /// So facts that claim to be newer than the current header are wiped, durably, before the
+    /// copy is written.
+    ///
     /// # Errors
     /// The device's. Which header counts is then unknown until the journal is opened again.
     pub fn write_next(
@@ -269,9 +277,34 @@ impl HeaderPair {
             return Err(Error::Unfit { what: "header counters below", want: COUNTER_MAX, got });
         }
         assert!(next.unit_bytes == self.unit_bytes, "a header of another journal");
-        device.write_one(self.lba(header_seq.copy()), &next.encode(magic))?;
+        let at = self.lba(header_seq.copy());
+        let bytes = next.encode(magic);
+        if self.claims_newer(device, magic, changed.header_seq, &mut [0; HEADER_BYTES])? {
+            let facts = device.geometry().logical_bytes.max(512) as usize;
+            device.write_one(at, &[0xff; HEADER_BYTES][..facts])?;
+            device.flush()?;
+        }
+        device.write_one(at, &bytes)?;
         device.flush()?;
         Ok(next)
+    }
+
+    /// Whether the copy that comes after `current` holds, or may hold, facts that would count if
+    /// the rest of it were healed.
+    fn claims_newer(
+        &self,
+        device: &mut dyn BlockDevice,
+        magic: Magic,
+        current: HeaderSeq,
+        scratch: &mut [u8; HEADER_BYTES],
+    ) -> Result<bool, DeviceError> {
+        match device.lend(self.lba(1 - current.copy()), scratch) {
+            Ok(bytes) => {
+                Ok(bytes[MAGIC..CRC] == magic.0 && Header::fields(bytes).header_seq > current)
+            }
+            Err(DeviceError::Unreadable(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads both copies and returns the newest valid one. `scratch` is only used by devices that

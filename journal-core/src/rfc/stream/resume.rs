@@ -17,6 +17,15 @@
 //! 2. Power goes while the header is written: one of its copies is whole. Either generation is
 //!    complete.
 //!
+//! Not even the place where recovery stopped is written to, while the old generation may still have
+//! to be read again:
+//! 1. an entry begins a cluster and straddles two sectors; of it, only the first persisted;
+//! 2. recovery stops before it, and the survivors are written over it, the tail of one of them
+//!    where the lost rest of that entry was, and the same bytes by chance: only a byte or two of
+//!    the checksum need to agree;
+//! 3. the power goes when only that second sector is on the disk: an entry appears under the old
+//!    header that recovery had denied.
+//!
 //! That is why at most half the area may be live, and why a ping-pong journal fills up the unit its
 //! carried log ends in, instead of putting it into a slot: both slots may hold old survivors.
 //!
@@ -77,7 +86,10 @@ impl StreamJournal {
 
     /// A ring: the survivors again, in a new generation.
     fn carry(&mut self, device: &mut dyn BlockDevice, salt: Salt) -> Result<(), Error> {
-        let start = self.at.cluster_from_here();
+        // A cluster that the old generation may have begun is left alone, even if nothing of it
+        // survived. Beyond its half of the ring it never begins one, so there is always room.
+        let may_be_begun = self.at.cluster() - self.start_cluster < self.area.live_clusters_max();
+        let start = if may_be_begun { self.at.cluster() + 1 } else { self.at.cluster_from_here() };
         let survivors = self.compose_survivors(device, salt, start)?;
         let needed = (start - self.start_cluster) * CLUSTER as u64 + survivors.bytes.len() as u64;
         let have = self.area.clusters * CLUSTER as u64;
