@@ -92,8 +92,8 @@ impl Conditions {
     pub const BODY: Conditions = Conditions(1 << 4);
     /// The checksum matches, if the dialect has one.
     pub const SUM: Conditions = Conditions(1 << 5);
-    /// What stands here may be older than the generation: it begins with a sector, or where the
-    /// newest tail slot ends.
+    /// What stands here may be older than the generation: it begins with a sector or at the last
+    /// byte of one, or where the newest tail slot ends.
     pub const FRESH: Conditions = Conditions(1 << 6);
     /// The type is END.
     pub const END: Conditions = Conditions(1 << 7);

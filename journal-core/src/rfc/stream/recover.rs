@@ -89,10 +89,14 @@ impl Log<'_> {
     }
 
     /// Whether what stands at `at` may well have been written by an older generation: the log's
-    /// writer leaves FF, not old bytes, between its tail and the end of the sector it wrote.
+    /// writer leaves FF, not old bytes, between its tail and the end of the sector it wrote. Where
+    /// one byte is left, the second byte of size and type lies in a sector not yet written.
     fn may_be_older(&self, at: LogOffset) -> bool {
+        let sector = u64::from(self.area.sector_bytes);
+        let in_sector = at.0 % sector;
         self.dialect.salted
-            && (at.0.is_multiple_of(u64::from(self.area.sector_bytes))
+            && (in_sector == 0
+                || in_sector == sector - 1
                 || self.tails.is_some_and(|tails| tails.newest_end() == Some(at)))
     }
 
