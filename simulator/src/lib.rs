@@ -7,5 +7,6 @@ pub mod explore;
 pub mod journals;
 pub mod oracle;
 mod quiet;
+pub mod report;
 pub mod run;
 pub mod workload;
