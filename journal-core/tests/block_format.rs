@@ -278,3 +278,43 @@ fn an_image_is_told_without_gaps_and_says_where_the_log_stops() {
     let proof = blocks.iter().find(|f| f.name == "block 2: durable_upto").unwrap();
     assert_eq!((proof.value.as_str(), proof.mark), ("2", Mark::Bad));
 }
+
+#[test]
+fn survivors_keep_their_names_when_their_blocks_move() {
+    let options = BlockOptions { window: 2, ..BlockOptions::V9_512 };
+    let (mut device, mut journal) = fresh(options, 48);
+    for n in 0..4 {
+        journal.append(&mut device, &[n; 200]).unwrap();
+        journal.append(&mut device, &[n + 10; 200]).unwrap();
+        journal.commit(&mut device).unwrap();
+    }
+    let mut names = Vec::new();
+    let (mut journal, _) =
+        BlockJournal::open(&mut device, &options, &mut |entry| names.push(entry.lsn)).unwrap();
+    // Twice in one life: the names told by `open` still hold.
+    journal.resume(&mut device, CARRY).unwrap();
+    journal.resume(&mut device, Resume { entropy: [8; 16], ..CARRY }).unwrap();
+    let lsn = journal.append(&mut device, b"new").unwrap();
+    assert!(lsn > names[7]);
+    journal.commit(&mut device).unwrap();
+    // The first block, and then the third but for its second entry.
+    for (upto, left) in [(names[1], 7), (names[4], 5)] {
+        journal.checkpoint(&mut device, upto).unwrap();
+        assert_eq!(all(&mut device, options).len(), left);
+    }
+    journal.checkpoint(&mut device, lsn).unwrap();
+    assert!(all(&mut device, options).is_empty());
+}
+
+#[test]
+fn a_checkpoint_may_free_the_first_blocks_of_a_commit() {
+    let options = BlockOptions { window: 3, ..BlockOptions::V9_512 };
+    let (mut device, mut journal) = fresh(options, 48);
+    let names: Vec<Lsn> = (0..3).map(|n| journal.append(&mut device, &[n; 251]).unwrap()).collect();
+    journal.commit(&mut device).unwrap();
+    journal.checkpoint(&mut device, names[0]).unwrap();
+    assert_eq!(all(&mut device, options).len(), 2);
+    let (mut journal, _) = BlockJournal::open(&mut device, &options, &mut |_| ()).unwrap();
+    journal.resume(&mut device, CARRY).unwrap();
+    assert_eq!(all(&mut device, options).len(), 2);
+}

@@ -54,8 +54,8 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (0usize..252).prop_map(Op::Append),
         4 => Just(Op::Commit),
         3 => any::<u8>().prop_map(Op::Checkpoint),
-        1 => any::<bool>().prop_map(Op::Reopen),
-        1 => any::<bool>().prop_map(Op::Again),
+        1 => prop::bool::weighted(0.8).prop_map(Op::Reopen),
+        1 => prop::bool::weighted(0.8).prop_map(Op::Again),
     ]
 }
 

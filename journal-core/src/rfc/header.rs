@@ -319,19 +319,38 @@ impl HeaderPair {
         magic: Magic,
         scratch: &mut [u8; HEADER_BYTES],
     ) -> Result<Newest, Error> {
-        let first = self.read_copy(device, magic, 0, None, scratch)?;
+        // The copy that claims more goes first: if it keeps its claim, the other needs no checksum.
+        let claim_a = self.claim(device, magic, 0, scratch)?;
+        let claim_b = self.claim(device, magic, 1, scratch)?;
+        let (one, two) = if claim_a >= claim_b { (0, 1) } else { (1, 0) };
+        let first = self.read_copy(device, magic, one, None, scratch)?;
         let floor =
             if let CopyState::Good(header) = first { Some(header.header_seq) } else { None };
-        let second = self.read_copy(device, magic, 1, floor, scratch)?;
-        // The second copy is good only if it is newer than a good first one.
+        let second = self.read_copy(device, magic, two, floor, scratch)?;
+        let each = HEADER_BYTES as u64;
         match (first, second) {
-            (CopyState::Good(_), CopyState::Good(header))
-            | (CopyState::Good(header), CopyState::Older) => Ok(Newest { header, spoiled: None }),
-            (CopyState::Good(header), _) => {
-                Ok(Newest { header, spoiled: Some(HEADER_BYTES as u64) })
-            }
-            (_, CopyState::Good(header)) => Ok(Newest { header, spoiled: Some(0) }),
+            (CopyState::Good(header), CopyState::Older) => Ok(Newest { header, spoiled: None }),
+            (CopyState::Good(header), _) => Ok(Newest { header, spoiled: Some(two * each) }),
+            (_, CopyState::Good(header)) => Ok(Newest { header, spoiled: Some(one * each) }),
             _ => Err(Error::NotAJournal { what: "a valid journal header", at_bytes: 0 }),
+        }
+    }
+
+    /// The header_seq that a copy claims, if it claims any. Looks at the facts' sector only.
+    fn claim(
+        &self,
+        device: &mut dyn BlockDevice,
+        magic: Magic,
+        copy: u64,
+        scratch: &mut [u8; HEADER_BYTES],
+    ) -> Result<Option<HeaderSeq>, DeviceError> {
+        let facts = HEADER_BYTES.min(device.geometry().logical_bytes.max(512) as usize);
+        match device.lend(self.lba(copy), &mut scratch[..facts]) {
+            Ok(bytes) if bytes[MAGIC..CRC] == magic.0 => {
+                Ok(Some(HeaderSeq(u64_at(bytes, HEADER_SEQ))))
+            }
+            Ok(_) | Err(DeviceError::Unreadable(_)) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -120,18 +120,22 @@ pub(super) enum Seen<'a> {
 
 /// Judges `bytes` as block `seq`. The cheap checks come first: a log usually ends at a place that
 /// fails them.
+#[inline(always)]
 pub(super) fn see(bytes: &[u8], seq: Seq, front: Front) -> Seen<'_> {
-    let block = Block { bytes };
-    if bytes[MAGIC..CRC] != MAGIC_BYTES || block.seq() != seq {
+    let Some(head) = bytes.first_chunk() else { return Seen::Foreign };
+    let block = Block { head, bytes };
+    if head[MAGIC..CRC] != MAGIC_BYTES || block.seq() != seq {
         return Seen::Foreign;
     }
-    if front.crc(bytes) != block.crc() || block.flags() & !(FIRST | LAST) != 0 {
-        return Seen::Claims;
-    }
-    match bytes.get(HEAD_BYTES..HEAD_BYTES + usize::from(block.used())) {
-        Some(entries) if well_formed(entries) => Seen::Good(block),
-        _ => Seen::Claims,
-    }
+    if proves_itself(block, front) { Seen::Good(block) } else { Seen::Claims }
+}
+
+/// The checks that cost something, for a block that says the right thing.
+fn proves_itself(block: Block<'_>, front: Front) -> bool {
+    let entries = block.bytes.get(HEAD_BYTES..HEAD_BYTES + usize::from(block.used()));
+    front.crc(block.bytes) == block.crc()
+        && block.flags() & !(FIRST | LAST) == 0
+        && entries.is_some_and(well_formed)
 }
 
 fn well_formed(mut rest: &[u8]) -> bool {
@@ -154,22 +158,14 @@ fn split_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// A block that passed [`see`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block<'a> {
+    head: &'a [u8; HEAD_BYTES],
     bytes: &'a [u8],
 }
 
 impl<'a> Block<'a> {
-    fn u16_at(self, at: usize) -> u16 {
-        u16::from_be_bytes([self.bytes[at], self.bytes[at + 1]])
-    }
-
-    fn u32_at(self, at: usize) -> u32 {
-        let b = &self.bytes[at..at + 4];
-        u32::from_be_bytes([b[0], b[1], b[2], b[3]])
-    }
-
-    fn u64_at(self, at: usize) -> u64 {
-        let b = &self.bytes[at..at + 8];
-        u64::from_be_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
+    /// The field at `AT`, a constant, so that no bound is left to check.
+    fn field<const AT: usize, const N: usize>(self) -> [u8; N] {
+        core::array::from_fn(|i| self.head[AT + i])
     }
 
     pub fn bytes(self) -> &'a [u8] {
@@ -177,23 +173,23 @@ impl<'a> Block<'a> {
     }
 
     pub fn seq(self) -> Seq {
-        Seq(self.u64_at(SEQ))
+        Seq(u64::from_be_bytes(self.field::<SEQ, 8>()))
     }
 
     pub fn crc(self) -> u32 {
-        self.u32_at(CRC)
+        u32::from_be_bytes(self.field::<CRC, 4>())
     }
 
     pub fn durable_upto(self) -> Seq {
-        Seq(self.u64_at(DURABLE_UPTO))
+        Seq(u64::from_be_bytes(self.field::<DURABLE_UPTO, 8>()))
     }
 
     pub fn used(self) -> u16 {
-        self.u16_at(USED)
+        u16::from_be_bytes(self.field::<USED, 2>())
     }
 
     pub fn flags(self) -> u16 {
-        self.u16_at(FLAGS)
+        u16::from_be_bytes(self.field::<FLAGS, 2>())
     }
 
     pub fn is_first(self) -> bool {
@@ -205,7 +201,7 @@ impl<'a> Block<'a> {
     }
 
     pub fn prev_crc(self) -> u32 {
-        self.u32_at(PREV_CRC)
+        u32::from_be_bytes(self.field::<PREV_CRC, 4>())
     }
 
     /// The payloads, in order.

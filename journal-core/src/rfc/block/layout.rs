@@ -104,6 +104,7 @@ impl Layout {
     }
 
     /// First sector of a block.
+    #[inline(always)]
     pub fn lba(&self, seq: Seq) -> Lba {
         self.first.plus(seq.0 % u64::from(self.nblocks) * self.sectors_each)
     }

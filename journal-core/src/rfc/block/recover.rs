@@ -63,10 +63,25 @@ pub enum Row {
     H,
 }
 
-/// A row of the table: each condition required, excluded, or of no matter (`None`).
+impl Conditions {
+    /// The conditions as bits, the first one highest.
+    const fn bits(self) -> u8 {
+        let Conditions { area_end, inside_commit, unreadable, claims, later, proof } = self;
+        (area_end as u8) << 5
+            | (inside_commit as u8) << 4
+            | (unreadable as u8) << 3
+            | (claims as u8) << 2
+            | (later as u8) << 1
+            | proof as u8
+    }
+}
+
+/// A row of the table.
 pub struct Rule {
-    /// area_end, inside_commit, unreadable, claims, later, proof.
-    pub when: [Option<bool>; 6],
+    /// The conditions that matter to it, as bits.
+    mask: u8,
+    /// What those must be.
+    want: u8,
     /// The row's name.
     pub row: Row,
     /// How the log ended.
@@ -75,18 +90,15 @@ pub struct Rule {
     pub damage: Option<(&'static str, bool)>,
 }
 
+/// A row from a pattern: each condition required (1), excluded (0), or of no matter.
 const fn rule(when: [u8; 6], row: Row, end: End, damage: Option<(&'static str, bool)>) -> Rule {
-    let mut pattern = [None; 6];
-    let mut i = 0;
-    while i < 6 {
-        pattern[i] = match when[i] {
-            b'1' => Some(true),
-            b'0' => Some(false),
-            _ => None,
-        };
+    let (mut mask, mut want, mut i) = (0, 0, 0);
+    while i < when.len() {
+        mask = mask << 1 | matches!(when[i], b'0' | b'1') as u8;
+        want = want << 1 | matches!(when[i], b'1') as u8;
         i += 1;
     }
-    Rule { when: pattern, row, end, damage }
+    Rule { mask, want, row, end, damage }
 }
 
 const LOST: Option<(&str, bool)> = Some(("a block that was flushed is not there", true));
@@ -107,10 +119,8 @@ pub const RULES: [Rule; 8] = [
 impl Rule {
     /// Whether this row speaks for what was seen.
     #[must_use]
-    pub fn fits(&self, seen: Conditions) -> bool {
-        let Conditions { area_end, inside_commit, unreadable, claims, later, proof } = seen;
-        let seen = [area_end, inside_commit, unreadable, claims, later, proof];
-        self.when.iter().zip(seen).all(|(when, seen)| when.is_none_or(|want| want == seen))
+    pub const fn fits(&self, seen: Conditions) -> bool {
+        seen.bits() & self.mask == self.want
     }
 }
 
@@ -193,6 +203,7 @@ pub(super) struct Found {
 }
 
 /// Reads one place. Only an unreadable sector is an answer; other errors are not the medium's.
+#[inline(always)]
 pub(super) fn read<'a>(
     device: &'a mut dyn BlockDevice,
     layout: &Layout,
@@ -309,7 +320,8 @@ fn look_ahead(
 ) -> Result<(), DeviceError> {
     let last = stop.plus(u64::from(layout.window)).0.min(lap_end.0 - 1);
     for number in stop.0 + 1..=last {
-        if let Seen::Good(block) = read(device, layout, Seq(number), front, scratch)? {
+        let seq = Seq(number);
+        if let Seen::Good(block) = read(device, layout, seq, front, scratch)? {
             if block.durable_upto() > stop {
                 seen.proof = true;
                 return Ok(());
