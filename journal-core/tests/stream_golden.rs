@@ -174,22 +174,28 @@ fn a_line_is_full_at_the_end_of_its_last_cluster() {
 
 #[test]
 fn an_append_to_a_line_keeps_the_rest_of_a_sector_it_did_not_write() {
-    // Read-modify-write reads: behind the new entry stands what an earlier life left there.
+    // Read-modify-write reads: behind the new entry stands what an earlier life left there. Once
+    // in the sector after the tail's, once in the first one of the next cluster.
     let options = options("v8c");
-    let mut disk = disk(512, 512, 16384, 0);
-    let mut journal = fresh(&mut disk, &options);
-    for byte in 0..12 {
-        journal.append(&mut disk, &[byte; 122]).unwrap();
+    for (damaged, appended, untouched) in [(4, 1, 512 + 128..1024), (30, 2, 4096 + 128..4608)] {
+        let mut disk = disk(512, 512, 16384, 0);
+        let mut journal = fresh(&mut disk, &options);
+        // 31 entries of 128 bytes to a cluster.
+        for byte in 0..36 {
+            journal.append(&mut disk, &[byte; 122]).unwrap();
+        }
+        let stale = disk.bytes()[untouched.clone()].to_vec();
+        disk.bytes_mut()[damaged * 128] ^= 1;
+        let (mut journal, _, shown) = open(&mut disk, &options);
+        assert_eq!(shown.len(), damaged);
+        journal.resume(&mut disk, resume(Survivors::Carry, 2)).unwrap();
+        for _ in 0..appended {
+            journal.append(&mut disk, &[99; 122]).unwrap();
+        }
+        journal.commit(&mut disk).unwrap();
+        assert_eq!(disk.bytes()[untouched], stale);
+        assert_eq!(open(&mut disk, &options).2.len(), 36);
     }
-    let stale = disk.bytes()[512 + 128..1024].to_vec();
-    disk.bytes_mut()[512] ^= 1;
-    let (mut journal, _, shown) = open(&mut disk, &options);
-    assert_eq!(shown.len(), 4);
-    journal.resume(&mut disk, resume(Survivors::Carry, 2)).unwrap();
-    journal.append(&mut disk, &[99; 122]).unwrap();
-    journal.commit(&mut disk).unwrap();
-    assert_eq!(disk.bytes()[512 + 128..1024], stale);
-    assert_eq!(open(&mut disk, &options).2.len(), 12);
 }
 
 #[test]
