@@ -30,7 +30,7 @@ use crate::journal::{
 };
 use crate::rfc::Refusal;
 use crate::rfc::entry::{CLUSTER_BYTES, Dialect, Key, LogOffset};
-use crate::rfc::header::{Generation, HEADER_BYTES, Header, HeaderPair, HeaderSeq, Magic, Salt};
+use crate::rfc::header::{Generation, Header, HeaderPair, HeaderSeq, Magic, Salt};
 use crate::rfc::strategy::{Framing, ReuseBy, Strategy, TailWrite};
 
 use area::Area;
@@ -213,7 +213,7 @@ impl StreamJournal {
         let (mut header, mut spoiled) = (HEADERLESS, None);
         if options.has_header() {
             let pair = HeaderPair::new(CLUSTER_BYTES, device.geometry())?;
-            let newest = pair.read_newest(device, Magic::V8CE, &mut [0; HEADER_BYTES])?;
+            let newest = pair.read_newest(device, Magic::V8CE)?;
             (header, spoiled) = (newest.header, newest.spoiled);
             area = area.under(&header)?;
         }
