@@ -8,7 +8,7 @@
 //! What it is not: the definition of any journal.
 
 use journal_core::formats::{self, Format, FormatVisitor};
-use journal_core::rfc::block::{BlockJournal, BlockOptions};
+use journal_core::rfc::{LADDER, RfcJournal, RfcOptions};
 use serde::{Deserialize, Serialize};
 
 /// Where a journal comes from.
@@ -42,30 +42,11 @@ pub trait Visitor {
     fn visit<J: Format>(self, row: Row, options: J::Options) -> Self::Out;
 }
 
-/// The ladder of the RFC family: name, block options, a line about it.
-const LADDER: [(&str, BlockOptions, &str); 3] = [
-    (
-        "v9-512",
-        BlockOptions { block_bytes: 512, salted: true, window: 8 },
-        "V9 in blocks of 512 bytes",
-    ),
-    (
-        "v9-4096",
-        BlockOptions { block_bytes: 4096, salted: true, window: 8 },
-        "V9 in blocks of 4096 bytes",
-    ),
-    (
-        "v9-nosalt",
-        BlockOptions { block_bytes: 512, salted: false, window: 8 },
-        "V9 without salt: flawed on purpose",
-    ),
-];
-
 /// Does something with the journal named `name`; `None` if there is none.
 pub fn visit<V: Visitor>(name: &str, visitor: V) -> Option<V::Out> {
-    if let Some((name, options, about)) = LADDER.iter().find(|row| row.0 == name) {
+    if let Some(&(name, strategy, about)) = LADDER.iter().find(|row| row.0 == name) {
         let row = Row { name, family: Family::Rfc, about };
-        return Some(visitor.visit::<BlockJournal>(row, *options));
+        return Some(visitor.visit::<RfcJournal>(row, RfcOptions { strategy }));
     }
     let mut bridge = Bridge { visitor: Some(visitor), out: None };
     formats::named(name, &mut bridge);

@@ -192,6 +192,9 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
         let why = "with its flushes dropped the journal loses nothing in this workload either";
         return (Verdict::NotMeasured, Some(why.to_owned()));
     }
+    if !explored.complete {
+        return (Verdict::Bounded, Some(format!("{} leaves visited", explored.leaves)));
+    }
     let lives = cell.case.workload.lives.len();
     let hollow = cell.owed.iter().find(|&oracle| {
         // Nothing can come back before something was lost and the journal lived on.
@@ -201,9 +204,6 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
     if let Some(oracle) = hollow {
         let why = format!("{} was never evaluated", oracle.name());
         return (Verdict::Hollow, Some(why));
-    }
-    if !explored.complete {
-        return (Verdict::Bounded, Some(format!("{} leaves visited", explored.leaves)));
     }
     (Verdict::Proven, None)
 }
