@@ -27,7 +27,7 @@ use super::screen::{Progress, Screen, remark};
 use super::{Common, list, signal};
 
 /// Crash states visited at most in each experiment, unless told otherwise.
-const LEAVES_MAX: u64 = 100_000;
+const LEAVES_MAX: u64 = 20_000;
 
 /// Entries between two commits.
 const COMMIT_EVERY: u32 = 2;
@@ -47,9 +47,11 @@ pub struct Arguments {
     /// Entries appended in each life, with a commit after every second and at the end
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     entries: u32,
-    /// Bytes of each entry
-    #[arg(long, default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..=65536))]
-    bytes: u32,
+    /// Bytes of each entry; each size gives workloads of its own. The default is the RFC's hash entry,
+    /// and one that straddles sectors after a few entries
+    #[arg(long, value_name = "N", num_args = 1.., default_values_t = [48, 200])]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
+    bytes: Vec<u32>,
     /// Lives at most, each ended by a power cut
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
     lives: u32,
@@ -151,7 +153,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
             workloads: workloads.clone(),
         },
         partial,
-        costs: costs(arguments, &journals, &devices, &workloads[0].workload.payloads),
+        costs: costs(&journals, &devices, &workloads[0].workload),
         journals,
         devices,
         oracles: oracles::rows(),
@@ -220,14 +222,14 @@ fn cells(
 }
 
 /// The costs of each journal on each shape of device.
-fn costs(
-    arguments: &Arguments,
-    journals: &[JournalRow],
-    devices: &[DeviceRow],
-    payloads: &Payloads,
-) -> Vec<CostRow> {
-    let ops = script(cost::ENTRIES, arguments.bytes);
-    let workload = Workload { payloads: payloads.clone(), ..one_life(&ops) };
+fn costs(journals: &[JournalRow], devices: &[DeviceRow], like: &Workload) -> Vec<CostRow> {
+    let first = like.lives[0].ops.iter().find_map(|op| match op {
+        Op::Append(bytes) => Some(*bytes),
+        _ => None,
+    });
+    let ops = script(cost::ENTRIES, first.unwrap_or(0));
+    let once = Workload::repeated(&ops, 1, journal_core::Survivors::Carry);
+    let workload = Workload { payloads: like.payloads.clone(), ..once };
     let mut rows: Vec<CostRow> = Vec::new();
     for journal in journals {
         for device in devices {
@@ -252,10 +254,6 @@ fn script(entries: u32, bytes: u32) -> Vec<Op> {
         ops.push(Op::Commit);
     }
     ops
-}
-
-fn one_life(ops: &[Op]) -> Workload {
-    Workload::repeated(ops, 1, journal_core::Survivors::Carry)
 }
 
 /// The workloads that every journal meets on every device.
@@ -294,36 +292,39 @@ fn workloads(arguments: &Arguments) -> Result<Vec<WorkloadRow>, Failure> {
         payloads = Payloads::Given(found.payloads);
         from = ", payloads from a file".to_owned();
     }
-    let bytes = match payloads {
-        Payloads::Generated => arguments.bytes,
-        Payloads::Given(_) => from_file::PAYLOAD_BYTES as u32,
+    let sizes = match payloads {
+        Payloads::Generated => arguments.bytes.clone(),
+        Payloads::Given(_) => vec![from_file::PAYLOAD_BYTES as u32],
     };
-    let ops = script(entries, bytes);
-    let each = format!(
-        "{entries} {} of {bytes} bytes, a commit after every second{from}, a power cut",
-        if entries == 1 { "entry" } else { "entries" }
-    );
-    let mut rows = Vec::new();
-    let mut add = |name: String, about: String, lives: u32, identity: Identity| {
-        let workload = Workload {
-            identity,
-            payloads: payloads.clone(),
-            ..Workload::repeated(&ops, lives, journal_core::Survivors::Carry)
+    let mut rows: Vec<WorkloadRow> = Vec::new();
+    for bytes in sizes {
+        let ops = script(entries, bytes);
+        let mut add = |name: &str, about: String, lives: u32, identity: Identity| {
+            let name = format!("{name}-{bytes}");
+            if rows.iter().all(|row| row.name != name) {
+                let workload = Workload {
+                    identity,
+                    payloads: payloads.clone(),
+                    ..Workload::repeated(&ops, lives, journal_core::Survivors::Carry)
+                };
+                rows.push(WorkloadRow { name, about, workload });
+            }
         };
-        rows.push(WorkloadRow { name, about, workload });
-    };
-    add("one-life".to_owned(), format!("{each} anywhere"), 1, Identity::Fresh);
-    for lives in 2..=arguments.lives {
-        let name = match lives {
-            2 => "two-lives".to_owned(),
-            more => format!("{more}-lives"),
-        };
-        let about = format!("the same {lives} times over, each life going on behind the survivors");
-        add(name, about, lives, Identity::Fresh);
-    }
-    if arguments.lives >= 2 {
-        let about = "two lives; what was lost is appended again, byte for byte".to_owned();
-        add("again".to_owned(), about, 2, Identity::SameAgain);
+        let noun = if entries == 1 { "entry" } else { "entries" };
+        let about = format!(
+            "{entries} {noun} of {bytes} bytes{from}, a commit after every second, a power cut at \
+             any moment"
+        );
+        add("one-life", about, 1, Identity::Fresh);
+        for lives in 2..=arguments.lives {
+            let name = if lives == 2 { "two-lives".to_owned() } else { format!("{lives}-lives") };
+            let about = format!("the same {lives} times, each life behind what the last one left");
+            add(&name, about, lives, Identity::Fresh);
+        }
+        if arguments.lives >= 2 {
+            let about = "two lives; what was lost is appended again, byte for byte".to_owned();
+            add("again", about, 2, Identity::SameAgain);
+        }
     }
     Ok(rows)
 }

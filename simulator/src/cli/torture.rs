@@ -24,6 +24,9 @@ use super::{Common, list, signal};
 /// Runs, if neither they nor a budget are given.
 const RUNS: u64 = 20_000;
 
+/// Bytes of each simulated device, as the campaign has them.
+const DEVICE_BYTES: u64 = 128 * 1024;
+
 /// What to torture.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
@@ -103,7 +106,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         asked: Asked {
             command: "torture".to_owned(),
-            device_bytes: 128 * 1024,
+            device_bytes: DEVICE_BYTES,
             leaves_max: None,
             workloads: Vec::new(),
         },

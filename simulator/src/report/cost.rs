@@ -19,6 +19,9 @@ use crate::workload::Op;
 /// Entries of the life that is counted.
 pub const ENTRIES: u32 = 64;
 
+/// Bytes of its device: room for every format, so that no lap ends and nothing is refused.
+pub const DEVICE_BYTES: u64 = 1 << 20;
+
 #[derive(Default)]
 struct Counted {
     first_call: u32,
@@ -26,6 +29,8 @@ struct Counted {
     taken: u64,
     payload_bytes: u64,
     commits: u64,
+    /// Entries that the next commit makes durable.
+    pending: u64,
     rewritten: u64,
     sectors: u64,
     shape: (u32, u32),
@@ -52,7 +57,7 @@ impl Counted {
 /// # Errors
 /// When the case makes no sense on its device.
 pub fn count(case: &Case) -> Result<CostRow, CaseError> {
-    let case = Case { decisions: Vec::new(), ..case.clone() };
+    let case = Case { decisions: Vec::new(), device_bytes: DEVICE_BYTES, ..case.clone() };
     let mut counted = Counted::default();
     let mut over = false;
     case.run(Some(&mut |disk, ledger, event| match event {
@@ -60,9 +65,13 @@ pub fn count(case: &Case) -> Result<CostRow, CaseError> {
         Event::Does { op, outcome: Ok(_), .. } if !over => match op {
             Op::Append(_) => {
                 counted.taken += 1;
+                counted.pending += 1;
                 counted.payload_bytes += ledger.sent.last().map_or(0, |s| u64::from(s.bytes));
             }
-            Op::Commit => counted.commits += 1,
+            Op::Commit => {
+                counted.commits += u64::from(counted.pending > 0);
+                counted.pending = 0;
+            }
             _ => {}
         },
         Event::Cut(_) if !over => {

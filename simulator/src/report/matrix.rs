@@ -136,7 +136,7 @@ fn head(report: &Report, look: Look) -> String {
     );
     out += &wrap(&format!("tornwrite {}   ", asked.command), &text, look.width);
     for row in &asked.workloads {
-        out += &wrap(&format!("  {:<10} ", row.name), &row.about, look.width);
+        out += &wrap(&format!("  {:<13} ", row.name), &row.about, look.width);
     }
     if report.partial {
         out += "INTERRUPTED: cells that were not finished are missing\n";
@@ -164,6 +164,29 @@ fn cell_text(report: &Report, cell: Option<&CellRow>, letters_max: usize) -> Str
     text
 }
 
+/// Heads of the columns as long as there is room for, and the most letters in a cell.
+fn heads(report: &Report, names: &[&str], room: usize) -> (Vec<String>, usize) {
+    let longest = report.cells.iter().map(|cell| cell.broken.len()).max().unwrap_or(0);
+    let cells: Vec<usize> = names
+        .iter()
+        .map(|name| {
+            let mine = report.cells.iter().filter(|cell| cell.device == *name);
+            2 + mine.map(|cell| cell.broken.len()).max().unwrap_or(0)
+        })
+        .collect();
+    for letters_max in (3..=longest.max(3)).rev() {
+        for width in (4..=24).rev() {
+            let short = short_names(names, width);
+            let needs =
+                |(head, cell): (&String, &usize)| 1 + head.len().max((*cell).min(2 + letters_max));
+            if short.iter().zip(&cells).map(needs).sum::<usize>() <= room {
+                return (short, letters_max);
+            }
+        }
+    }
+    (short_names(names, 4), 3)
+}
+
 /// Journals down, devices across.
 #[must_use]
 pub fn matrix(report: &Report, look: Look) -> String {
@@ -171,25 +194,37 @@ pub fn matrix(report: &Report, look: Look) -> String {
         report.cells.iter().find(|c| c.journal == journal && c.device == device)
     };
     let left = report.journals.iter().map(|row| row.name.len()).max().unwrap_or(0) + 2;
-    let columns = report.devices.len().max(1);
-    let each = (look.width.saturating_sub(left) / columns).clamp(5, 24);
     let names: Vec<&str> = report.devices.iter().map(|row| row.name.as_str()).collect();
-    let short = short_names(&names, each - 1);
+    let room = look.width.saturating_sub(left);
+    let (short, letters_max) = heads(report, &names, room);
+    let text = |journal: &str, device: &str| cell_text(report, find(journal, device), letters_max);
+    let widths: Vec<usize> = report
+        .devices
+        .iter()
+        .zip(&short)
+        .map(|(device, head)| {
+            let cells = report.journals.iter().map(|row| text(&row.name, &device.name).len());
+            cells.max().unwrap_or(1).max(head.len())
+        })
+        .collect();
+    let total: usize = widths.iter().sum();
+    let gap = if total + 2 * widths.len() <= room { 2 } else { 1 };
     let mut out = " ".repeat(left);
-    for name in &short {
-        out += &format!("{name:<each$}");
+    for (name, width) in short.iter().zip(&widths) {
+        out += &format!("{name:<w$}", w = width + gap);
     }
     out = out.trim_end().to_owned();
     out.push('\n');
     for journal in &report.journals {
         let mut line = format!("{:<left$}", journal.name);
-        for device in &report.devices {
-            let cell = find(&journal.name, &device.name);
-            let text = format!("{:<each$}", cell_text(report, cell, each.saturating_sub(3)));
-            line += &match cell {
-                Some(cell) => painted(&text, cell.verdict, look),
-                None => text,
+        for (device, width) in report.devices.iter().zip(&widths) {
+            let cell = text(&journal.name, &device.name);
+            let pad = " ".repeat(width + gap - cell.len());
+            line += &match find(&journal.name, &device.name) {
+                Some(row) => painted(&cell, row.verdict, look),
+                None => cell,
             };
+            line += &pad;
         }
         out += line.trim_end();
         out.push('\n');
@@ -335,7 +370,7 @@ fn pass(cell: &CellRow, experiment: &Experiment, look: Look) -> String {
         grouped(experiment.recoveries),
         evaluated.join(", ")
     );
-    wrap(&format!("        {:<10} ", experiment.workload), &text, look.width)
+    wrap(&format!("        {:<13} ", experiment.workload), &text, look.width)
 }
 
 /// What a proof here does not say.

@@ -9,6 +9,7 @@
 //!
 //! What it is not: a verdict. Verdicts come from `explore`; the report repeats them.
 
+mod atlas;
 pub mod build;
 pub mod cost;
 pub mod json;

@@ -8,7 +8,7 @@
 //! What it is not: colourful. Signs carry the meaning.
 
 use super::story::{LifeStory, RecoveryStory, SectorState, SectorStory, Step, Story};
-use super::text::{entries, sectors, wrap};
+use super::text::{entries, sectors, wrap, wrap_parts};
 
 /// Steps of a life shown at its beginning and at its end, where it is long.
 const STEPS_HEAD: usize = 3;
@@ -26,6 +26,7 @@ impl SectorState {
             SectorState::Older => "[ ]",
             SectorState::Torn => "[~]",
             SectorState::Unreadable => "[X]",
+            SectorState::Zeros => "[0]",
             SectorState::Garbage => "[?]",
             SectorState::Flipped => "[^]",
             SectorState::NotRead => " . ",
@@ -40,6 +41,7 @@ impl SectorState {
             SectorState::Older => "older",
             SectorState::Torn => "torn",
             SectorState::Unreadable => "unreadable",
+            SectorState::Zeros => "zeros",
             SectorState::Garbage => "garbage",
             SectorState::Flipped => "bit flipped",
             SectorState::NotRead => "not read, any content",
@@ -110,12 +112,12 @@ fn draw_step(step: &Step, width: usize, out: &mut String) {
         ("checkpoint", Some(keep)) => text += &format!(", keep {keep}"),
         _ => {}
     }
-    let mut parts = vec![text];
+    let mut parts = vec![format!("{text:<12}")];
     if let Some(entry) = step.entry {
-        parts.push(format!("entry {entry}"));
+        parts.push(format!("entry {entry:<2}"));
     }
     if let Some(lsn) = step.lsn {
-        parts.push(format!("lsn {lsn}"));
+        parts.push(format!("lsn {lsn:<3}"));
     }
     let mut written: Vec<String> = Vec::new();
     for c in &step.commands {
@@ -147,7 +149,7 @@ fn draw_step(step: &Step, width: usize, out: &mut String) {
     if !held.is_empty() {
         parts.push(format!("<- rewrites a sector that held {}", entries(&held)));
     }
-    *out += &wrap(&format!("  {head:<6}"), &parts.join("  "), width);
+    *out += &wrap_parts(&format!("  {head:<6}"), &parts, width);
 }
 
 /// A column of the strip: a sector, or a gap.
@@ -205,7 +207,7 @@ fn draw_sectors(all: &[SectorStory], width: usize, out: &mut String) {
     used.dedup();
     let legend: Vec<String> =
         used.iter().map(|state| format!("{} {}", state.sign().trim(), state.about())).collect();
-    *out += &wrap("           ", &legend.join("   "), width);
+    *out += &wrap_parts("           ", &legend, width);
 }
 
 fn draw_recovery(recovery: &RecoveryStory, width: usize, out: &mut String) {
@@ -219,9 +221,8 @@ fn draw_recovery(recovery: &RecoveryStory, width: usize, out: &mut String) {
         let and = if shown.is_empty() { "" } else { " and " };
         shown += &format!("{and}{unknown} that nobody appended");
     }
-    let mut text = format!("-> {shown};  wanted: {}", entries(&recovery.wanted));
-    if let Some(said) = &recovery.said {
-        text += &format!(";  it says: {said}");
-    }
-    *out += &wrap("  recover  ", &text, width);
+    let mut parts =
+        vec![format!("-> {shown}"), format!("     wanted: {}", entries(&recovery.wanted))];
+    parts.extend(recovery.said.as_ref().map(|said| format!("     it says: {said}")));
+    *out += &wrap_parts("  recover  ", &parts, width);
 }

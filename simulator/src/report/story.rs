@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use journal_core::{DeviceError, Error, Lba, Survivors};
 use serde::{Deserialize, Serialize};
 
+use super::atlas::Atlas;
 use super::why::{self, Facts};
 use crate::case::{Case, CaseError, Outcome};
 use crate::choose::{Label, Torn, What};
@@ -122,7 +123,9 @@ pub enum SectorState {
     Torn,
     /// The medium cannot return it.
     Unreadable,
-    /// Zeros, ones or noise that nobody wrote.
+    /// Zeros that nobody wrote.
+    Zeros,
+    /// Ones or noise that nobody wrote.
     Garbage,
     /// A bit flipped at rest.
     Flipped,
@@ -289,19 +292,8 @@ impl<'c> Scribe<'c> {
         let at = if life == 0 { at } else { decided.unwrap_or_else(|| disk.calls()) };
         let commands = disk.commands();
         let happened = |c: &CommandView| c.call >= start && c.call <= at;
-        let before: Vec<(u32, u32)> = self.happened.clone();
-        let existed = |call: u32| {
-            call < self.starts[0] || before.iter().any(|&(from, to)| (from..=to).contains(&call))
-        };
         self.happened.push((start, at));
-        let case = self.case;
-        let held = |number: usize| -> Vec<u32> {
-            let c = &commands[number];
-            let earlier: Vec<usize> = (0..number)
-                .filter(|&i| existed(commands[i].call) || happened(&commands[i]))
-                .collect();
-            why::entries_in(disk, case, ledger, &commands, &earlier, c)
-        };
+        let atlas = Atlas::draw(self.case, disk, ledger, &self.happened);
         let story = self.lives.last_mut().expect("a life has begun");
         story.steps.retain(|step| step.calls.0 <= at);
         for step in &mut story.steps {
@@ -316,7 +308,7 @@ impl<'c> Scribe<'c> {
                     lba: c.lba.0,
                     sectors: c.sectors,
                     fua: c.fua,
-                    rewrites: held(number),
+                    rewrites: atlas.rewritten_by(number as u32),
                 })
                 .collect();
             let flush = |call: &u32| disk.call_kind(*call) == Some(CallKind::Flush);
@@ -359,7 +351,7 @@ impl<'c> Scribe<'c> {
             said,
             violated: judgement.violated.iter().collect(),
         };
-        self.facts = Some(Facts::gather(self.case, disk, ledger, &self.happened, &sectors, &shown));
+        self.facts = Some(Facts::gather(self.case, disk, ledger, &self.happened, &shown));
         let story = self.lives.last_mut().expect("a life has begun");
         story.sectors = sectors;
         story.recovery = Some(recovery);
@@ -407,7 +399,8 @@ impl<'c> Scribe<'c> {
                     (Some(Err(_)), _) => SectorState::Unreadable,
                     (_, Some(Label::Flip { .. })) => SectorState::Flipped,
                     (_, Some(Label::Torn { how, .. })) => match how {
-                        Torn::Zeros | Torn::Ones | Torn::Garbage(_) => SectorState::Garbage,
+                        Torn::Zeros => SectorState::Zeros,
+                        Torn::Ones | Torn::Garbage(_) => SectorState::Garbage,
                         _ => SectorState::Torn,
                     },
                     (Some(Ok(bytes)), _) if Some(bytes) == written => SectorState::Newest,

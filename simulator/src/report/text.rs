@@ -83,6 +83,37 @@ pub fn wrap(head: &str, text: &str, width: usize) -> String {
     out
 }
 
+/// `parts` two spaces apart, in lines of at most `width`; a part is broken only where it does not fit
+/// a line of its own.
+#[must_use]
+pub fn wrap_parts(head: &str, parts: &[String], width: usize) -> String {
+    let indent = head.len();
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        if !line.is_empty() && indent + line.trim_end().len() + 2 + part.trim_end().len() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push_str("  ");
+        }
+        line.push_str(part);
+    }
+    lines.push(line);
+    let mut out = String::new();
+    for (i, line) in lines.iter().enumerate() {
+        let head = if i == 0 { head.to_owned() } else { " ".repeat(indent) };
+        let line = line.trim_end();
+        if indent + line.len() <= width {
+            out += (head + line).trim_end();
+            out.push('\n');
+        } else {
+            out += &wrap(&head, line, width);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,15 +10,14 @@
 
 use std::collections::BTreeMap;
 
-use journal_core::Lba;
-
+use super::atlas::Atlas;
 use super::story::{LifeStory, SectorState, SectorStory, Step};
 use super::text::{entries, list, sectors};
 use crate::case::Case;
-use crate::disk::{CommandView, Disk};
+use crate::disk::Disk;
 use crate::oracle::{Ledger, Oracle};
 
-/// Bytes that identify an entry; payloads differ in any eight.
+/// Shared bytes from which on an invented entry is called a part of a real one.
 const TELLING_BYTES: usize = 8;
 
 /// The number of the entry with these bytes: in the log first, newest first, then in the past.
@@ -29,49 +28,6 @@ pub fn number_of(case: &Case, ledger: &Ledger, payload: &[u8]) -> Option<u32> {
     };
     let all = 0..ledger.sent.len() as u32;
     ledger.log.iter().rev().copied().find(bytes_of).or_else(|| all.rev().find(bytes_of))
-}
-
-/// Entries of which something lay in the sectors that `c` writes, before it, as the commands
-/// `earlier` left them.
-pub fn entries_in(
-    disk: &Disk,
-    case: &Case,
-    ledger: &Ledger,
-    commands: &[CommandView],
-    earlier: &[usize],
-    c: &CommandView,
-) -> Vec<u32> {
-    let mut held = Vec::new();
-    for lba in c.lba.0..c.lba.0 + u64::from(c.sectors) {
-        let covers = |&&i: &&usize| {
-            let e = &commands[i];
-            (e.lba.0..e.lba.0 + u64::from(e.sectors)).contains(&lba)
-        };
-        let Some(&last) = earlier.iter().rev().find(covers) else { continue };
-        let Some(content) = disk.written(last as u32, Lba(lba)) else { continue };
-        for (number, sent) in ledger.sent.iter().enumerate() {
-            let payload = case.workload.payloads.get(sent.key, sent.bytes);
-            if holds_part(content, payload) {
-                held.push(number as u32);
-            }
-        }
-    }
-    held.sort_unstable();
-    held.dedup();
-    held
-}
-
-/// Whether a sector holds a telling part of a payload: its beginning or its end.
-fn holds_part(content: &[u8], payload: &[u8]) -> bool {
-    let part = payload.len().min(TELLING_BYTES);
-    part > 0
-        && (find(content, &payload[..part]).is_some()
-            || find(content, &payload[payload.len() - part..]).is_some())
-}
-
-fn find(content: &[u8], part: &[u8]) -> Option<usize> {
-    let first = *part.first()?;
-    content.windows(part.len()).position(|window| window[0] == first && window == part)
 }
 
 /// What is known at a recovery besides the story itself.
@@ -90,36 +46,14 @@ impl Facts {
         disk: &Disk,
         ledger: &Ledger,
         happened: &[(u32, u32)],
-        _: &[SectorStory],
         shown: &[Vec<u8>],
     ) -> Facts {
         let mut facts = Facts::default();
-        let commands = disk.commands();
         let payload_of = |number: u32| {
             let sent = &ledger.sent[number as usize];
             case.workload.payloads.get(sent.key, sent.bytes)
         };
-        for number in 0..ledger.sent.len() as u32 {
-            let payload = payload_of(number);
-            let part = payload.len().min(TELLING_BYTES);
-            for (c, command) in commands.iter().enumerate().rev() {
-                if !happened.iter().any(|&(from, to)| (from..=to).contains(&command.call)) {
-                    continue;
-                }
-                let bytes: Vec<u8> = (0..u64::from(command.sectors))
-                    .filter_map(|i| disk.written(c as u32, Lba(command.lba.0 + i)))
-                    .flatten()
-                    .copied()
-                    .collect();
-                let Some(start) = find(&bytes, &payload[..part]) else { continue };
-                let tail = find(&bytes[start..], &payload[payload.len() - part..]);
-                let end = start + tail.map_or(part, |tail| tail + part) - 1;
-                let sector = bytes.len() / command.sectors as usize;
-                let place = |at: usize| command.lba.0 + (at / sector) as u64;
-                facts.places.insert(number, (place(start)..=place(end)).collect());
-                break;
-            }
-        }
+        facts.places = Atlas::draw(case, disk, ledger, happened).places();
         let nobody = shown.iter().find(|payload| number_of(case, ledger, payload).is_none());
         facts.invented = nobody.map(|payload| {
             let shared = |number: u32| {
@@ -236,7 +170,10 @@ impl Scene<'_> {
         match self.state(lba) {
             SectorState::Newest | SectorState::NotRead => None,
             SectorState::Flipped => Some(holding("came back with a bit flipped at rest")),
-            state @ (SectorState::Unreadable | SectorState::Garbage | SectorState::Torn) => {
+            state @ (SectorState::Unreadable
+            | SectorState::Zeros
+            | SectorState::Garbage
+            | SectorState::Torn) => {
                 let Some((step, first, count)) = self.striker(lba) else {
                     return Some(holding("was lost at rest"));
                 };
