@@ -1,0 +1,436 @@
+//! The operational enumerator: every image that a contract allows after a power cut, literally.
+//!
+//! Method: (1) go through the calls of the life and note for every command whether it is stable
+//! (rule 1). (2) Choose the strikes: at most `damage_max` domains, each with a command at risk.
+//! (3) Choose for every command at risk which of its sectors persisted: all subsets, kept if the
+//! shape and the atomic unit allow them (rule 2). (4) Compute `lo` and `hi` and drop what the order
+//! forbids (rule 4). (5) Apply stable and persisted sectors to the image in the order of
+//! submission (rule 6). (6) Let every sector of a struck domain keep what it has or take each of
+//! its damaged contents, byte by byte (rule 5). Collect the images in a set. A cache of pages is a
+//! method of its own (rule 3).
+//!
+//! Invariant: written from the prose of `contract.rs`, rules 1 to 8, and from nothing else of the
+//! product. Concrete bytes throughout; no versions, intervals or constraints.
+//!
+//! What it is not: fast. A limit on the work turns big cases away; it never cuts one short.
+
+use std::collections::BTreeSet;
+
+use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, TearShape};
+
+use crate::traces::Call;
+
+/// A sector's content; `None` cannot be read.
+pub type Sector = Option<Vec<u8>>;
+/// What the medium holds.
+pub type Image = Vec<Sector>;
+
+/// The enumerator of a contract.
+pub struct Model {
+    pub contract: Contract,
+    /// The fixed noise that stands for garbage.
+    pub noise: Vec<u8>,
+    /// Images and combinations looked at beyond which a case is turned away.
+    pub work_max: usize,
+}
+
+/// One command of the life.
+#[derive(Debug)]
+struct Command {
+    lba: usize,
+    data: Vec<Vec<u8>>,
+    /// Number of its call among the write calls.
+    number: usize,
+    stable: bool,
+}
+
+impl Command {
+    fn writes(&self, lba: usize) -> bool {
+        (self.lba..self.lba + self.data.len()).contains(&lba)
+    }
+}
+
+/// A life up to its power cut.
+#[derive(Debug, Default)]
+struct Life {
+    commands: Vec<Command>,
+    /// Write calls with at least this number come after a completed barrier, the others before.
+    barriers: Vec<usize>,
+}
+
+/// A domain and the command that strikes it.
+#[derive(Clone, Copy, Debug)]
+struct Strike {
+    domain: usize,
+    command: usize,
+}
+
+impl Model {
+    pub fn new(contract: &Contract, noise: Vec<u8>) -> Model {
+        Model { contract: contract.clone(), noise, work_max: 400_000 }
+    }
+
+    fn bytes(&self) -> usize {
+        self.contract.logical_bytes as usize
+    }
+
+    /// Every image after the power went during call `at` of a life that began with `base`; `None`
+    /// if that is too much work.
+    pub fn images(&self, base: &Image, calls: &[Call], at: usize) -> Option<BTreeSet<Image>> {
+        let life = self.life(calls, at);
+        if self.contract.page_bytes > self.contract.logical_bytes {
+            return self.page_images(base, &life);
+        }
+        let mut found = BTreeSet::new();
+        let mut work = 0;
+        for strikes in self.strike_sets(base.len(), &life)? {
+            self.fates(base, &life, &strikes, &mut Vec::new(), &mut work, &mut found)?;
+        }
+        Some(found)
+    }
+
+    /// Rule 1: what is stable when the power goes during call `at`.
+    fn life(&self, calls: &[Call], at: usize) -> Life {
+        let mut life = Life::default();
+        let mut numbers = 0;
+        for (i, call) in calls.iter().enumerate().take(at + 1) {
+            let completed = i < at;
+            let zeros;
+            let written: Vec<(usize, &Vec<Vec<u8>>, bool)> = match call {
+                Call::Flush => {
+                    if completed {
+                        self.flushed(&mut life, numbers);
+                    }
+                    continue;
+                }
+                // Rule 8.
+                Call::Discard { lba, sectors } => {
+                    zeros = vec![vec![0; self.bytes()]; *sectors];
+                    vec![(*lba, &zeros, false)]
+                }
+                Call::Write(commands) => {
+                    commands.iter().map(|c| (c.lba, &c.data, c.fua)).collect()
+                }
+            };
+            let any_fua = written.iter().any(|w| w.2);
+            for (lba, data, fua) in written {
+                let through = self.contract.order == CacheOrder::WriteThrough;
+                let forced = fua && self.contract.fua == Fua::Native;
+                let stable = completed && (through || forced);
+                life.commands.push(Command { lba, data: data.clone(), number: numbers, stable });
+            }
+            numbers += 1;
+            if completed && any_fua && self.contract.fua == Fua::PostFlush {
+                self.flushed(&mut life, numbers);
+            }
+        }
+        life
+    }
+
+    /// A flush completed before write call `numbers`.
+    fn flushed(&self, life: &mut Life, numbers: usize) {
+        match self.contract.flush {
+            Flush::Honoured => life.commands.iter_mut().for_each(|c| c.stable = true),
+            Flush::BarrierOnly => life.barriers.push(numbers),
+            // It does nothing: no barrier either.
+            Flush::Ignored => {}
+        }
+    }
+
+    /// Rule 2: whether a command persists whole or not at all.
+    fn atomic(&self, command: &Command) -> bool {
+        if self.contract.atomic_bytes == u32::MAX {
+            return true;
+        }
+        let n = command.data.len();
+        let naturally_aligned = n.is_power_of_two() && command.lba.is_multiple_of(n);
+        naturally_aligned && n * self.bytes() <= self.contract.atomic_bytes as usize
+    }
+
+    /// Rule 4 for the lowest call that is not full and the highest that is not lost.
+    fn order_allows(&self, life: &Life, lo: usize, hi: usize) -> bool {
+        let order = match self.contract.order {
+            CacheOrder::Prefix => hi <= lo,
+            CacheOrder::Window(w) => hi < lo + w as usize,
+            CacheOrder::Epoch | CacheOrder::Any | CacheOrder::WriteThrough => true,
+        };
+        order && !life.barriers.iter().any(|&barrier| lo < barrier && barrier <= hi)
+    }
+
+    fn domain(&self, lba: usize) -> usize {
+        if self.contract.neighbours { lba / self.domain_sectors() } else { lba }
+    }
+
+    fn domain_sectors(&self) -> usize {
+        if self.contract.neighbours {
+            (self.contract.physical_bytes / self.contract.logical_bytes) as usize
+        } else {
+            1
+        }
+    }
+
+    /// Rule 5: every set of strikes, the empty one included.
+    fn strike_sets(&self, sectors: usize, life: &Life) -> Option<Vec<Vec<Strike>>> {
+        let mut sets: Vec<Vec<Strike>> = vec![Vec::new()];
+        let damaging = self.contract.inner_tear != InnerTear::Never
+            || self.contract.torn != Default::default();
+        if !damaging {
+            return Some(sets);
+        }
+        for domain in 0..=self.domain(sectors - 1) {
+            let with: Vec<Strike> = (0..life.commands.len())
+                .filter(|&command| self.may_strike(life, domain, command))
+                .map(|command| Strike { domain, command })
+                .collect();
+            for i in 0..sets.len() {
+                if sets[i].len() as u64 >= u64::from(self.contract.damage_max) {
+                    continue;
+                }
+                for &strike in &with {
+                    let mut longer = sets[i].clone();
+                    longer.push(strike);
+                    sets.push(longer);
+                }
+            }
+            if sets.len() > self.work_max / 64 {
+                return None;
+            }
+        }
+        Some(sets)
+    }
+
+    fn may_strike(&self, life: &Life, domain: usize, command: usize) -> bool {
+        let c = &life.commands[command];
+        let superseded = |lba: usize| {
+            life.commands[command + 1..].iter().any(|later| later.stable && later.writes(lba))
+        };
+        let writes_there = (c.lba..c.lba + c.data.len())
+            .any(|lba| self.domain(lba) == domain && !superseded(lba));
+        let strikes_nothing = c.data.len() > 1 && self.atomic(c);
+        !c.stable && writes_there && !strikes_nothing
+    }
+
+    /// Chooses what persisted of the next command; with all chosen, applies them.
+    fn fates(
+        &self,
+        base: &Image,
+        life: &Life,
+        strikes: &[Strike],
+        persisted: &mut Vec<u32>,
+        work: &mut usize,
+        found: &mut BTreeSet<Image>,
+    ) -> Option<()> {
+        *work += 1;
+        if *work > self.work_max || found.len() > 20_000 {
+            return None;
+        }
+        let at = persisted.len();
+        let Some(command) = life.commands.get(at) else {
+            if self.keeps_order(life, strikes, persisted) {
+                self.apply(base, life, strikes, persisted, work, found);
+            }
+            return Some(());
+        };
+        let all = (1u32 << command.data.len()) - 1;
+        let struck: Vec<usize> =
+            strikes.iter().filter(|s| s.command == at).map(|s| s.domain).collect();
+        for mask in 0..=all {
+            let possible = match (command.stable, struck.is_empty()) {
+                (true, _) => mask == all,
+                (false, true) => self.shape_allows(command, mask),
+                (false, false) => self.shape_allows_struck(command, mask, &struck),
+            };
+            if possible {
+                persisted.push(mask);
+                self.fates(base, life, strikes, persisted, work, found)?;
+                persisted.pop();
+            }
+        }
+        Some(())
+    }
+
+    /// Rule 2 for a command that no strike of its own damages.
+    fn shape_allows(&self, command: &Command, mask: u32) -> bool {
+        let n = command.data.len() as u32;
+        let all = (1u32 << n) - 1;
+        if self.atomic(command) {
+            return mask == 0 || mask == all;
+        }
+        let prefix = mask.trailing_ones() == mask.count_ones();
+        let suffix = mask == all & !(all >> mask.count_ones());
+        match self.contract.tear_shape {
+            TearShape::Prefix => prefix,
+            TearShape::PrefixOrSuffix => prefix || suffix,
+            TearShape::Any => true,
+        }
+    }
+
+    /// Rule 5, last sentence: a command of shape prefix or suffix stopped in the domain it struck;
+    /// inside of it every sector is on its own.
+    fn shape_allows_struck(&self, command: &Command, mask: u32, struck: &[usize]) -> bool {
+        if self.contract.tear_shape == TearShape::Any {
+            return true;
+        }
+        let &[domain] = struck else { return false };
+        let has = |i: usize| mask >> i & 1 == 1;
+        let outside = |i: &usize| self.domain(command.lba + i) != domain;
+        let before = |i: &usize| self.domain(command.lba + i) < domain;
+        let mut rest = (0..command.data.len()).filter(outside);
+        let mut again = rest.clone();
+        let prefix = rest.all(|i| has(i) == before(&i));
+        let suffix = again.all(|i| has(i) != before(&i));
+        prefix || (suffix && self.contract.tear_shape == TearShape::PrefixOrSuffix)
+    }
+
+    /// Rule 4.
+    fn keeps_order(&self, life: &Life, strikes: &[Strike], persisted: &[u32]) -> bool {
+        let (mut lo, mut hi) = (None, None);
+        for (i, command) in life.commands.iter().enumerate() {
+            if command.stable {
+                continue;
+            }
+            let struck = strikes.iter().any(|s| s.command == i);
+            let full = persisted[i] == (1 << command.data.len()) - 1 && !struck;
+            let lost = persisted[i] == 0 && !struck;
+            if !full && lo.is_none() {
+                lo = Some(command.number);
+            }
+            if !lost {
+                hi = Some(command.number);
+            }
+        }
+        match (lo, hi) {
+            (Some(lo), Some(hi)) => self.order_allows(life, lo, hi),
+            _ => true,
+        }
+    }
+
+    /// Rules 6 and 5: the persisted sectors in order, then the damage.
+    fn apply(
+        &self,
+        base: &Image,
+        life: &Life,
+        strikes: &[Strike],
+        persisted: &[u32],
+        work: &mut usize,
+        found: &mut BTreeSet<Image>,
+    ) {
+        let holds = |lba: usize, until: usize| -> Sector {
+            let mut content = base[lba].clone();
+            for (command, mask) in life.commands[..until].iter().zip(persisted) {
+                if command.writes(lba) && mask >> (lba - command.lba) & 1 == 1 {
+                    content = Some(command.data[lba - command.lba].clone());
+                }
+            }
+            content
+        };
+        let all = life.commands.len();
+        let mut images: Vec<Image> = vec![(0..base.len()).map(|lba| holds(lba, all)).collect()];
+        for strike in strikes {
+            let command = &life.commands[strike.command];
+            for lba in (0..base.len()).filter(|&lba| self.domain(lba) == strike.domain) {
+                let mut damaged: BTreeSet<Sector> = BTreeSet::new();
+                if command.writes(lba) {
+                    let later_persisted =
+                        (strike.command + 1..all).any(|later| {
+                            let later_command = &life.commands[later];
+                            later_command.writes(lba)
+                                && persisted[later] >> (lba - later_command.lba) & 1 == 1
+                        });
+                    if !later_persisted {
+                        let new = &command.data[lba - command.lba];
+                        self.torn_contents(Some(new), &mut damaged);
+                        if let Some(below) = holds(lba, strike.command) {
+                            self.mixes(new, &below, &mut damaged);
+                        }
+                    }
+                } else {
+                    self.torn_contents(None, &mut damaged);
+                }
+                let whole = images.len();
+                for i in 0..whole {
+                    for content in &damaged {
+                        let mut image = images[i].clone();
+                        image[lba] = content.clone();
+                        images.push(image);
+                    }
+                }
+            }
+        }
+        *work += images.len();
+        found.extend(images);
+    }
+
+    /// Everything a damaged sector may hold besides mixes. Garbage is told by two representatives;
+    /// the first exists only where there is new content to invert.
+    fn torn_contents(&self, new: Option<&Vec<u8>>, to: &mut BTreeSet<Sector>) {
+        let torn = self.contract.torn;
+        if torn.unreadable {
+            to.insert(None);
+        }
+        if torn.zeros {
+            to.insert(Some(vec![0; self.bytes()]));
+        }
+        if torn.ones {
+            to.insert(Some(vec![0xFF; self.bytes()]));
+        }
+        if torn.garbage {
+            to.insert(Some(self.noise.clone()));
+            to.extend(new.map(|new| Some(new.iter().map(|b| !b).collect())));
+        }
+    }
+
+    /// Mixes of `new` and `below`, byte by byte.
+    fn mixes(&self, new: &[u8], below: &[u8], to: &mut BTreeSet<Sector>) {
+        let (granule, linear) = match self.contract.inner_tear {
+            InnerTear::Never => return,
+            InnerTear::Linear(granule) => (granule as usize, true),
+            InnerTear::Any(granule) => (granule as usize, false),
+        };
+        let granules = self.bytes() / granule;
+        for mask in 1u32..(1 << granules) - 1 {
+            let has = |g: usize| mask >> g & 1 == 1;
+            let turns = (1..granules).filter(|&g| has(g) != has(g - 1)).count();
+            // One turn from new to old or back is a prefix or a suffix.
+            if !linear || turns == 1 {
+                let byte = |i: usize| if has(i / granule) { new[i] } else { below[i] };
+                to.insert(Some((0..self.bytes()).map(byte).collect()));
+            }
+        }
+    }
+
+    /// Rule 3: each page as it was after one of its writes, none older than the last stable one.
+    fn page_images(&self, base: &Image, life: &Life) -> Option<BTreeSet<Image>> {
+        let page = (self.contract.page_bytes / self.contract.logical_bytes) as usize;
+        let mut images: Vec<Image> = vec![base.clone()];
+        for first in (0..base.len()).step_by(page) {
+            let range = first..(first + page).min(base.len());
+            let mut versions = vec![base[range.clone()].to_vec()];
+            for command in &life.commands {
+                if !range.clone().any(|lba| command.writes(lba)) {
+                    continue;
+                }
+                let mut next = versions.last().expect("never empty").clone();
+                for lba in range.clone().filter(|&lba| command.writes(lba)) {
+                    next[lba - first] = Some(command.data[lba - command.lba].clone());
+                }
+                if command.stable {
+                    versions.clear();
+                }
+                versions.push(next);
+            }
+            let each = images.iter().flat_map(|image| {
+                versions.iter().map(|version| {
+                    let mut image = image.clone();
+                    image[range.clone()].clone_from_slice(version);
+                    image
+                })
+            });
+            images = each.collect();
+            if images.len() > self.work_max {
+                return None;
+            }
+        }
+        Some(images.into_iter().collect())
+    }
+}

@@ -1,0 +1,45 @@
+//! The sweeps: for every knob, random traces with that knob set to each of its values and all the
+//! others drawn.
+//!
+//! The one idea: a fixed knob makes sure that each value is met often; the drawn rest makes sure
+//! that it is met together with everything else.
+//!
+//! Invariant: seeds are fixed, so the same traces are compared on every machine. Most cases must
+//! be small enough to be compared; the share that is skipped is bounded.
+
+use simulator::choose::Rng;
+use simulator::disk::contract::{
+    CacheOrder, Contract, DAMAGE_UNBOUNDED, Flush, Fua, InnerTear, TearShape,
+};
+
+use crate::compare::{Compared, check};
+use crate::traces::{case, mix, torn};
+
+/// Compares `traces` cases, with `change` applied to their contracts. Invalid contracts are not
+/// counted.
+fn sweep(name: &str, traces: u64, change: &dyn Fn(&mut Contract, &mut Rng)) {
+    let (mut equal, mut skipped, mut transcripts) = (0, 0, 0);
+    let salt = name.bytes().fold(0, |h, b| mix(&[h, u64::from(b)]));
+    let mut seed = 0;
+    while equal + skipped < traces {
+        seed += 1;
+        let case = case(mix(&[salt, seed]), change);
+        if case.contract.validate().is_err() {
+            continue;
+        }
+        match check(&case) {
+            Compared::Equal(n) => {
+                equal += 1;
+                transcripts += n;
+            }
+            Compared::Skipped => skipped += 1,
+        }
+    }
+    println!("{name}: {equal} traces, {transcripts} transcripts, {skipped} too big");
+    assert!(skipped * 4 < traces, "{name}: {skipped} of {traces} cases were too big");
+}
+
+#[test]
+fn drawn_contracts_agree() {
+    sweep("drawn", 1500, &|_, _| {});
+}
