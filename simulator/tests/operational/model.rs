@@ -78,7 +78,8 @@ impl Model {
     /// if that is too much work.
     pub fn images(&self, base: &Image, calls: &[Call], at: usize) -> Option<BTreeSet<Image>> {
         let life = self.life(calls, at);
-        if self.contract.page_bytes > self.contract.logical_bytes {
+        let pages = self.contract.page_bytes > self.contract.logical_bytes;
+        if pages && self.contract.order != CacheOrder::WriteThrough {
             return self.page_images(base, &life);
         }
         let mut found = BTreeSet::new();
@@ -112,16 +113,23 @@ impl Model {
                     commands.iter().map(|c| (c.lba, &c.data, c.fua)).collect()
                 }
             };
-            let any_fua = written.iter().any(|w| w.2);
+            // A flush that comes with FUA covers the calls before and the FUA commands of its own
+            // call; whether the cached ones beside them had completed when it was issued, nobody
+            // knows. As a barrier it stands behind the call.
+            let post_flush = self.contract.fua == Fua::PostFlush && written.iter().any(|w| w.2);
+            numbers += 1;
+            if completed && post_flush {
+                self.flushed(&mut life, numbers);
+            }
             for (lba, data, fua) in written {
                 let through = self.contract.order == CacheOrder::WriteThrough;
-                let forced = fua && self.contract.fua == Fua::Native;
-                let stable = completed && (through || forced);
-                life.commands.push(Command { lba, data: data.clone(), number: numbers, stable });
-            }
-            numbers += 1;
-            if completed && any_fua && self.contract.fua == Fua::PostFlush {
-                self.flushed(&mut life, numbers);
+                let forced = match self.contract.fua {
+                    Fua::Native => fua,
+                    Fua::PostFlush => fua && self.contract.flush == Flush::Honoured,
+                    Fua::Ignored => false,
+                };
+                let (stable, number) = (completed && (through || forced), numbers - 1);
+                life.commands.push(Command { lba, data: data.clone(), number, stable });
             }
         }
         life
@@ -201,11 +209,8 @@ impl Model {
 
     fn may_strike(&self, life: &Life, domain: usize, command: usize) -> bool {
         let c = &life.commands[command];
-        let superseded = |lba: usize| {
-            life.commands[command + 1..].iter().any(|later| later.stable && later.writes(lba))
-        };
         let writes_there = (c.lba..c.lba + c.data.len())
-            .any(|lba| self.domain(lba) == domain && !superseded(lba));
+            .any(|lba| self.domain(lba) == domain && !superseded(life, command, lba));
         let strikes_nothing = c.data.len() > 1 && self.atomic(c);
         !c.stable && writes_there && !strikes_nothing
     }
@@ -265,21 +270,26 @@ impl Model {
         }
     }
 
-    /// Rule 5, last sentence: a command of shape prefix or suffix stopped in the domain it struck;
-    /// inside of it every sector is on its own.
+    /// Rule 5, last sentence: a command of shape prefix or suffix stopped in every domain that it
+    /// struck, or at an end of it.
     fn shape_allows_struck(&self, command: &Command, mask: u32, struck: &[usize]) -> bool {
         if self.contract.tear_shape == TearShape::Any {
             return true;
         }
-        let &[domain] = struck else { return false };
+        let n = command.data.len();
+        let stopped_there = |stop: usize| {
+            struck.iter().all(|&domain| {
+                let here = (0..n).filter(|i| self.domain(command.lba + i) == domain);
+                let (first, last) = (here.clone().min().unwrap(), here.max().unwrap());
+                first <= stop && stop <= last + 1
+            })
+        };
         let has = |i: usize| mask >> i & 1 == 1;
-        let outside = |i: &usize| self.domain(command.lba + i) != domain;
-        let before = |i: &usize| self.domain(command.lba + i) < domain;
-        let mut rest = (0..command.data.len()).filter(outside);
-        let mut again = rest.clone();
-        let prefix = rest.all(|i| has(i) == before(&i));
-        let suffix = again.all(|i| has(i) != before(&i));
-        prefix || (suffix && self.contract.tear_shape == TearShape::PrefixOrSuffix)
+        (0..=n).filter(|&stop| stopped_there(stop)).any(|stop| {
+            let prefix = (0..n).all(|i| has(i) == (i < stop));
+            let suffix = (0..n).all(|i| has(i) == (i >= stop));
+            prefix || (suffix && self.contract.tear_shape == TearShape::PrefixOrSuffix)
+        })
     }
 
     /// Rule 4.
@@ -330,7 +340,7 @@ impl Model {
             let command = &life.commands[strike.command];
             for lba in (0..base.len()).filter(|&lba| self.domain(lba) == strike.domain) {
                 let mut damaged: BTreeSet<Sector> = BTreeSet::new();
-                if command.writes(lba) {
+                if command.writes(lba) && !superseded(life, strike.command, lba) {
                     let later_persisted =
                         (strike.command + 1..all).any(|later| {
                             let later_command = &life.commands[later];
@@ -399,25 +409,24 @@ impl Model {
         }
     }
 
-    /// Rule 3: each page as it was after one of its writes, none older than the last stable one.
+    /// Rule 3: each page as it was after one of its writes at risk, or before all of them; stable
+    /// writes are on the medium in their own sectors whatever the page.
     fn page_images(&self, base: &Image, life: &Life) -> Option<BTreeSet<Image>> {
         let page = (self.contract.page_bytes / self.contract.logical_bytes) as usize;
         let mut images: Vec<Image> = vec![base.clone()];
         for first in (0..base.len()).step_by(page) {
             let range = first..(first + page).min(base.len());
-            let mut versions = vec![base[range.clone()].to_vec()];
-            for command in &life.commands {
-                if !range.clone().any(|lba| command.writes(lba)) {
-                    continue;
+            let mut versions = Vec::new();
+            for last in 0..=life.commands.len() {
+                let mut version = base[range.clone()].to_vec();
+                for (i, command) in life.commands.iter().enumerate() {
+                    for lba in range.clone().filter(|&lba| command.writes(lba)) {
+                        if command.stable || i < last {
+                            version[lba - first] = Some(command.data[lba - command.lba].clone());
+                        }
+                    }
                 }
-                let mut next = versions.last().expect("never empty").clone();
-                for lba in range.clone().filter(|&lba| command.writes(lba)) {
-                    next[lba - first] = Some(command.data[lba - command.lba].clone());
-                }
-                if command.stable {
-                    versions.clear();
-                }
-                versions.push(next);
+                versions.push(version);
             }
             let each = images.iter().flat_map(|image| {
                 versions.iter().map(|version| {
@@ -426,11 +435,16 @@ impl Model {
                     image
                 })
             });
-            images = each.collect();
+            images = each.collect::<BTreeSet<Image>>().into_iter().collect();
             if images.len() > self.work_max {
                 return None;
             }
         }
         Some(images.into_iter().collect())
     }
+}
+
+/// Whether a later stable write took the place of what a command wrote in a sector.
+fn superseded(life: &Life, command: usize, lba: usize) -> bool {
+    life.commands[command + 1..].iter().any(|later| later.stable && later.writes(lba))
 }

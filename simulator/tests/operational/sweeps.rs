@@ -43,3 +43,40 @@ fn sweep(name: &str, traces: u64, change: &dyn Fn(&mut Contract, &mut Rng)) {
 fn drawn_contracts_agree() {
     sweep("drawn", 1500, &|_, _| {});
 }
+
+#[test]
+fn survey() {
+    let rest = std::env::var("REST").is_ok();
+    let filter = std::env::var("ONLY").unwrap_or_default();
+    let max: usize = std::env::var("MAX").ok().and_then(|m| m.parse().ok()).unwrap_or(8);
+    let start = std::time::Instant::now();
+    let mut bad = 0;
+    let (mut ok, mut skip) = (0, 0);
+    for seed in 0..std::env::var("N").ok().and_then(|m| m.parse().ok()).unwrap_or(2000u64) {
+        let case = case(seed.wrapping_mul(77777), &|c, _| {
+            if !rest {
+                c.bit_flips = 0;
+                c.latent_errors = 0;
+            }
+            if filter.contains("nodamage") { c.damage_max = 0; }
+            if filter.contains("noneigh") { c.neighbours = false; }
+            if filter.contains("noatomic") { c.atomic_bytes = c.logical_bytes; }
+            if filter.contains("anyshape") { c.tear_shape = TearShape::Any; }
+            if filter.contains("nopost") && c.fua == Fua::PostFlush { c.fua = Fua::Native; }
+            if filter.contains("noepoch") && c.order == CacheOrder::Epoch { c.order = CacheOrder::Any; }
+        });
+        if case.contract.validate().is_err() { continue; }
+        match crate::compare::disagreement(&case) {
+            Ok(Compared::Skipped) => skip += 1,
+            Ok(_) => ok += 1,
+            Err(_) => {
+                bad += 1;
+                if bad <= max {
+                    let (small, why) = crate::shrink::shrink(&case, &|c| crate::compare::disagreement(c).err());
+                    println!("---- seed {seed}: {why}\n{small:?}");
+                }
+            }
+        }
+    }
+    println!("ok {ok} skipped {skip} bad {bad} {:?}", start.elapsed());
+}
