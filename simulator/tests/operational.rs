@@ -14,9 +14,13 @@ mod compare;
 mod model;
 #[path = "operational/program.rs"]
 mod program;
+#[path = "operational/regressions.rs"]
+mod regressions;
 #[path = "operational/shrink.rs"]
 mod shrink;
 #[path = "operational/sweeps.rs"]
 mod sweeps;
+#[path = "operational/told.rs"]
+mod told;
 #[path = "operational/traces.rs"]
 mod traces;

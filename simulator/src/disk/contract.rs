@@ -18,8 +18,9 @@
 //! 1. [`CacheOrder::WriteThrough`]: only the commands of the call in flight are at risk. Otherwise
 //!    all commands since the last flush that completed and was honoured; a completed FUA write is
 //!    stable under [`Fua::Native`].
-//! 2. A command within `atomic_bytes` (naturally aligned and within one aligned window of that
-//!    size) is `Lost` or `Full`. Any other persists some of its sectors, as `tear_shape` says.
+//! 2. A command of at most `atomic_bytes` that is naturally aligned (a power of two of sectors, at a
+//!    multiple of its own length) is `Lost` or `Full`. Any other persists some of its sectors, as
+//!    `tear_shape` says.
 //! 3. `page_bytes` above the sector size: a volatile page cache; each page is persisted as it was
 //!    after one of its writes, whole, pages independently of each other.
 //! 4. Order. Write calls are numbered; let `lo` be the lowest call with a command at risk that is
