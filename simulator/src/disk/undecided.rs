@@ -415,7 +415,11 @@ pub fn mix_takes(how: Torn, granules: u32, i: u32) -> bool {
 /// Whether a flush orders epochs under this contract.
 #[must_use]
 pub fn flush_is_barrier(order: CacheOrder, flush: Flush) -> bool {
-    order == CacheOrder::Epoch || flush == Flush::BarrierOnly
+    match flush {
+        Flush::Honoured => order == CacheOrder::Epoch,
+        Flush::BarrierOnly => true,
+        Flush::Ignored => false,
+    }
 }
 
 /// The tear shape as a command shape.

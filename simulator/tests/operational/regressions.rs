@@ -3,7 +3,7 @@
 //!
 //! Invariant: each of these failed before the fix that it came with.
 
-use simulator::disk::contract::Contract;
+use simulator::disk::contract::{CacheOrder, Contract, Flush};
 
 use crate::told::{SECTOR, assert_images, base};
 
@@ -19,4 +19,15 @@ fn a_command_that_is_not_naturally_aligned_is_not_atomic() {
     // Three sectors are no power of two.
     let three = ["a . .", ". b .", ". . c", "a b .", "a . c", ". b c", "a b c", ". . ."];
     assert_images(&contract, 3, "*abc@0", &three);
+}
+
+/// 1. A barrier device (order `epoch`) has its flushes dropped, as the teeth control does it.
+/// 2. `a` is written, flushed, and then `b`.
+/// 3. The disk still kept the two apart, as if the flush had been a barrier: no crash state had `b`
+///    without `a`, and a journal on this device could not fail its teeth control.
+#[test]
+fn an_ignored_flush_is_no_barrier_even_in_epoch_order() {
+    let kept = Contract { order: CacheOrder::Epoch, flush: Flush::BarrierOnly, ..base() };
+    assert_images(&kept, 2, "a@0 | flush | b@1", &[". .", "a .", "a b"]);
+    assert_images(&kept.without_flush(), 2, "a@0 | flush | b@1", &[". .", "a .", "a b", ". b"]);
 }
