@@ -17,7 +17,9 @@
 //!
 //! 1. [`CacheOrder::WriteThrough`]: only the commands of the call in flight are at risk. Otherwise
 //!    all commands since the last flush that completed and was honoured; a completed FUA write is
-//!    stable under [`Fua::Native`].
+//!    stable under [`Fua::Native`]. Under [`Fua::PostFlush`] the flush covers the FUA commands and
+//!    all calls before, and not the cached commands beside them in the same call: whether those had
+//!    completed when it was issued, nobody knows (as a barrier it stands behind the whole call).
 //! 2. A command of at most `atomic_bytes` that is naturally aligned (a power of two of sectors, at a
 //!    multiple of its own length) is `Lost` or `Full`. Any other persists some of its sectors, as
 //!    `tear_shape` says.
@@ -81,7 +83,8 @@ pub enum Flush {
 pub enum Fua {
     /// The write is stable when it completes; nothing is said of other writes.
     Native,
-    /// Carried out as the write and then a flush of everything, with whatever a flush does here.
+    /// Carried out as the write and then a flush of what had completed, with whatever a flush does
+    /// here.
     PostFlush,
     /// An ordinary cached write.
     Ignored,

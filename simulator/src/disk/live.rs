@@ -204,7 +204,7 @@ impl<'a, C: Chooser> Live<'a, C> {
             call,
             rank,
             floor,
-            fua: fua && disk.rules.fua() == Fua::Native,
+            fua: fua && disk.rules.fua_makes_stable(),
             dropped: false,
         });
         for i in 0..sectors {
@@ -217,12 +217,12 @@ impl<'a, C: Chooser> Live<'a, C> {
         disk.traffic.bytes_written += write.data.len() as u64;
     }
 
-    /// What a completed flush does.
+    /// What a completed flush does that covers the calls below `covers`.
     #[inline]
-    fn flushed(&mut self) {
+    fn flushed(&mut self, covers: u32) {
         let trace = &mut self.disk.trace;
         if self.disk.rules.flush_makes_stable() {
-            trace.stable_before = trace.now();
+            trace.stable_before = covers;
         }
         trace.epoch_rank = trace.ranks;
     }
@@ -371,7 +371,10 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         let post_flush = self.disk.rules.fua() == Fua::PostFlush
             && writes.iter().any(|write| write.durability == Durability::Fua);
         if post_flush {
-            self.flushed();
+            // Nobody knows whether cached commands beside it had completed when the flush that
+            // comes with the FUA one was issued: it covers the calls before.
+            let mixed = writes.iter().any(|write| write.durability != Durability::Fua);
+            self.flushed(if mixed { call } else { call + 1 });
         }
         Ok(())
     }
@@ -393,7 +396,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
             }
             return Err(DeviceError::Io(Lba(0)));
         }
-        self.flushed();
+        self.flushed(self.disk.trace.now());
         Ok(())
     }
 

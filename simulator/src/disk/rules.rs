@@ -106,6 +106,16 @@ impl Rules {
         self.contract.flush == Flush::Honoured
     }
 
+    /// Whether a completed FUA write is stable by itself.
+    #[must_use]
+    pub fn fua_makes_stable(&self) -> bool {
+        match self.contract.fua {
+            Fua::Native => true,
+            Fua::PostFlush => self.flush_makes_stable(),
+            Fua::Ignored => false,
+        }
+    }
+
     /// What FUA is here.
     #[must_use]
     pub fn fua(&self) -> Fua {

@@ -3,7 +3,7 @@
 //!
 //! Invariant: each of these failed before the fix that it came with.
 
-use simulator::disk::contract::{CacheOrder, Contract, Flush};
+use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua};
 
 use crate::told::{SECTOR, assert_images, base};
 
@@ -30,4 +30,18 @@ fn an_ignored_flush_is_no_barrier_even_in_epoch_order() {
     let kept = Contract { order: CacheOrder::Epoch, flush: Flush::BarrierOnly, ..base() };
     assert_images(&kept, 2, "a@0 | flush | b@1", &[". .", "a .", "a b"]);
     assert_images(&kept.without_flush(), 2, "a@0 | flush | b@1", &[". .", "a .", "a b", ". b"]);
+}
+
+/// 1. FUA is carried out as the write and then a flush. One call issues the data, cached, and the
+///    commit record, FUA.
+/// 2. The kernel sends that flush when the commit record has completed; the data may be in flight
+///    still, and a flush covers only what had completed.
+/// 3. The disk let the flush cover the whole call, so it hid the commit record without its data.
+#[test]
+fn the_flush_of_a_fua_write_does_not_cover_the_cached_write_beside_it() {
+    let contract = Contract { fua: Fua::PostFlush, ..base() };
+    assert_images(&contract, 2, "a@0 b@1!", &[". b", "a b"]);
+    // What completed in an earlier call is covered, and a later one covers this call.
+    assert_images(&contract, 2, "a@0 | b@1!", &["a b"]);
+    assert_images(&contract, 2, "a@0 b@1! | c@1!", &["a c"]);
 }
