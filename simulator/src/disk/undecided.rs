@@ -284,10 +284,12 @@ fn strikes(
             add(Torn::Ones, ContentId::ONES);
         }
         if torn.garbage {
-            let from = own.map_or(ContentId(ContentId::NOISE.0 + 1), |own| risk[own].content);
-            let inverted =
-                trace.arena.derive(from, |bytes| bytes.iter_mut().for_each(|b| *b = !*b));
-            add(Torn::Garbage(0), inverted);
+            if let Some(own) = own {
+                let inverted = trace
+                    .arena
+                    .derive(risk[own].content, |bytes| bytes.iter_mut().for_each(|b| *b = !*b));
+                add(Torn::Garbage(0), inverted);
+            }
             add(Torn::Garbage(1), ContentId::NOISE);
         }
         if torn.unreadable {

@@ -3,7 +3,7 @@
 //!
 //! Invariant: each of these failed before the fix that it came with.
 
-use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua};
+use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, TornContents};
 
 use crate::told::{SECTOR, assert_images, base};
 
@@ -44,4 +44,18 @@ fn the_flush_of_a_fua_write_does_not_cover_the_cached_write_beside_it() {
     // What completed in an earlier call is covered, and a later one covers this call.
     assert_images(&contract, 2, "a@0 | b@1!", &["a b"]);
     assert_images(&contract, 2, "a@0 b@1! | c@1!", &["a c"]);
+}
+
+/// 1. A physical sector holds two logical ones; `a` is being written to the first, and the damage
+///    of a cut may be garbage.
+/// 2. The second sector, a neighbour, has no new content that could be inverted: it is noise.
+/// 3. The disk showed a second block of noise, inverted, that the contract does not name.
+#[test]
+fn a_damaged_neighbour_has_no_new_content_to_invert() {
+    let torn = TornContents { garbage: true, ..TornContents::default() };
+    let contract =
+        Contract { physical_bytes: 2 * SECTOR, neighbours: true, damage_max: 1, torn, ..base() };
+    let images =
+        [". .", "a .", "A .", "~ .", ". ~", "a ~", "A ~", "~ ~"];
+    assert_images(&contract, 2, "*a@0", &images);
 }
