@@ -102,11 +102,8 @@ impl<'a, C: Chooser> Live<'a, C> {
             if trace.cuts.is_empty() || self.disk.rules.independent {
                 return trace.original(lba);
             }
-        } else {
-            let version = trace.versions[newest as usize];
-            if version.call >= trace.life_start {
-                return version.content;
-            }
+        } else if newest >= trace.life_version {
+            return trace.versions[newest as usize].content;
         }
         if self.disk.rules.independent { self.decide_independent(lba) } else { self.decide(lba) }
     }

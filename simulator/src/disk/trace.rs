@@ -113,6 +113,7 @@ pub struct Mark {
     epoch_rank: u32,
     ranks: u32,
     life_start: u32,
+    life_version: u32,
 }
 
 /// The trace.
@@ -130,6 +131,9 @@ pub struct Trace {
     pub cuts: Vec<Cut>,
     /// First call of the present life.
     pub life_start: u32,
+    /// First version of the present life. A life may read and decide without a single call, so
+    /// calls alone do not tell lives apart.
+    pub life_version: u32,
     /// Calls below this are stable.
     pub stable_before: u32,
     /// Write calls so far.
@@ -153,6 +157,7 @@ impl Trace {
             calls: Vec::new(),
             cuts: Vec::new(),
             life_start: 0,
+            life_version: 0,
             stable_before: 0,
             ranks: 0,
             epoch_rank: 0,
@@ -240,6 +245,7 @@ impl Trace {
             epoch_rank: self.epoch_rank,
             ranks: self.ranks,
             life_start: self.life_start,
+            life_version: self.life_version,
         }
     }
 
@@ -258,6 +264,7 @@ impl Trace {
         self.epoch_rank = mark.epoch_rank;
         self.ranks = mark.ranks;
         self.life_start = mark.life_start;
+        self.life_version = mark.life_version;
     }
 
     /// Cuts the power during call `at` (or after all calls). What was recorded from there on in
@@ -267,6 +274,7 @@ impl Trace {
             self.calls.get(at as usize).map_or(self.stable_before, |call| call.stable_before);
         self.cuts.push(Cut { life_start: self.life_start, at, stable_before });
         self.life_start = self.now();
+        self.life_version = self.versions.len() as u32;
         self.stable_before = self.now();
         self.epoch_rank = self.ranks;
     }

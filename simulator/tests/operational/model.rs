@@ -137,11 +137,18 @@ impl Model {
 
     /// A flush completed before write call `numbers`.
     fn flushed(&self, life: &mut Life, numbers: usize) {
-        match self.contract.flush {
-            Flush::Honoured => life.commands.iter_mut().for_each(|c| c.stable = true),
-            Flush::BarrierOnly => life.barriers.push(numbers),
+        if self.contract.flush == Flush::Honoured {
+            life.commands.iter_mut().for_each(|c| c.stable = true);
+        }
+        let barrier = match self.contract.flush {
+            // What it does not cover (see `life`) is kept apart in epoch order.
+            Flush::Honoured => self.contract.order == CacheOrder::Epoch,
+            Flush::BarrierOnly => true,
             // It does nothing: no barrier either.
-            Flush::Ignored => {}
+            Flush::Ignored => false,
+        };
+        if barrier {
+            life.barriers.push(numbers);
         }
     }
 

@@ -5,7 +5,9 @@
 
 use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, TornContents};
 
-use crate::told::{SECTOR, assert_images, base};
+use crate::compare::{check, leaves};
+use crate::program::tell;
+use crate::told::{SECTOR, assert_images, base, case};
 
 /// 1. Two sectors are written at address 1, on a device whose atomic unit is four sectors.
 /// 2. The disk took them for atomic, since they lie within one aligned window of four.
@@ -58,4 +60,29 @@ fn a_damaged_neighbour_has_no_new_content_to_invert() {
     let images =
         [". .", "a .", "A .", "~ .", ". ~", "a ~", "A ~", "~ ~"];
     assert_images(&contract, 2, "*a@0", &images);
+}
+
+/// 1. The first life after a cut reads a sector, finds it good, and writes nothing.
+/// 2. The power goes again. In the second life the sector is unreadable: each life has its latent
+///    error.
+/// 3. The disk told lives apart by their calls, took its decision of the first life for one of the
+///    second, and never asked again.
+#[test]
+fn a_life_without_calls_is_a_life() {
+    let contract = Contract { latent_errors: 1, ..base() };
+    let mut case = case(&contract, 1, "*a@0");
+    case.program.lives = vec![case.program.lives[0]; 2];
+    let mut told: Vec<String> =
+        leaves(&case).expect("a small case").iter().map(|leaf| tell(leaf)).collect();
+    check(&case);
+    told.sort();
+    let (a, zeros) = ("0=6161616161616161", "0=zeros");
+    let lost = "0=unreadable";
+    let mut expected = vec![format!("{lost} | cut | {lost}")];
+    for was in [a, zeros] {
+        expected.push(format!("{was} | cut | {was}"));
+        expected.push(format!("{was} | cut | {lost}"));
+    }
+    expected.sort();
+    assert_eq!(told, expected);
 }
