@@ -11,6 +11,7 @@
 //! What it is not: a judge. It does not know what a journal is.
 
 pub mod arena;
+mod at_rest;
 pub mod contract;
 mod live;
 pub mod presets;

@@ -3,11 +3,14 @@
 //!
 //! Invariant: each of these failed before the fix that it came with.
 
+use std::collections::BTreeSet;
+
 use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, TornContents};
 
 use crate::compare::{check, leaves};
 use crate::program::tell;
 use crate::told::{SECTOR, assert_images, base, case};
+use crate::traces::Call;
 
 /// 1. Two sectors are written at address 1, on a device whose atomic unit is four sectors.
 /// 2. The disk took them for atomic, since they lie within one aligned window of four.
@@ -85,4 +88,50 @@ fn a_life_without_calls_is_a_life() {
     }
     expected.sort();
     assert_eq!(told, expected);
+}
+
+/// 1. A cut may damage one sector, to unreadable or ones; and one sector may be lost at rest.
+/// 2. Recovery finds sector 0 unreadable. That may be the damage, or the latent error.
+/// 3. It finds sector 1 to be ones: so the damage was there, and sector 0 was lost at rest.
+/// 4. The disk had put sector 0 down to damage for good, and ruled step 3 out.
+#[test]
+fn an_unreadable_sector_is_torn_or_lost_at_rest_until_another_read_tells() {
+    let torn = TornContents { unreadable: true, ones: true, ..TornContents::default() };
+    let contract = Contract { torn, damage_max: 1, latent_errors: 1, ..base() };
+    let told = transcripts(&contract, 2, "*a@0 b@1");
+    assert!(told.contains("0=unreadable 1=ones"), "{told:?}");
+    assert!(told.contains("0=unreadable 1=unreadable"));
+    assert!(!told.contains("0=ones 1=ones"), "one strike");
+}
+
+/// 1. `c` and `b` differ in one bit, and so do `b` and a flipped `c`. One bit may flip at rest;
+///    the cache is first in, first out: sector 0 gets `b` and then `c`, sector 1 then gets `d`.
+/// 2. Recovery reads `b`: `c` was lost, or it is there with a flipped bit.
+/// 3. It reads `d` in sector 1: so `c` is there.
+/// 4. The disk took `b` for `b` alone, ruled step 3 out, and offered `b` a second time as a flip.
+#[test]
+fn a_flip_that_reads_as_an_older_version_leaves_both_open() {
+    let order = CacheOrder::Prefix;
+    let contract = Contract { bit_flips: 1, order, ..base() };
+    let old = "6262626262626262";
+    let new = "6262626262626263";
+    let mut case = case(&contract, 2, "b@0 | ?@0 | d@1");
+    let hex = |text: &str| -> Vec<u8> {
+        (0..8).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
+    };
+    if let Call::Write(commands) = &mut case.calls[1] {
+        commands[0].data = vec![hex(new)];
+    }
+    check(&case);
+    let leaves = leaves(&case).expect("a small case");
+    let told: BTreeSet<String> = leaves.iter().map(|leaf| tell(leaf)).collect();
+    assert_eq!(told.len(), leaves.len());
+    assert!(told.contains(&format!("0={old} 1=6464646464646464")), "{told:?}");
+}
+
+fn transcripts(contract: &Contract, sectors: usize, trace: &str) -> BTreeSet<String> {
+    let mut case = case(contract, sectors, trace);
+    case.program.seed = 1;
+    check(&case);
+    leaves(&case).expect("a small case").iter().map(|leaf| tell(leaf)).collect()
 }
