@@ -14,6 +14,7 @@
 //!
 //! What it is not: fast. A limit on the work turns big cases away; it never cuts one short.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, TearShape};
@@ -30,9 +31,12 @@ pub struct Model {
     pub contract: Contract,
     /// The fixed noise that stands for garbage.
     pub noise: Vec<u8>,
-    /// Images and combinations looked at beyond which a case is turned away.
-    pub work_max: usize,
+    /// Images and combinations looked at so far, over all calls of [`Model::images`].
+    work: Cell<usize>,
 }
+
+/// Images and combinations beyond which a case is turned away.
+const WORK_MAX: usize = 60_000;
 
 /// One command of the life.
 #[derive(Debug)]
@@ -67,7 +71,12 @@ struct Strike {
 
 impl Model {
     pub fn new(contract: &Contract, noise: Vec<u8>) -> Model {
-        Model { contract: contract.clone(), noise, work_max: 400_000 }
+        Model { contract: contract.clone(), noise, work: Cell::new(0) }
+    }
+
+    fn worked(&self, more: usize) -> Option<()> {
+        self.work.set(self.work.get() + more);
+        (self.work.get() <= WORK_MAX).then_some(())
     }
 
     fn bytes(&self) -> usize {
@@ -83,9 +92,8 @@ impl Model {
             return self.page_images(base, &life);
         }
         let mut found = BTreeSet::new();
-        let mut work = 0;
         for strikes in self.strike_sets(base.len(), &life)? {
-            self.fates(base, &life, &strikes, &mut Vec::new(), &mut work, &mut found)?;
+            self.fates(base, &life, &strikes, &mut Vec::new(), &mut found)?;
         }
         Some(found)
     }
@@ -207,9 +215,7 @@ impl Model {
                     sets.push(longer);
                 }
             }
-            if sets.len() > self.work_max / 64 {
-                return None;
-            }
+            self.worked(sets.len())?;
         }
         Some(sets)
     }
@@ -229,17 +235,13 @@ impl Model {
         life: &Life,
         strikes: &[Strike],
         persisted: &mut Vec<u32>,
-        work: &mut usize,
         found: &mut BTreeSet<Image>,
     ) -> Option<()> {
-        *work += 1;
-        if *work > self.work_max || found.len() > 20_000 {
-            return None;
-        }
+        self.worked(1)?;
         let at = persisted.len();
         let Some(command) = life.commands.get(at) else {
             if self.keeps_order(life, strikes, persisted) {
-                self.apply(base, life, strikes, persisted, work, found);
+                self.apply(base, life, strikes, persisted, found)?;
             }
             return Some(());
         };
@@ -254,7 +256,7 @@ impl Model {
             };
             if possible {
                 persisted.push(mask);
-                self.fates(base, life, strikes, persisted, work, found)?;
+                self.fates(base, life, strikes, persisted, found)?;
                 persisted.pop();
             }
         }
@@ -329,9 +331,8 @@ impl Model {
         life: &Life,
         strikes: &[Strike],
         persisted: &[u32],
-        work: &mut usize,
         found: &mut BTreeSet<Image>,
-    ) {
+    ) -> Option<()> {
         let holds = |lba: usize, until: usize| -> Sector {
             let mut content = base[lba].clone();
             for (command, mask) in life.commands[..until].iter().zip(persisted) {
@@ -365,6 +366,7 @@ impl Model {
                     self.torn_contents(None, &mut damaged);
                 }
                 let whole = images.len();
+                self.worked(whole * damaged.len())?;
                 for i in 0..whole {
                     for content in &damaged {
                         let mut image = images[i].clone();
@@ -374,8 +376,8 @@ impl Model {
                 }
             }
         }
-        *work += images.len();
         found.extend(images);
+        Some(())
     }
 
     /// Everything a damaged sector may hold besides mixes. Garbage is told by two representatives;
@@ -443,9 +445,7 @@ impl Model {
                 })
             });
             images = each.collect::<BTreeSet<Image>>().into_iter().collect();
-            if images.len() > self.work_max {
-                return None;
-            }
+            self.worked(images.len())?;
         }
         Some(images.into_iter().collect())
     }

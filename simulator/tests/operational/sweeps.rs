@@ -58,6 +58,8 @@ fn survey() {
                 c.bit_flips = 0;
                 c.latent_errors = 0;
             }
+            if filter.contains("flips") { c.bit_flips = 1; }
+            if filter.contains("latent") { c.latent_errors = 1; }
             if filter.contains("nodamage") { c.damage_max = 0; }
             if filter.contains("noneigh") { c.neighbours = false; }
             if filter.contains("noatomic") { c.atomic_bytes = c.logical_bytes; }

@@ -78,7 +78,8 @@ pub fn one_of<T: Clone>(rng: &mut Rng, all: &[T]) -> T {
 
 /// The content of one sector from a palette in which equal contents are frequent.
 pub fn content(draw: u64, bytes: usize) -> Vec<u8> {
-    match draw % 8 {
+    let last = |byte: u8| (0..bytes).map(|i| if i + 1 == bytes { byte } else { 0 }).collect();
+    match draw % 10 {
         0 => vec![0; bytes],
         1 => vec![0xFF; bytes],
         // Granules that agree with zeros or ones in part: mixes that coincide.
@@ -86,6 +87,9 @@ pub fn content(draw: u64, bytes: usize) -> Vec<u8> {
         3 => (0..bytes).map(|i| if i < bytes / 2 { 0xFF } else { 0 }).collect(),
         4 => vec![0xA5; bytes],
         5 => (0..bytes).map(|i| if i < bytes / 4 { 0xA5 } else { 0x5A }).collect(),
+        // One or two flipped bits away from zeros.
+        6 => last(1),
+        7 => last(if draw >> 8 & 1 == 0 { 2 } else { 3 }),
         _ => (0..bytes as u64).map(|i| mix(&[draw >> 8 & 3, i]) as u8).collect(),
     }
 }
