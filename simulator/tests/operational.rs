@@ -10,6 +10,8 @@
 
 #[path = "operational/compare.rs"]
 mod compare;
+#[path = "operational/counts.rs"]
+mod counts;
 #[path = "operational/model.rs"]
 mod model;
 #[path = "operational/program.rs"]

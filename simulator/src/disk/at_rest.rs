@@ -129,11 +129,14 @@ impl AtRest {
 
     /// Everything that explains the content `flipped`, the number `flipped` being a flip's.
     #[must_use]
-    pub fn why_flipped(&self, arena: &Arena, flipped: ContentId, options: &[Content]) -> Vec<World> {
+    pub fn why_flipped(
+        &self,
+        arena: &Arena,
+        flipped: ContentId,
+        options: &[Content],
+    ) -> Vec<World> {
         let flipped = arena.get(flipped);
-        let one_away = |i: usize| {
-            differing_bits(arena.get(options[i].content), flipped).len() == 1
-        };
+        let one_away = |i: usize| differing_bits(arena.get(options[i].content), flipped).len() == 1;
         let explain = self.flippable.iter().filter(|(i, _)| one_away(*i));
         explain.flat_map(|(_, why)| why.iter().cloned()).collect()
     }

@@ -136,8 +136,7 @@ impl<'a, C: Chooser> Live<'a, C> {
         let (mut options, whole) =
             undecided::coupled(&mut disk.trace, &disk.rules, &disk.worlds, lba);
         let (cut, budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
-        let rest =
-            AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);
+        let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);
         let count = options.len() as u32;
         assert!(count + rest.answers() > 0, "some image explains what was read so far");
         let label = |i: u32| match rest.split(i, count) {

@@ -117,9 +117,7 @@ impl Model {
                     zeros = vec![vec![0; self.bytes()]; *sectors];
                     vec![(*lba, &zeros, false)]
                 }
-                Call::Write(commands) => {
-                    commands.iter().map(|c| (c.lba, &c.data, c.fua)).collect()
-                }
+                Call::Write(commands) => commands.iter().map(|c| (c.lba, &c.data, c.fua)).collect(),
             };
             // A flush that comes with FUA covers the calls before and the FUA commands of its own
             // call; whether the cached ones beside them had completed when it was issued, nobody
@@ -349,12 +347,11 @@ impl Model {
             for lba in (0..base.len()).filter(|&lba| self.domain(lba) == strike.domain) {
                 let mut damaged: BTreeSet<Sector> = BTreeSet::new();
                 if command.writes(lba) && !superseded(life, strike.command, lba) {
-                    let later_persisted =
-                        (strike.command + 1..all).any(|later| {
-                            let later_command = &life.commands[later];
-                            later_command.writes(lba)
-                                && persisted[later] >> (lba - later_command.lba) & 1 == 1
-                        });
+                    let later_persisted = (strike.command + 1..all).any(|later| {
+                        let later_command = &life.commands[later];
+                        later_command.writes(lba)
+                            && persisted[later] >> (lba - later_command.lba) & 1 == 1
+                    });
                     if !later_persisted {
                         let new = &command.data[lba - command.lba];
                         self.torn_contents(Some(new), &mut damaged);

@@ -70,9 +70,11 @@ pub fn run(
             }
             8..=12 => {
                 let n = 1 + draw() % 2;
-                let fua = draw() % 4 == 0;
-                let commands: Vec<Cmd> =
-                    (0..n).map(|_| command(&mut draw, sectors, bytes, fua)).collect();
+                let mut commands = Vec::new();
+                for _ in 0..n {
+                    let fua = draw() % 4 == 0;
+                    commands.push(command(&mut draw, sectors, bytes, fua));
+                }
                 medium.write(&commands);
             }
             13 | 14 => medium.flush(),
@@ -133,4 +135,3 @@ pub fn tell(transcript: &[u8]) -> String {
     }
     told.join(" ")
 }
-

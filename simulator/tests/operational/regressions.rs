@@ -60,8 +60,7 @@ fn a_damaged_neighbour_has_no_new_content_to_invert() {
     let torn = TornContents { garbage: true, ..TornContents::default() };
     let contract =
         Contract { physical_bytes: 2 * SECTOR, neighbours: true, damage_max: 1, torn, ..base() };
-    let images =
-        [". .", "a .", "A .", "~ .", ". ~", "a ~", "A ~", "~ ~"];
+    let images = [". .", "a .", "A .", "~ .", ". ~", "a ~", "A ~", "~ ~"];
     assert_images(&contract, 2, "*a@0", &images);
 }
 
@@ -75,8 +74,7 @@ fn a_life_without_calls_is_a_life() {
     let contract = Contract { latent_errors: 1, ..base() };
     let mut case = case(&contract, 1, "*a@0");
     case.program.lives = vec![case.program.lives[0]; 2];
-    let mut told: Vec<String> =
-        leaves(&case, usize::MAX).iter().map(|leaf| tell(leaf)).collect();
+    let mut told: Vec<String> = leaves(&case, usize::MAX).iter().map(|leaf| tell(leaf)).collect();
     check(&case);
     told.sort();
     let (a, zeros) = ("0=6161616161616161", "0=zeros");

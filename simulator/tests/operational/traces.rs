@@ -160,7 +160,15 @@ pub fn contract(rng: &mut Rng) -> Contract {
         neighbours: rng.below(3) == 0,
         order: one_of(
             rng,
-            &[any, any, window, window, CacheOrder::Prefix, CacheOrder::Epoch, CacheOrder::WriteThrough],
+            &[
+                any,
+                any,
+                window,
+                window,
+                CacheOrder::Prefix,
+                CacheOrder::Epoch,
+                CacheOrder::WriteThrough,
+            ],
         ),
         flush: one_of(rng, &[Flush::Honoured, Flush::BarrierOnly, Flush::Ignored]),
         fua: one_of(rng, &[Fua::Native, Fua::PostFlush, Fua::Ignored]),
