@@ -20,6 +20,8 @@ mod program;
 mod regressions;
 #[path = "operational/shrink.rs"]
 mod shrink;
+#[path = "operational/stories.rs"]
+mod stories;
 #[path = "operational/sweeps.rs"]
 mod sweeps;
 #[path = "operational/told.rs"]

@@ -152,6 +152,17 @@ impl Medium for Eager<'_> {
 /// The product's disk at work.
 pub struct Lazy<'a, C: Chooser>(pub Live<'a, C>);
 
+impl<C: Chooser> Lazy<'_, C> {
+    /// Carries out one call of a trace.
+    pub fn call(&mut self, call: &Call) {
+        match call {
+            Call::Write(commands) => self.write(commands),
+            Call::Flush => self.flush(),
+            Call::Discard { lba, sectors } => self.discard(*lba, *sectors),
+        }
+    }
+}
+
 impl<C: Chooser> Medium for Lazy<'_, C> {
     fn read(&mut self, lba: usize, sectors: usize, lend: bool) -> Result<Vec<u8>, usize> {
         let mut buffer = vec![0; sectors * self.0.geometry().logical_bytes as usize];
@@ -193,13 +204,7 @@ pub fn disk_after_cut(case: &Case) -> Disk {
     let mut disk = Disk::new(&case.contract, bytes, case.fill).expect("a valid case");
     let mut chooser = Undisturbed;
     let mut live = Lazy(Live::new(&mut disk, &mut chooser));
-    for call in &case.calls {
-        match call {
-            Call::Write(commands) => live.write(commands),
-            Call::Flush => live.flush(),
-            Call::Discard { lba, sectors } => live.discard(*lba, *sectors),
-        }
-    }
+    case.calls.iter().for_each(|call| live.call(call));
     disk.cut(case.cut as u32);
     disk
 }

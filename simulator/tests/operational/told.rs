@@ -4,18 +4,19 @@
 //! and a FUA write of `c` at 1 in flight when the power goes. Commands of one call stand side by
 //! side, `drop@1` discards a sector, and a trace without `*` is cut after all its calls. An image
 //! is a word for each sector: its letter, `.` for zeros (and the fill), `#` for 0xFF, `~` for
-//! noise, `A` for an inverted `a`, `ab` for the first half of `a` and the second of `b`, `!` for
-//! unreadable.
+//! noise, `A` for an inverted `a`, `a..b` for a mix (by quarters), `!` for unreadable.
 //!
 //! Invariant: images come from the disk and from the enumerator, and both say the same.
 
 use std::collections::BTreeSet;
 
-use simulator::disk::Fill;
+use simulator::choose::Exhaustive;
 use simulator::disk::contract::Contract;
+use simulator::disk::{Fill, Live};
 
-use crate::compare::{check, first_images, leaves, noise};
+use crate::compare::{Lazy, check, disk_after_cut, first_images, leaves, noise};
 use crate::model::{Model, Sector};
+use crate::program::Medium;
 use crate::traces::{Call, Case, Cmd, Plan, Program};
 
 /// Bytes of a sector in stories.
@@ -96,8 +97,11 @@ pub fn word(sector: &Sector, noise: &[u8]) -> String {
         byte if (!byte).is_ascii_graphic() => (!byte).to_ascii_uppercase() as char,
         _ => '?',
     };
-    let mut letters: Vec<char> = bytes.chunks(bytes.len() / 2).map(|h| letter(h[0])).collect();
-    letters.dedup();
+    let letters: Vec<char> =
+        bytes.chunks(bytes.len() / 4).map(|quarter| letter(quarter[0])).collect();
+    if letters.iter().all(|&letter| letter == letters[0]) {
+        return letters[0].to_string();
+    }
     letters.into_iter().collect()
 }
 
@@ -111,6 +115,47 @@ pub fn images(contract: &Contract, sectors: usize, trace: &str) -> BTreeSet<Stri
         image.iter().map(|sector| word(sector, &noise)).collect::<Vec<_>>().join(" ")
     };
     first_images(&model, &case).expect("a small case").into_iter().map(told).collect()
+}
+
+/// Every image after a second life that does the calls of `second` without reading, from the
+/// enumerator, with the disk made to agree.
+pub fn images_after_two(
+    contract: &Contract,
+    sectors: usize,
+    first: &str,
+    second: &str,
+) -> BTreeSet<String> {
+    let case = case(contract, sectors, first);
+    let noise = noise(SECTOR);
+    let told = |image: &[Sector]| {
+        image.iter().map(|sector| word(sector, &noise)).collect::<Vec<_>>().join(" ")
+    };
+    let model = Model::new(contract, noise.clone());
+    let (calls, cut) = calls(second);
+    let mut owed = BTreeSet::new();
+    for between in first_images(&model, &case).expect("a small case") {
+        let images = model.images(&between, &calls, cut).expect("a small case");
+        owed.extend(images.iter().map(|image| told(image)));
+    }
+    let mut disk = disk_after_cut(&case);
+    let (mark, mut chooser) = (disk.mark(), Exhaustive::new());
+    let mut found = BTreeSet::new();
+    loop {
+        disk.rewind(&mark);
+        chooser.rewind();
+        let mut live = Lazy(Live::new(&mut disk, &mut chooser));
+        calls.iter().for_each(|call| live.call(call));
+        let at = disk.life_start() + cut as u32;
+        disk.cut(at);
+        let mut live = Lazy(Live::new(&mut disk, &mut chooser));
+        let image: Vec<Sector> = (0..sectors).map(|lba| live.read(lba, 1, false).ok()).collect();
+        assert!(found.insert(told(&image)), "two leaves tell the same");
+        if !chooser.next_leaf() {
+            break;
+        }
+    }
+    assert_eq!(found, owed, "{first} // {second}");
+    owed
 }
 
 /// How many outcomes the disk itself has for a case.
