@@ -1,6 +1,7 @@
 //! A crash-consistency simulator and fuzzing harness for journals and write-ahead logs.
 
 pub mod case;
+pub mod check;
 pub mod choose;
 pub mod disk;
 pub mod explore;
