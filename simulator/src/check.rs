@@ -85,7 +85,7 @@ use crate::disk::contract::Contract;
 use crate::disk::{Fill, presets};
 use crate::explore::{Bounds, Verdict, prove_with};
 use crate::files::{FileLog, FileOptions, OnFile, under_page_cache};
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, OracleSet};
 use crate::run::{Run, Setup};
 use crate::workload::{Identity, Life, Op, Payloads, Workload};
 
@@ -345,7 +345,9 @@ impl<J: Journal> Check<J> {
                 let bounds = Bounds { leaves_max: self.runs, first_only: true };
                 let cell = prove_with::<J>(&self.name, &self.options, &setup, bounds);
                 let experiment = experiment.clone();
-                rows.push(Row { device, experiment, asserted, cell, samples: 0, picture: None });
+                let broken = cell.explored.first.as_ref().map_or_else(OracleSet::default, |f| f.0);
+                let (samples, picture) = (0, None);
+                rows.push(Row { device, experiment, asserted, cell, samples, broken, picture });
             }
         }
         self.sample(&mut rows, begun);
@@ -428,6 +430,7 @@ fn draw<J: Journal>(row: &mut Row, run: &mut Run<'_, J>, count: u64) {
             let (_, decisions) = decisions_of(run, Random::new(seed));
             row.cell.counterexample = Some(Case { decisions, ..row.cell.case.clone() });
             row.cell.verdict = Verdict::Refuted;
+            row.broken = broken;
             let names: Vec<_> = broken.iter().map(Oracle::name).collect();
             row.cell.why = Some(names.join(", "));
             return;

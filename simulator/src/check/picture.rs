@@ -9,7 +9,7 @@
 
 use std::fmt::Write as _;
 
-use journal_core::Journal;
+use journal_core::{DeviceError, Error, Journal};
 
 use crate::case::{Case, run_case};
 use crate::disk::Disk;
@@ -49,14 +49,19 @@ pub fn plain_picture<J: Journal>(case: &Case, options: &J::Options) -> String {
     let mut text = String::new();
     let mut recorded: Vec<Done> = Vec::new();
     let mut first_cut = true;
+    let mut begun = 0;
     let mut watch = |disk: &Disk, ledger: &Ledger, event: Event<'_>| match event {
         Event::LifeBegins(0) => text.push_str("  life 0\n"),
-        Event::LifeBegins(life) => line(&mut text, &format!("  life {life}")),
+        Event::LifeBegins(life) => {
+            begun = disk.calls();
+            line(&mut text, &format!("  life {life}"));
+        }
         Event::Does { op, outcome, calls } => {
             let outcome = match outcome {
                 Ok(Some(lsn)) => format!("-> lsn {lsn}"),
                 Ok(None) if op == Op::Commit => "-> acknowledged".to_owned(),
                 Ok(None) => String::new(),
+                Err(Error::Device(DeviceError::PowerCut)) => "-> (cut)".to_owned(),
                 Err(error) => format!("-> {error}"),
             };
             let done = Done { calls, what: name_of(op), outcome };
@@ -112,11 +117,14 @@ pub fn plain_picture<J: Journal>(case: &Case, options: &J::Options) -> String {
             line(&mut text, &format!("  acknowledged before: {wanted}{gone}{broken}"));
         }
         Event::Resumed(survivors, result) => {
-            let how = match result {
+            let what = format!("resume, {survivors:?}").to_lowercase();
+            let outcome = match result {
                 Ok(()) => String::new(),
-                Err(error) => format!(" -> {error}"),
+                Err(Error::Device(DeviceError::PowerCut)) => "-> (cut)".to_owned(),
+                Err(error) => format!("-> {error}"),
             };
-            line(&mut text, &format!("    resume ({survivors:?}){how}"));
+            let done = Done { calls: (begun, disk.calls()), what, outcome };
+            line(&mut text, &told(disk, &done, true));
         }
     };
     let ran = run_case::<J>(case, options, Some(&mut watch));

@@ -11,7 +11,7 @@ use std::fmt;
 
 use crate::case::Outcome;
 use crate::explore::{Cell, Verdict};
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, OracleSet};
 
 /// One device, one experiment.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Row {
     pub cell: Cell,
     /// Leaves drawn at random after the bound ended the visit.
     pub samples: u64,
+    /// What the counterexample breaks of what is owed.
+    pub broken: OracleSet,
     /// The picture of the counterexample.
     pub picture: Option<String>,
 }
@@ -40,22 +42,25 @@ impl Row {
     /// The oracle that names the failure, the first in the order of reports.
     #[must_use]
     pub fn oracle(&self) -> Option<Oracle> {
-        let (broken, _) = self.cell.explored.first.as_ref()?;
-        broken.iter().next()
+        self.broken.iter().next()
     }
 
     fn findings(&self) -> String {
         let leaves = self.cell.explored.leaves;
         let why = self.cell.why.as_deref().unwrap_or("");
+        let owed = match self.cell.owed.contains(Oracle::Durability) {
+            true => "",
+            false => "; durability is not owed here",
+        };
         match (self.cell.verdict, self.samples) {
-            (Verdict::Proven, _) => format!("all {leaves} leaves"),
+            (Verdict::Proven, _) => format!("all {leaves} leaves{owed}"),
             (Verdict::Bounded, 0) => format!("{leaves} leaves, not all"),
             (Verdict::Bounded, drawn) => {
                 // The rule of three: none of n bounds the share by 3/n at 95 %.
                 let one_in = (drawn / 3).max(1);
                 format!(
                     "{leaves} leaves, not all; of {drawn} more drawn at random none failed \
-                     (fewer than 1 in {one_in} draws, at 95 %)"
+                     (fewer than 1 in {one_in} draws, at 95 %){owed}"
                 )
             }
             (Verdict::Refuted, 0) => format!("{why}, in leaf {leaves}"),
