@@ -150,7 +150,7 @@ impl<J: Journal> Check<J> {
             .filter(Contract::honours_flush)
             .partition(asserted);
         Check {
-            name: name.rsplit("::").next().unwrap_or(name).to_owned(),
+            name: without_paths(name),
             options,
             page_cache,
             asserted,
@@ -418,6 +418,12 @@ impl<J: Journal> Check<J> {
             Ok(again) => print!("{again}"),
         }
     }
+}
+
+/// A type's name without the modules it lives in: `Wal<Page>` of `my::Wal<my::page::Page>`.
+fn without_paths(name: &str) -> String {
+    let words = name.split_inclusive(['<', '>', ',', ' ', '(', ')', '&', '[', ']']);
+    words.map(|word| word.rsplit("::").next().unwrap_or(word)).collect()
 }
 
 /// Draws `count` more leaves of a cell; each has a seed of its own.

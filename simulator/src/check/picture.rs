@@ -87,7 +87,7 @@ pub fn plain_picture<J: Journal>(case: &Case, options: &J::Options) -> String {
                 let sent = &ledger.sent[*at as usize];
                 case.workload.payloads.get(sent.key, sent.bytes) == payload
             };
-            let which = match ledger.log.iter().position(|at| entry(at)) {
+            let which = match ledger.log.iter().position(entry) {
                 Some(at) => format!("entry {at} of the log"),
                 None if (0..ledger.sent.len() as u32).any(|at| entry(&at)) => {
                     "an entry that was given up before".to_owned()
