@@ -69,12 +69,13 @@
 //!
 //! Another choice: [`Check::devices`].
 
+mod experiments;
 mod picture;
 mod report;
 
 use std::time::{Duration, Instant};
 
-use journal_core::{Journal, Survivors};
+use journal_core::Journal;
 
 pub use picture::plain_picture;
 pub use report::{CheckReport, Replayed, Row};
@@ -87,13 +88,10 @@ use crate::explore::{Bounds, Verdict, prove_with};
 use crate::files::{FileLog, FileOptions, OnFile, under_page_cache};
 use crate::oracle::{Oracle, OracleSet};
 use crate::run::{Run, Setup};
-use crate::workload::{Identity, Life, Op, Payloads, Workload};
+use crate::workload::{Op, Workload};
 
 /// Random leaves between two looks at the clock.
 const BATCH: u64 = 256;
-
-/// Payload that takes a file's first page up to its last hundred bytes.
-const NEARLY_A_PAGE: u32 = 4000;
 
 /// A check, being put together.
 #[derive(Debug)]
@@ -270,43 +268,7 @@ impl<J: Journal> Check<J> {
         if let Some(own) = &self.workloads {
             return own.clone();
         }
-        let (small, edge) = (Op::Append(self.payload_bytes), Op::Append(100));
-        let begin = [Op::Append(NEARLY_A_PAGE), Op::Commit, edge, edge];
-        let life = |ops: Vec<Op>| Life { resume: Survivors::Carry, ops };
-        let script = |lives: Vec<Life>, identity| Workload {
-            before: Vec::new(),
-            lives,
-            identity,
-            payloads: Payloads::Generated,
-        };
-        let mut many = Workload::appends(self.entries, self.payload_bytes, 2);
-        if many.last() != Some(&Op::Commit) {
-            many.push(Op::Commit);
-        }
-        many.push(small);
-        let across = [&begin[..], &[Op::Commit, edge]].concat();
-        let mut all = vec![
-            ("one life".to_owned(), script(vec![life(many)], Identity::Fresh)),
-            ("one life, across pages".to_owned(), script(vec![life(across)], Identity::Fresh)),
-        ];
-        let first = vec![small, Op::Commit, small];
-        let later = vec![small, Op::Commit, small];
-        for lives in 2..=self.lives {
-            let lives_of = |first: Vec<Op>, later: &[Op]| {
-                let rest = std::iter::repeat_n(life(later.to_vec()), lives as usize - 1);
-                std::iter::once(life(first)).chain(rest).collect::<Vec<_>>()
-            };
-            let name = |what: &str| format!("{lives} lives{what}");
-            let plain = lives_of(first.clone(), &later);
-            all.push((name(""), script(plain.clone(), Identity::Fresh)));
-            all.push((name(", the same again"), script(plain, Identity::SameAgain)));
-            let across = lives_of(begin.to_vec(), &[edge, Op::Commit]);
-            all.push((name(", across pages"), script(across, Identity::Fresh)));
-            let forget = [small, Op::Commit, small, Op::Commit, Op::Checkpoint(0), small];
-            let forget = lives_of(forget.to_vec(), &later);
-            all.push((name(", a checkpoint"), script(forget, Identity::Fresh)));
-        }
-        all
+        experiments::built_in(self.entries, self.payload_bytes, self.lives)
     }
 
     /// An experiment that the journal can take on a device: payloads within its limits.

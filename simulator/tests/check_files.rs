@@ -231,6 +231,36 @@ fn a_synced_length_stands_whatever_happens_to_the_bytes_it_once_uncovered() {
 }
 
 #[test]
+fn what_lies_behind_the_end_after_a_crash_reads_as_zeros_when_the_file_grows_over_it() {
+    let contract = under_page_cache(&presets::named("ideal").unwrap());
+    let mut behind = 0;
+    for seed in 0..200 {
+        let mut random = Random::new(seed);
+        let mut disk = Disk::new(&contract, 1 << 16, Fill::Zeros).unwrap();
+        let mut calm = Undisturbed;
+        let device = &mut Live::new(&mut disk, &mut calm);
+        let mut state = FileState::create(device, FileOptions::default()).unwrap();
+        let file = &mut state.on(device);
+        file.write_all_at(&[1; 100], 0).unwrap();
+        file.sync_data().unwrap();
+        file.write_all_at(&[2; 100], 100).unwrap();
+        disk.cut_here();
+        let device = &mut Live::new(&mut disk, &mut random);
+        let mut state = FileState::mount(device, FileOptions::default()).unwrap();
+        if state.length() == 200 {
+            continue;
+        }
+        let mut sector = [0; 512];
+        device.read(Lba(16), &mut sector).unwrap();
+        behind += u32::from(sector[100] == 2);
+        let file = &mut state.on(device);
+        file.set_len(300).unwrap();
+        assert_eq!(file.read_all().unwrap()[..], [&[1; 100][..], &[0; 200]].concat());
+    }
+    assert!(behind > 10, "the lost bytes lay there: {behind}");
+}
+
+#[test]
 fn an_overlay_is_read_through_and_leaves_the_device_as_it_was() {
     let mut device = MemoryDevice::new(GEOMETRY, 7);
     let before = device.bytes().to_vec();

@@ -1,12 +1,14 @@
 //! A check cannot be passed by doing nothing, by refusing, or by breaking down.
 
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use journal_core::rfc::block::{BlockJournal, BlockOptions};
+use journal_core::{Geometry, Journal, MemoryDevice, Resume, Survivors};
 use simulator::check::{self, CheckReport};
 use simulator::explore::Verdict;
-use simulator::files::{FileLog, FileOptions, LogFile, Metadata, Mode};
+use simulator::files::{FileLog, FileOptions, LogFile, Metadata, Mode, OnFile};
 use simulator::oracle::Oracle;
 use simulator::workload::{Op, Workload};
 
@@ -176,6 +178,46 @@ fn a_recovery_that_hides_or_destroys_what_it_showed_is_refuted() {
     assert!(!report.passed(), "{report}");
 }
 
+/// Shows its entries on every other opening only.
+struct Fickle(Pages<SOUND>);
+
+static OPENED: AtomicU32 = AtomicU32::new(0);
+
+impl FileLog for Fickle {
+    fn open(file: &mut dyn LogFile) -> io::Result<(Self, Vec<Vec<u8>>)> {
+        let (log, mut entries) = Pages::open(file)?;
+        if OPENED.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
+            entries.clear();
+        }
+        Ok((Fickle(log), entries))
+    }
+
+    fn append(&mut self, file: &mut dyn LogFile, payload: &[u8]) -> io::Result<()> {
+        self.0.append(file, payload)
+    }
+
+    fn commit(&mut self, file: &mut dyn LogFile) -> io::Result<()> {
+        self.0.commit(file)
+    }
+}
+
+#[test]
+fn resume_holds_a_recovery_to_what_it_showed_when_it_was_only_looked_at() {
+    let geometry = Geometry { logical_bytes: 512, physical_bytes: 512, sectors: 200 };
+    let mut device = MemoryDevice::new(geometry, 0);
+    let options = FileOptions::default();
+    let how = Resume { survivors: Survivors::Carry, entropy: [0; 16] };
+    OnFile::<Fickle>::format(&mut device, &options, [0; 16]).unwrap();
+    let (mut journal, _) = OnFile::<Fickle>::open(&mut device, &options, &mut |_| ()).unwrap();
+    journal.resume(&mut device, how).expect("no entries, both times");
+    journal.append(&mut device, b"an entry").unwrap();
+    journal.commit(&mut device).unwrap();
+    let (mut journal, opened) = OnFile::<Fickle>::open(&mut device, &options, &mut |_| ()).unwrap();
+    assert_eq!(opened.entries, 1);
+    let refused = journal.resume(&mut device, how).unwrap_err().to_string();
+    assert!(refused.contains("showed 1 entries, and 0"), "{refused}");
+}
+
 #[test]
 fn a_log_that_cannot_even_begin_is_called_senseless_with_its_own_words() {
     let report = on_ideal::<CREATE_FAILS>();
@@ -185,7 +227,7 @@ fn a_log_that_cannot_even_begin_is_called_senseless_with_its_own_words() {
 
 #[test]
 fn a_workload_without_commits_is_not_measured_and_does_not_pass() {
-    let workload = Workload::repeated(&[Op::Append(48)], 1, journal_core::Survivors::Carry);
+    let workload = Workload::repeated(&[Op::Append(48)], 1, Survivors::Carry);
     let check = check::file_log::<Pages<SOUND>>().devices(&["ideal"]).workload("hollow", workload);
     let report = check.run();
     assert_eq!(report.rows[0].cell.verdict, Verdict::NotMeasured, "{report}");
