@@ -288,7 +288,10 @@ impl<'o, J: Journal> Run<'o, J> {
             for &op in &setup.workload.lives[0].ops {
                 let before = disk.calls();
                 let device = &mut Live::new(disk, &mut calm);
-                let outcome = script.step(journal, device, op);
+                // A panic is told to the watch in its own words, like any other outcome.
+                let stepped = guarded(|| script.step(journal, device, op));
+                let panicked = stepped.is_err();
+                let outcome = stepped.unwrap_or_else(|panic| Err(Error::Other(panic)));
                 if let Some(watch) = watch {
                     let lsn = script.ledger.sent.last().and_then(|s| s.lsn).map(|lsn| lsn.0);
                     let lsn = if matches!(op, Op::Append(_)) { lsn } else { None };
@@ -301,7 +304,7 @@ impl<'o, J: Journal> Run<'o, J> {
                     // Full is an honest answer while there is something to make room of.
                     Err(Error::Full { .. }) if !script.ledger.log.is_empty() => {}
                     // After an injected error the client stops; recovery must cope.
-                    Err(_) if disk.fault_fired() => return true,
+                    Err(_) if disk.fault_fired() && !panicked => return true,
                     Err(_) => return false,
                 }
             }
