@@ -300,8 +300,12 @@ impl<'o, J: Journal> Run<'o, J> {
                     Ok(()) => {}
                     // Full is an honest answer while there is something to make room of.
                     Err(Error::Full { .. }) if !script.ledger.log.is_empty() => {}
-                    // After an injected error the client stops; recovery must cope.
-                    Err(_) if disk.fault_fired() => return true,
+                    // Half an entry may be there: the client stops, and recovery must cope.
+                    Err(_) if disk.fault_fired() && script.half_appended => return true,
+                    // After an injected error the client goes on, as clients do. A journal that can
+                    // promise nothing any more says so each time; what one that goes on
+                    // acknowledges, is owed.
+                    Err(_) if disk.fault_fired() => {}
                     Err(_) => return false,
                 }
             }
@@ -521,11 +525,13 @@ impl<'o, J: Journal> Run<'o, J> {
 struct Script<'a> {
     workload: &'a Workload,
     ledger: &'a mut Ledger,
+    /// An append failed after it had written: its entry may come back or not.
+    half_appended: bool,
 }
 
 impl<'a> Script<'a> {
     fn new(workload: &'a Workload, ledger: &'a mut Ledger) -> Self {
-        Script { workload, ledger }
+        Script { workload, ledger, half_appended: false }
     }
 
     #[inline]
@@ -557,6 +563,8 @@ impl<'a> Script<'a> {
                         // parts of it may have reached the disk, and it may come back.
                         if device.disk().calls() == calls {
                             self.ledger.append_refused();
+                        } else {
+                            self.half_appended = true;
                         }
                         Err(error)
                     }

@@ -90,6 +90,8 @@ fn failing(setup: Setup, operation: u32, kind: FaultKind) -> Setup {
 
 /// Two commits of one small entry each.
 const TWO: &[Op] = &[Append(100), Commit, Append(100), Commit];
+/// Three of them.
+const THREE: &[Op] = &[Append(100), Commit, Append(100), Commit, Append(100), Commit];
 /// One commit of two small entries.
 const PAIR: &[Op] = &[Append(100), Append(100), Commit];
 /// One commit of an entry of three sectors.
@@ -221,14 +223,12 @@ impl Flaw {
             }
             Flaw::FalseAlarm => trips(one(nvme(), LONG), Honesty),
             // Operations are counted from 0: write, flush, write, flush.
-            Flaw::RetriesFlush => {
-                also(failing(one(nvme(), TWO), 1, FaultKind::Error), Durability, honest)
-            }
+            Flaw::RetriesFlush => trips(failing(one(nvme(), TWO), 3, FaultKind::Error), Durability),
             Flaw::SwallowsWriteError => {
-                also(failing(one(nvme(), TWO), 0, FaultKind::Error), Durability, honest)
+                trips(failing(one(nvme(), TWO), 2, FaultKind::Error), Durability)
             }
             Flaw::ContinuesAfterNoSpace => {
-                also(failing(one(nvme(), TWO), 0, FaultKind::NoSpace), Durability, honest)
+                trips(failing(one(nvme(), THREE), 2, FaultKind::NoSpace), Durability)
             }
             Flaw::DoesNothing => also(one(nvme(), TWO), Durability, honest),
             Flaw::AlwaysFull | Flaw::AckLags | Flaw::LsnStandsStill => {
