@@ -228,16 +228,15 @@ impl Flaw {
                 trips(failing(one(nvme(), TWO), 2, FaultKind::Error), Durability)
             }
             Flaw::ContinuesAfterNoSpace => {
-                trips(failing(one(nvme(), THREE), 2, FaultKind::NoSpace), Durability)
+                also(failing(one(nvme(), THREE), 2, FaultKind::NoSpace), Durability, honest)
             }
             Flaw::DoesNothing => also(one(nvme(), TWO), Durability, honest),
             Flaw::AlwaysFull | Flaw::AckLags | Flaw::LsnStandsStill => {
                 trips(one(nvme(), TWO), Afterlife)
             }
-            Flaw::FullForever => trips(
-                one(nvme(), &[Append(100), Commit, Checkpoint(0), Append(100), Commit]),
-                Afterlife,
-            ),
+            Flaw::FullForever => {
+                trips(lives(nvme(), &[], &[(Forget, ONE), (Forget, ONE)]), Afterlife)
+            }
             Flaw::RenamesSurvivors => trips(one(nvme(), TWO), Order),
             Flaw::ForgetsAtCheckpoint => {
                 trips(one(nvme(), &[Append(100), Append(100), Commit, Checkpoint(1)]), Durability)
