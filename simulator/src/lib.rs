@@ -10,4 +10,5 @@ pub mod journals;
 pub mod oracle;
 mod quiet;
 pub mod run;
+pub mod twins;
 pub mod workload;
