@@ -9,7 +9,7 @@
 
 use std::num::NonZeroU32;
 
-use journal_core::{BlockDevice, DeviceError, Durability, Geometry, Lba, Write};
+use journal_core::{BlockDevice, Checksum, DeviceError, Durability, Geometry, Lba, Piece, Write};
 
 use super::arena::ContentId;
 use super::contract::Fua;
@@ -120,13 +120,39 @@ impl<'a, C: Chooser> Live<'a, C> {
             if trace.cuts.is_empty() || self.disk.rules.independent {
                 return trace.original(lba);
             }
-        } else {
-            let version = trace.versions[newest as usize];
-            if version.call >= trace.life_start {
-                return version.content;
-            }
+            return self.decide(lba);
         }
-        if self.disk.rules.independent { self.decide_independent(lba) } else { self.decide(lba) }
+        let version = trace.versions[newest as usize];
+        if version.call >= trace.life_start {
+            return version.content;
+        }
+        if !self.disk.rules.independent {
+            return self.decide(lba);
+        }
+        // The newest version was stable at the last cut: nothing is open.
+        let stable_before = trace.cuts.last().map_or(0, |cut| cut.stable_before);
+        let flushed = version.call < stable_before
+            && (version.command == NONE || !trace.commands[version.command as usize].dropped)
+            && trace.cuts.last().is_some_and(|cut| version.call >= cut.life_start);
+        if flushed {
+            return version.content;
+        }
+        self.decide_independent(lba)
+    }
+
+    /// The contents of as many sectors from `lba` on as lie side by side, at most `sectors`: the
+    /// first content and how many. Asks about no sector twice.
+    #[inline]
+    fn run(&mut self, lba: u64, sectors: u64) -> Result<(ContentId, u64), DeviceError> {
+        let first = self.content(lba);
+        if first == ContentId::UNREADABLE {
+            return Err(DeviceError::Unreadable(Lba(lba)));
+        }
+        let mut count = 1;
+        while count < sectors && self.content(lba + count).0 == first.0 + count as u32 {
+            count += 1;
+        }
+        Ok((first, count))
     }
 
     fn decide_independent(&mut self, lba: u64) -> ContentId {
@@ -326,38 +352,55 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         self.may_read(at)?;
         self.disk.traffic.reads += 1;
         self.disk.traffic.bytes_read += scratch.len() as u64;
-        let sector = self.disk.geometry.logical_bytes as usize;
-        let first = self.content(at.0);
-        if first == ContentId::UNREADABLE {
-            return Err(DeviceError::Unreadable(at));
-        }
-        // Sectors of one command lie side by side and can be lent as they are.
-        let mut in_a_row = 1;
-        let mut next = None;
-        while in_a_row < sectors {
-            let content = self.content(at.0 + in_a_row);
-            if content.0 != first.0 + in_a_row as u32 || content == ContentId::UNREADABLE {
-                next = Some(content);
-                break;
-            }
-            in_a_row += 1;
-        }
-        let Some(next) = next else {
+        let (first, in_a_row) = self.run(at.0, sectors)?;
+        if in_a_row == sectors {
             return Ok(self.disk.trace.arena.run(first, sectors as usize));
-        };
+        }
+        let sector = self.disk.geometry.logical_bytes as usize;
         let split = in_a_row as usize * sector;
         scratch[..split].copy_from_slice(self.disk.trace.arena.run(first, in_a_row as usize));
-        let mut content = next;
         for (i, to) in (in_a_row..sectors).zip(scratch[split..].chunks_exact_mut(sector)) {
-            if i > in_a_row {
-                content = self.content(at.0 + i);
+            match self.content(at.0 + i) {
+                ContentId::UNREADABLE => return Err(DeviceError::Unreadable(at.plus(i))),
+                content => to.copy_from_slice(self.disk.trace.arena.get(content)),
             }
-            if content == ContentId::UNREADABLE {
-                return Err(DeviceError::Unreadable(at.plus(i)));
-            }
-            to.copy_from_slice(self.disk.trace.arena.get(content));
         }
         Ok(scratch)
+    }
+
+    fn verify(
+        &mut self,
+        pieces: &[Piece<'_>],
+        sum: Checksum,
+        expected: u64,
+    ) -> Result<bool, DeviceError> {
+        let sector = u64::from(self.disk.geometry.logical_bytes);
+        let mut running = sum.begin();
+        for piece in pieces {
+            let (at, bytes) = match *piece {
+                Piece::Given(bytes) => {
+                    running.update(bytes);
+                    continue;
+                }
+                Piece::Device { at_bytes, bytes } => (at_bytes, bytes),
+            };
+            let (first, last) = (at / sector, (at + bytes).div_ceil(sector));
+            self.range(Lba(first), ((last - first) * sector) as usize)?;
+            self.may_read(Lba(first))?;
+            self.disk.traffic.reads += 1;
+            self.disk.traffic.bytes_read += bytes;
+            let (mut lba, mut skip, mut left) = (first, (at % sector) as usize, bytes as usize);
+            while lba < last {
+                let (content, sectors) = self.run(lba, last - lba)?;
+                let run = &self.disk.trace.arena.run(content, sectors as usize)[skip..];
+                let run = &run[..run.len().min(left)];
+                running.update(run);
+                left -= run.len();
+                skip = 0;
+                lba += sectors;
+            }
+        }
+        Ok(running.finish() == expected)
     }
 
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), DeviceError> {

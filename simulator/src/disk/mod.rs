@@ -196,7 +196,7 @@ impl Disk {
     /// Sectors that were written or decided at some time, in order of address.
     #[must_use]
     pub fn touched(&self) -> Vec<Lba> {
-        self.trace.touched().into_iter().filter(|t| t.1 != NONE).map(|t| Lba(t.0)).collect()
+        self.trace.touched().into_iter().map(Lba).collect()
     }
 
     /// What was asked of the disk since the last reset of the figures.
