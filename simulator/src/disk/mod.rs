@@ -17,6 +17,7 @@ pub mod presets;
 mod rules;
 mod trace;
 mod undecided;
+mod verified;
 mod worlds;
 
 use journal_core::{DeviceError, Geometry, Lba};
@@ -25,6 +26,7 @@ use arena::ContentId;
 use contract::Contract;
 use rules::Rules;
 use trace::{NONE, Trace};
+use verified::Verified;
 use worlds::Worlds;
 
 pub use live::Live;
@@ -90,6 +92,7 @@ pub struct Disk {
     traffic: Traffic,
     /// Reads that are still allowed, if they are limited.
     reads_left: Option<u64>,
+    verified: Verified,
     options: Vec<(ContentId, u32)>,
 }
 
@@ -139,6 +142,7 @@ impl Disk {
             fault_fired: false,
             traffic: Traffic::default(),
             reads_left: None,
+            verified: Verified::default(),
             options: Vec::new(),
         })
     }
@@ -291,6 +295,7 @@ impl Disk {
     /// Back to a moment. Allocates nothing under contracts that couple nothing.
     pub fn rewind(&mut self, mark: &Mark) {
         self.trace.rewind(&mark.trace);
+        self.verified.truncate(self.trace.arena.len() as u32);
         if let Some(worlds) = &mark.worlds {
             self.worlds.clone_from(worlds);
         }
