@@ -18,7 +18,7 @@ use crate::compare::{Compared, check};
 use crate::traces::{case, mix, torn};
 
 /// Traces for each value of a knob.
-const EACH: u64 = 72;
+const EACH: u64 = 56;
 
 /// Compares `EACH` cases for each value of a knob.
 fn sweep_values<V: Debug>(name: &str, values: &[V], set: &dyn Fn(&mut Contract, &V)) {
