@@ -136,13 +136,13 @@ fn transcripts(contract: &Contract, sectors: usize, trace: &str) -> BTreeSet<Str
     leaves(&case, usize::MAX).iter().map(|leaf| tell(leaf)).collect()
 }
 
-/// 1. At the first cut a sector is torn: a mix of `a` and zeros. The second life writes `b` over it
+/// 1. At the first cut a sector is torn: mixes of `a` and zeros. The second life writes `b` over it
 ///    and is cut; the sector is torn again.
-/// 2. "`b` torn over what was there" named three answers: over zeros, and over either mix.
+/// 2. "`b` torn over what was there" named three answers: over zeros, and over each mix that reads otherwise.
 /// 3. The replay of a recorded failure took the first of them, and passed.
 #[test]
 fn mixes_over_different_torn_contents_have_different_names() {
-    let contract = Contract { inner_tear: InnerTear::Linear(4), damage_max: 1, ..base() };
+    let contract = Contract { inner_tear: InnerTear::Linear(2), damage_max: 1, ..base() };
     let case = case(&contract, 1, "*a@0");
     let mut disk = disk_after_cut(&case);
     Lazy(Live::new(&mut disk, &mut Undisturbed)).call(&calls("b@0").0[0]);
