@@ -1,4 +1,11 @@
 //! A crash-consistency simulator and fuzzing harness for journals and write-ahead logs.
 
+pub mod case;
 pub mod choose;
 pub mod disk;
+pub mod explore;
+pub mod journals;
+pub mod oracle;
+mod quiet;
+pub mod run;
+pub mod workload;

@@ -189,18 +189,20 @@ impl FromStr for What {
 }
 
 impl What {
+    /// The question by its name alone, without the weights.
+    #[must_use]
+    pub fn named(self) -> What {
+        match self {
+            What::CutHere { life, call, .. } => What::CutHere { life, call, left: 0 },
+            What::Sector { cut, lba, .. } => What::Sector { cut, lba, whole: 0 },
+            other => other,
+        }
+    }
+
     /// Whether two questions have the same name (weights aside).
     #[must_use]
     pub fn same_question(&self, other: &What) -> bool {
-        match (self, other) {
-            (What::CutHere { life: a, call: b, .. }, What::CutHere { life: c, call: d, .. }) => {
-                (a, b) == (c, d)
-            }
-            (What::Sector { cut: a, lba: b, .. }, What::Sector { cut: c, lba: d, .. }) => {
-                (a, b) == (c, d)
-            }
-            _ => self == other,
-        }
+        self.named() == other.named()
     }
 }
 

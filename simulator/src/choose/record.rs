@@ -25,7 +25,7 @@ impl<C: Chooser> Record<C> {
 impl<C: Chooser> Chooser for Record<C> {
     fn choose(&mut self, what: What, options: NonZeroU32, label: &dyn Fn(u32) -> Label) -> u32 {
         let answer = self.inner.choose(what, options, label);
-        self.decisions.push(Decision { what, is: label(answer) });
+        self.decisions.push(Decision { what: what.named(), is: label(answer) });
         answer
     }
 }

@@ -18,6 +18,7 @@ pub mod presets;
 mod rules;
 mod trace;
 mod undecided;
+mod verified;
 mod worlds;
 
 use journal_core::{DeviceError, Geometry, Lba};
@@ -26,6 +27,7 @@ use arena::ContentId;
 use contract::Contract;
 use rules::Rules;
 use trace::{NONE, Trace};
+use verified::Verified;
 use worlds::Worlds;
 
 pub use live::Live;
@@ -89,6 +91,9 @@ pub struct Disk {
     fault: Option<Fault>,
     fault_fired: bool,
     traffic: Traffic,
+    /// Reads that are still allowed, if they are limited.
+    reads_left: Option<u64>,
+    verified: Verified,
     options: Vec<(ContentId, u32)>,
 }
 
@@ -137,6 +142,8 @@ impl Disk {
             fault: None,
             fault_fired: false,
             traffic: Traffic::default(),
+            reads_left: None,
+            verified: Verified::default(),
             options: Vec::new(),
         })
     }
@@ -194,7 +201,7 @@ impl Disk {
     /// Sectors that were written or decided at some time, in order of address.
     #[must_use]
     pub fn touched(&self) -> Vec<Lba> {
-        self.trace.touched().into_iter().filter(|t| t.1 != NONE).map(|t| Lba(t.0)).collect()
+        self.trace.touched().into_iter().map(Lba).collect()
     }
 
     /// What was asked of the disk since the last reset of the figures.
@@ -213,6 +220,11 @@ impl Disk {
         self.fault = fault;
         self.fault_fired = false;
         self.operations = 0;
+    }
+
+    /// Allows so many reads from now on, or any number. Says whether the limit before was used up.
+    pub fn limit_reads(&mut self, reads: Option<u64>) -> bool {
+        std::mem::replace(&mut self.reads_left, reads) == Some(0)
     }
 
     /// Operations since the fault was set.
@@ -284,6 +296,7 @@ impl Disk {
     /// Back to a moment. Allocates nothing under contracts that couple nothing.
     pub fn rewind(&mut self, mark: &Mark) {
         self.trace.rewind(&mark.trace);
+        self.verified.truncate(self.trace.arena.len() as u32);
         if let Some(worlds) = &mark.worlds {
             self.worlds.clone_from(worlds);
         }

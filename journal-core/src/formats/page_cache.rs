@@ -1,0 +1,402 @@
+//! A file made of sectors: what stands between a byte-wise writer and the block device.
+//!
+//! The one idea: logs that live in files write bytes, and a page cache turns them into writes of
+//! whole pages. An [`Area`] is a run of sectors that stands for the file; a [`PageCache`] keeps the
+//! pages being filled, as a kernel does. That is where the read-modify-write of the tail comes
+//! from: the last page is written again and again, committed bytes and all.
+//!
+//! The crash it lets happen:
+//! 1. Entry 1 fills 100 bytes of page 0 and is committed: page 0 is written, flushed, acknowledged.
+//! 2. Entry 2 goes behind it. The page with both is written again: entry 1 is in flight once more.
+//! 3. The power goes. If the device may damage what it was rewriting, entry 1 is gone.
+//!
+//! Invariants: one write command per dirty page; a page is read from the device only if a part of
+//! it is overwritten and the file may hold something there; nothing is written before
+//! [`PageCache::write_back`].
+//!
+//! What it is not: a file system. No length is kept anywhere (a fixed, zeroed area stands for the
+//! file, its end for the end of the file), no write-back happens behind the journal's back, and no
+//! metadata is ever lost.
+
+use alloc::vec::Vec;
+
+use crate::device::{BlockDevice, DeviceError, Geometry, Lba, Write};
+use crate::journal::Error;
+
+/// Bytes of a page of the cache: what nearly every kernel uses.
+pub const PAGE_BYTES: u64 = 4096;
+
+const PAGE: usize = PAGE_BYTES as usize;
+
+/// Largest logical sector that fits a page.
+const SECTOR_BYTES_MAX: usize = PAGE;
+
+/// Pages zeroed in one call of [`Area::zero`].
+const ZERO_WRITES: usize = 64;
+
+static ZEROS: [u8; PAGE] = [0; PAGE];
+
+/// A run of sectors that stands for one file. Offsets are bytes from its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    start: Lba,
+    bytes: u64,
+    sector_bytes: u32,
+}
+
+impl Area {
+    /// The `bytes` bytes from byte `start_bytes` of a device on; the start is a whole sector.
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] where that is not inside the device, or its sectors are larger than a page.
+    pub fn new(geometry: Geometry, start_bytes: u64, bytes: u64) -> Result<Area, Error> {
+        let sector_bytes = geometry.logical_bytes;
+        if !sector_bytes.is_power_of_two() || sector_bytes as usize > SECTOR_BYTES_MAX {
+            return Err(Error::Unfit {
+                what: "bytes of a logical sector, a power of two that fits a page of the cache",
+                want: PAGE_BYTES,
+                got: u64::from(sector_bytes),
+            });
+        }
+        let Some(start) = geometry.sectors_in(start_bytes) else {
+            return Err(Error::Unfit {
+                what: "start of the area, a multiple of the sector size",
+                want: u64::from(sector_bytes),
+                got: start_bytes,
+            });
+        };
+        match start_bytes.checked_add(bytes) {
+            Some(end) if end <= geometry.bytes() => {
+                Ok(Area { start: Lba(start), bytes, sector_bytes })
+            }
+            _ => Err(Error::Unfit {
+                what: "bytes of the device under the area",
+                want: start_bytes.saturating_add(bytes),
+                got: geometry.bytes(),
+            }),
+        }
+    }
+
+    /// Bytes of the area, which is where the file ends.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Where the byte `offset` of the file lies on the device.
+    #[must_use]
+    pub const fn on_device(&self, offset: u64) -> u64 {
+        self.start.0 * self.sector_bytes as u64 + offset
+    }
+
+    fn lba(&self, offset: u64) -> Lba {
+        self.start.plus(offset / u64::from(self.sector_bytes))
+    }
+
+    /// Hands the bytes `at .. at + len` to `take`, piece by piece, at most a sector at a time. Only
+    /// the sectors that hold them are read.
+    ///
+    /// # Errors
+    /// The device's; the pieces before the bad sector have been handed out.
+    ///
+    /// # Panics
+    /// If the range leaves the area: offsets are checked by the caller, who knows why.
+    pub fn feed(
+        &self,
+        device: &mut dyn BlockDevice,
+        at: u64,
+        len: u64,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), DeviceError> {
+        assert!(at.checked_add(len).is_some_and(|end| end <= self.bytes), "read inside the area");
+        // Clearing scratch that the device never needs costs more than the read: keep it small.
+        if self.sector_bytes <= 512 {
+            self.feed_with::<512>(device, at, len, take)
+        } else {
+            self.feed_with::<SECTOR_BYTES_MAX>(device, at, len, take)
+        }
+    }
+
+    fn feed_with<const N: usize>(
+        &self,
+        device: &mut dyn BlockDevice,
+        at: u64,
+        len: u64,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), DeviceError> {
+        let mut scratch = [0u8; N];
+        let sector = self.sector_bytes as usize;
+        let (mut at, end) = (at, at + len);
+        while at < end {
+            let from = (at % sector as u64) as usize;
+            let take_bytes = (sector - from).min(usize::try_from(end - at).unwrap_or(usize::MAX));
+            let bytes = device.lend(self.lba(at), &mut scratch[..sector])?;
+            take(&bytes[from..from + take_bytes]);
+            at += take_bytes as u64;
+        }
+        Ok(())
+    }
+
+    /// Fills `into` from byte `at` on. See [`Area::feed`].
+    ///
+    /// # Errors
+    /// As for [`Area::feed`].
+    pub fn read(
+        &self,
+        device: &mut dyn BlockDevice,
+        at: u64,
+        into: &mut [u8],
+    ) -> Result<(), DeviceError> {
+        let mut filled = 0;
+        self.feed(device, at, into.len() as u64, &mut |piece| {
+            into[filled..filled + piece.len()].copy_from_slice(piece);
+            filled += piece.len();
+        })
+    }
+
+    /// Appends `len` bytes from byte `at` on to `into`. See [`Area::feed`].
+    ///
+    /// # Errors
+    /// As for [`Area::feed`]; `into` may then have grown by a part.
+    pub fn read_onto(
+        &self,
+        device: &mut dyn BlockDevice,
+        at: u64,
+        len: u64,
+        into: &mut Vec<u8>,
+    ) -> Result<(), DeviceError> {
+        self.feed(device, at, len, &mut |piece| into.extend_from_slice(piece))
+    }
+
+    /// Writes zeros over the whole area, unflushed: a new, preallocated file.
+    ///
+    /// # Errors
+    /// The device's.
+    pub fn zero(&self, device: &mut dyn BlockDevice) -> Result<(), DeviceError> {
+        let mut at = 0;
+        while at < self.bytes {
+            let mut writes = [Write::cached(Lba(0), &[]); ZERO_WRITES];
+            let mut used = 0;
+            while used < ZERO_WRITES && at < self.bytes {
+                let bytes = PAGE_BYTES.min(self.bytes - at);
+                writes[used] = Write::cached(self.lba(at), &ZEROS[..bytes as usize]);
+                used += 1;
+                at += bytes;
+            }
+            device.write(&writes[..used])?;
+        }
+        Ok(())
+    }
+}
+
+/// The pages of a file that are in memory, as a kernel keeps them.
+#[derive(Debug)]
+pub struct PageCache {
+    area: Area,
+    /// Page numbers, in no order; `dirty` and `bytes` run in step with it.
+    numbers: Vec<u64>,
+    dirty: Vec<bool>,
+    /// The pages' contents, one after the other.
+    bytes: Vec<u8>,
+    /// Pages from here on hold zeros and need not be read: they are beyond the file's end.
+    zero_from: u64,
+}
+
+impl Clone for PageCache {
+    fn clone(&self) -> Self {
+        PageCache {
+            area: self.area,
+            numbers: self.numbers.clone(),
+            dirty: self.dirty.clone(),
+            bytes: self.bytes.clone(),
+            zero_from: self.zero_from,
+        }
+    }
+
+    /// Keeps the buffers: an explorer copies journals millions of times.
+    fn clone_from(&mut self, source: &Self) {
+        let PageCache { area, numbers, dirty, bytes, zero_from } = source;
+        self.area = *area;
+        self.numbers.clone_from(numbers);
+        self.dirty.clone_from(dirty);
+        self.bytes.clone_from(bytes);
+        self.zero_from = *zero_from;
+    }
+}
+
+impl PageCache {
+    /// A cache over a file whose every page may hold something.
+    ///
+    /// # Panics
+    /// If the area is not a whole number of pages.
+    #[must_use]
+    pub fn over(area: Area) -> Self {
+        assert_eq!(area.bytes % PAGE_BYTES, 0, "a page cache covers whole pages");
+        PageCache {
+            area,
+            numbers: Vec::new(),
+            dirty: Vec::new(),
+            bytes: Vec::new(),
+            zero_from: u64::MAX,
+        }
+    }
+
+    /// A cache over a file of `length` bytes: behind them are zeros, which are not read.
+    #[must_use]
+    pub fn with_length(area: Area, length: u64) -> Self {
+        PageCache { zero_from: length.div_ceil(PAGE_BYTES), ..PageCache::over(area) }
+    }
+
+    /// The file below.
+    #[must_use]
+    pub const fn area(&self) -> &Area {
+        &self.area
+    }
+
+    /// Whether anything waits for [`PageCache::write_back`].
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.dirty.contains(&true)
+    }
+
+    /// Puts `data` at byte `at` of the file, in memory. Reads the pages that are overwritten in
+    /// part and are not in memory, which is the read of the read-modify-write.
+    ///
+    /// # Errors
+    /// The device's: a kernel fails such a write with EIO, too.
+    ///
+    /// # Panics
+    /// If the range leaves the area.
+    pub fn write(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        at: u64,
+        data: &[u8],
+    ) -> Result<(), DeviceError> {
+        let end = at.checked_add(data.len() as u64);
+        assert!(end.is_some_and(|end| end <= self.area.bytes), "write inside the area");
+        let (mut at, mut left) = (at, data);
+        while !left.is_empty() {
+            let from = (at % PAGE_BYTES) as usize;
+            let (piece, rest) = left.split_at(left.len().min(PAGE - from));
+            let slot = self.page(device, at / PAGE_BYTES, piece.len() == PAGE)?;
+            let start = slot * PAGE + from;
+            self.bytes[start..start + piece.len()].copy_from_slice(piece);
+            self.dirty[slot] = true;
+            at += piece.len() as u64;
+            left = rest;
+        }
+        Ok(())
+    }
+
+    /// The slot of page `number`, brought into memory unless `whole` of it is overwritten anyway.
+    fn page(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        number: u64,
+        whole: bool,
+    ) -> Result<usize, DeviceError> {
+        // The page wanted is nearly always the last one.
+        if let Some(slot) = self.numbers.iter().rposition(|&n| n == number) {
+            return Ok(slot);
+        }
+        let slot = self.numbers.len();
+        self.bytes.resize((slot + 1) * PAGE, 0);
+        if !whole && number < self.zero_from {
+            let at = self.area.lba(number * PAGE_BYTES);
+            let read = device.read(at, &mut self.bytes[slot * PAGE..]);
+            if let Err(error) = read {
+                self.bytes.truncate(slot * PAGE);
+                return Err(error);
+            }
+        }
+        self.numbers.push(number);
+        self.dirty.push(false);
+        Ok(slot)
+    }
+
+    /// Writes the dirty pages, one command each, all in flight together; flushes nothing. Keeps
+    /// only the last page in memory: an appending writer needs no other.
+    ///
+    /// # Errors
+    /// The device's; the pages stay dirty.
+    pub fn write_back(&mut self, device: &mut dyn BlockDevice) -> Result<(), DeviceError> {
+        if !self.is_dirty() {
+            return Ok(());
+        }
+        let mut dirty: Vec<usize> =
+            (0..self.numbers.len()).filter(|&slot| self.dirty[slot]).collect();
+        dirty.sort_unstable_by_key(|&slot| self.numbers[slot]);
+        let writes: Vec<Write<'_>> = dirty
+            .iter()
+            .map(|&slot| {
+                let at = self.area.lba(self.numbers[slot] * PAGE_BYTES);
+                Write::cached(at, &self.bytes[slot * PAGE..(slot + 1) * PAGE])
+            })
+            .collect();
+        device.write(&writes)?;
+        self.keep_last();
+        Ok(())
+    }
+
+    fn keep_last(&mut self) {
+        let Some(last) = (0..self.numbers.len()).max_by_key(|&slot| self.numbers[slot]) else {
+            return;
+        };
+        let number = self.numbers[last];
+        if self.zero_from != u64::MAX {
+            self.zero_from = self.zero_from.max(number + 1);
+        }
+        self.bytes.copy_within(last * PAGE..(last + 1) * PAGE, 0);
+        self.bytes.truncate(PAGE);
+        self.numbers.clear();
+        self.numbers.push(number);
+        self.dirty.clear();
+        self.dirty.push(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryDevice;
+
+    const GEOMETRY: Geometry = Geometry { logical_bytes: 512, physical_bytes: 512, sectors: 32 };
+
+    #[test]
+    fn a_page_is_written_once_however_many_pieces_fell_into_it() {
+        let mut device = MemoryDevice::new(GEOMETRY, 0xaa);
+        let area = Area::new(GEOMETRY, 0, 16384).unwrap();
+        let mut cache = PageCache::over(area);
+        cache.write(&mut device, 10, b"ab").unwrap();
+        cache.write(&mut device, 12, b"cd").unwrap();
+        cache.write(&mut device, 4094, b"over").unwrap();
+        assert_eq!(device.writes, 0, "nothing is written before write_back");
+        cache.write_back(&mut device).unwrap();
+        assert_eq!((device.writes, device.flushes), (2, 0));
+        assert_eq!(&device.bytes()[9..15], b"\xaaabcd\xaa");
+        assert_eq!(&device.bytes()[4094..4098], b"over");
+    }
+
+    #[test]
+    fn a_page_beyond_the_files_end_is_not_read() {
+        let mut device = MemoryDevice::new(GEOMETRY, 0);
+        device.lose(Lba(9));
+        let area = Area::new(GEOMETRY, 0, 16384).unwrap();
+        let mut cache = PageCache::with_length(area, 4000);
+        cache.write(&mut device, 5000, b"new").unwrap();
+        let mut cache = PageCache::over(area);
+        let lost = cache.write(&mut device, 5000, b"new");
+        assert_eq!(lost, Err(DeviceError::Unreadable(Lba(9))));
+        cache.write(&mut device, 4096, &[1; 4096]).unwrap();
+    }
+
+    #[test]
+    fn an_area_refuses_to_reach_beyond_the_device() {
+        assert!(Area::new(GEOMETRY, 512, 16384).is_err());
+        assert!(Area::new(GEOMETRY, 100, 512).is_err());
+        assert!(Area::new(GEOMETRY, u64::MAX - 511, 1024).is_err());
+        let huge = Geometry { logical_bytes: 8192, physical_bytes: 8192, sectors: 4 };
+        assert!(Area::new(huge, 0, 8192).is_err());
+    }
+}

@@ -1,0 +1,166 @@
+//! Reading an SQLite WAL: the chain of frames, and how much of it is committed.
+//!
+//! The one idea: walk frames from the first on; stop at the first that does not belong. Of the
+//! frames before it only those up to the last commit frame count.
+//!
+//! Where the walk ends (SQLite 3.40 `walIndexRecover`, `walDecodeFrame`):
+//!
+//! | found | taken for |
+//! |---|---|
+//! | no header, or its sum fails | an empty WAL |
+//! | header good, version unknown | SQLITE_CANTOPEN: refused |
+//! | the next frame does not fit the file | the end |
+//! | other salts, or page number 0 | the end: never written, or an older generation |
+//! | the running sum fails | the end: torn |
+//! | the medium cannot be read | SQLITE_IOERR: refused |
+//!
+//! Invariant: one frame is held in memory, of at most 65536 bytes of page; each step moves on by a
+//! frame.
+//!
+//! What it is not: silent about what it stood before. SQLite is; [`Recovered`] says how it ended.
+
+use alloc::vec;
+
+use super::frame::{FRAME_HEADER_BYTES, FrameHeader, HEADER_BYTES, HeaderRead, Sums, WalHeader};
+use crate::device::{BlockDevice, DeviceError};
+use crate::formats::page_cache::Area;
+use crate::journal::End;
+
+/// A frame that is in the chain, committed or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// The generation it belongs to: the checkpoint sequence of the header.
+    pub sequence: u32,
+    /// 1 is the first.
+    pub number: u64,
+    /// Where it begins, from the start of the file.
+    pub at_bytes: u64,
+    /// Its header, whose sums are good.
+    pub header: FrameHeader,
+    /// The page.
+    pub page: &'a [u8],
+}
+
+/// Why the walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// There is no valid header to start from.
+    NoHeader,
+    /// The file ends.
+    FileEnd,
+    /// The frame at hand carries other salts.
+    Salt,
+    /// The frame at hand has page number 0.
+    PageNumber,
+    /// The frame at hand does not continue the sum.
+    Sum,
+}
+
+/// What recovery learns from a WAL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// What the first 32 bytes are.
+    pub header: HeaderRead,
+    /// Frames up to and with the last commit frame.
+    pub committed: u64,
+    /// Frames in the chain, with those of a transaction that was cut off.
+    pub chained: u64,
+    /// The running sum after the last commit frame.
+    pub sums: Sums,
+    /// Why the walk ended.
+    pub stop: Stop,
+    /// Where, from the start of the file.
+    pub stop_at_bytes: u64,
+}
+
+impl Recovered {
+    /// How the log ended, in the words of the seam.
+    #[must_use]
+    pub fn end(&self) -> End {
+        match self.stop {
+            Stop::Sum => End::Torn,
+            // Whole frames of a transaction whose commit frame never came.
+            _ if self.chained > self.committed => End::Torn,
+            Stop::NoHeader if !matches!(self.header, HeaderRead::Nothing) => End::Torn,
+            Stop::FileEnd => End::AreaEnd,
+            Stop::NoHeader | Stop::Salt | Stop::PageNumber => End::Clean,
+        }
+    }
+}
+
+/// Walks the WAL in `area` and hands out the frames of the chain, in order, whether or not a commit
+/// frame follows.
+///
+/// # Errors
+/// The device's, unreadable sectors among them: SQLite gives up with SQLITE_IOERR there, and the
+/// database cannot be opened until somebody deals with it.
+pub fn read_wal(
+    device: &mut dyn BlockDevice,
+    area: &Area,
+    each: &mut dyn FnMut(&Frame<'_>),
+) -> Result<Recovered, DeviceError> {
+    let mut found = Recovered {
+        header: HeaderRead::Nothing,
+        committed: 0,
+        chained: 0,
+        sums: Sums::default(),
+        stop: Stop::NoHeader,
+        stop_at_bytes: 0,
+    };
+    // SQLite looks only at files that are longer than a header.
+    if area.bytes() <= HEADER_BYTES {
+        return Ok(found);
+    }
+    let mut bytes = [0; HEADER_BYTES as usize];
+    area.read(device, 0, &mut bytes)?;
+    found.header = WalHeader::decode(&bytes);
+    let HeaderRead::Valid(wal, start) = found.header else {
+        return Ok(found);
+    };
+    found.sums = start;
+    found.stop = walk(device, area, &wal, &mut found, each)?;
+    found.stop_at_bytes = wal.frame_at(found.chained + 1);
+    Ok(found)
+}
+
+fn walk(
+    device: &mut dyn BlockDevice,
+    area: &Area,
+    wal: &WalHeader,
+    found: &mut Recovered,
+    each: &mut dyn FnMut(&Frame<'_>),
+) -> Result<Stop, DeviceError> {
+    // No larger than the file, whatever page size the header names.
+    if wal.frame_at(2) > area.bytes() {
+        return Ok(Stop::FileEnd);
+    }
+    let mut page = vec![0; wal.page_bytes as usize];
+    let mut sums = found.sums;
+    loop {
+        let number = found.chained + 1;
+        let at_bytes = wal.frame_at(number);
+        if at_bytes + wal.frame_bytes() > area.bytes() {
+            return Ok(Stop::FileEnd);
+        }
+        let mut bytes = [0; FRAME_HEADER_BYTES as usize];
+        area.read(device, at_bytes, &mut bytes)?;
+        let header = FrameHeader::decode(&bytes);
+        if header.salts != wal.salts {
+            return Ok(Stop::Salt);
+        }
+        if header.page_number == 0 {
+            return Ok(Stop::PageNumber);
+        }
+        area.read(device, at_bytes + FRAME_HEADER_BYTES, &mut page)?;
+        sums = header.chained(wal, sums, &page);
+        if sums != header.sums {
+            return Ok(Stop::Sum);
+        }
+        found.chained = number;
+        if header.commits() {
+            found.committed = number;
+            found.sums = sums;
+        }
+        each(&Frame { sequence: wal.sequence, number, at_bytes, header, page: &page });
+    }
+}

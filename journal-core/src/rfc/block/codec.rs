@@ -1,0 +1,227 @@
+//! The bytes of one V9 block.
+//!
+//! The one idea: a block proves itself. Its checksum starts with the salt of its generation and
+//! covers its sequence number and the checksum of the block before it, so that nothing older,
+//! misplaced or half-written passes.
+//!
+//! Byte table, big-endian, `B` = 512 or 4096:
+//!
+//! | offset | bytes | field |
+//! |---|---|---|
+//! | 0 | 4 | magic "qjb9" |
+//! | 4 | 4 | CRC-32C over salt, then the block with this field zero |
+//! | 8 | 8 | seq |
+//! | 16 | 8 | durable_upto: when this block is visible, every block below that number was flushed |
+//! | 24 | 2 | used: bytes of entries |
+//! | 26 | 2 | flags: 1 FIRST block of its commit, 2 LAST |
+//! | 28 | 4 | prev_crc: the checksum of the block before |
+//! | 32 | used | entries, each: size (with these 2 bytes), type 2, payload |
+//! | 32+used | | FF |
+//!
+//! A block is good for a place and a salt if and only if magic, seq and checksum are right, no
+//! unknown flag is set, `used` fits, and the entries fill `used` exactly.
+//!
+//! Invariant: a [`Block`] exists only after [`see`] has checked all that.
+//!
+//! What it is not: a judge of the chain. Whether prev_crc and flags fit the neighbours is for
+//! `recover`.
+
+use super::layout::Seq;
+use crate::checksum::{crc32c, crc32c_append};
+use crate::rfc::header::Salt;
+
+const MAGIC: usize = 0;
+const CRC: usize = MAGIC + 4;
+const SEQ: usize = CRC + 4;
+const DURABLE_UPTO: usize = SEQ + 8;
+const USED: usize = DURABLE_UPTO + 8;
+const FLAGS: usize = USED + 2;
+const PREV_CRC: usize = FLAGS + 2;
+/// Bytes before the entries.
+pub(super) const HEAD_BYTES: usize = PREV_CRC + 4;
+const _: () = assert!(HEAD_BYTES == 32);
+
+const MAGIC_BYTES: [u8; 4] = *b"qjb9";
+/// The first block of a commit.
+pub(super) const FIRST: u16 = 1;
+/// The last block of a commit.
+pub(super) const LAST: u16 = 2;
+
+/// Bytes before an entry's payload: size and type.
+pub(super) const TLV_BYTES: usize = 2;
+/// Largest value of the size byte: 254 would leave room that no END entry of V8 can describe.
+const TLV_MAX: usize = 253;
+const TYPE_HASH: u8 = 2;
+/// Largest payload: it fits a block of either size.
+pub(super) const PAYLOAD_MAX: usize = TLV_MAX - TLV_BYTES;
+const _: () = assert!(HEAD_BYTES + TLV_MAX <= 512);
+
+/// The state of the checksum after salt, magic and zeroed field: the same for every block of a
+/// generation, so that each block costs one call over the rest of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Front(u32);
+
+impl Front {
+    pub fn new(salt: Salt) -> Front {
+        let mut bytes = [0; 16 + SEQ];
+        bytes[..16].copy_from_slice(&salt.0);
+        bytes[16..16 + CRC].copy_from_slice(&MAGIC_BYTES);
+        Front(crc32c(&bytes))
+    }
+
+    fn crc(self, block: &[u8]) -> u32 {
+        crc32c_append(self.0, &block[SEQ..])
+    }
+}
+
+/// What the writer decides about a block, besides its entries.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    pub seq: Seq,
+    pub durable_upto: Seq,
+    pub used: u16,
+    pub flags: u16,
+    pub prev_crc: u32,
+}
+
+/// Fills in the head of a whole block whose entries and padding are in place, and returns its
+/// checksum.
+pub(super) fn seal(block: &mut [u8], head: Head, front: Front) -> u32 {
+    assert!(HEAD_BYTES + usize::from(head.used) <= block.len(), "entries beyond the block");
+    block[MAGIC..CRC].copy_from_slice(&MAGIC_BYTES);
+    block[SEQ..DURABLE_UPTO].copy_from_slice(&head.seq.0.to_be_bytes());
+    block[DURABLE_UPTO..USED].copy_from_slice(&head.durable_upto.0.to_be_bytes());
+    block[USED..FLAGS].copy_from_slice(&head.used.to_be_bytes());
+    block[FLAGS..PREV_CRC].copy_from_slice(&head.flags.to_be_bytes());
+    block[PREV_CRC..HEAD_BYTES].copy_from_slice(&head.prev_crc.to_be_bytes());
+    let crc = front.crc(block);
+    block[CRC..SEQ].copy_from_slice(&crc.to_be_bytes());
+    crc
+}
+
+/// The two bytes before a payload.
+pub(super) fn tlv(payload: &[u8]) -> [u8; TLV_BYTES] {
+    assert!(payload.len() <= PAYLOAD_MAX, "append checks the size");
+    [(payload.len() + TLV_BYTES) as u8, TYPE_HASH]
+}
+
+/// What the bytes in a place are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Seen<'a> {
+    /// The block that belongs there.
+    Good(Block<'a>),
+    /// It says that it belongs there, and fails a check.
+    Claims,
+    /// Something else: never written, an earlier lap, not a block.
+    Foreign,
+    /// The device cannot return it.
+    Unreadable,
+}
+
+/// Judges `bytes` as block `seq`. The cheap checks come first: a log usually ends at a place that
+/// fails them.
+#[inline(always)]
+pub(super) fn see(bytes: &[u8], seq: Seq, front: Front) -> Seen<'_> {
+    let Some(head) = bytes.first_chunk() else { return Seen::Foreign };
+    let block = Block { head, bytes };
+    if head[MAGIC..CRC] != MAGIC_BYTES || block.seq() != seq {
+        return Seen::Foreign;
+    }
+    if proves_itself(block, front) { Seen::Good(block) } else { Seen::Claims }
+}
+
+/// The checks that cost something, for a block that says the right thing.
+fn proves_itself(block: Block<'_>, front: Front) -> bool {
+    let entries = block.bytes.get(HEAD_BYTES..HEAD_BYTES + usize::from(block.used()));
+    front.crc(block.bytes) == block.crc()
+        && block.flags() & !(FIRST | LAST) == 0
+        && entries.is_some_and(well_formed)
+}
+
+fn well_formed(mut rest: &[u8]) -> bool {
+    while let Some((_, tail)) = split_entry(rest) {
+        rest = tail;
+    }
+    rest.is_empty()
+}
+
+/// The payload of the first entry, and what follows it.
+fn split_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&size, &kind) = (bytes.first()?, bytes.get(1)?);
+    let size = usize::from(size);
+    if kind != TYPE_HASH || size > TLV_MAX {
+        return None;
+    }
+    Some((bytes.get(TLV_BYTES..size)?, bytes.get(size..)?))
+}
+
+/// A block that passed [`see`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block<'a> {
+    head: &'a [u8; HEAD_BYTES],
+    bytes: &'a [u8],
+}
+
+impl<'a> Block<'a> {
+    /// The field at `AT`, a constant, so that no bound is left to check.
+    fn field<const AT: usize, const N: usize>(self) -> [u8; N] {
+        core::array::from_fn(|i| self.head[AT + i])
+    }
+
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    pub fn seq(self) -> Seq {
+        Seq(u64::from_be_bytes(self.field::<SEQ, 8>()))
+    }
+
+    pub fn crc(self) -> u32 {
+        u32::from_be_bytes(self.field::<CRC, 4>())
+    }
+
+    pub fn durable_upto(self) -> Seq {
+        Seq(u64::from_be_bytes(self.field::<DURABLE_UPTO, 8>()))
+    }
+
+    pub fn used(self) -> u16 {
+        u16::from_be_bytes(self.field::<USED, 2>())
+    }
+
+    pub fn flags(self) -> u16 {
+        u16::from_be_bytes(self.field::<FLAGS, 2>())
+    }
+
+    pub fn is_first(self) -> bool {
+        self.flags() & FIRST != 0
+    }
+
+    pub fn is_last(self) -> bool {
+        self.flags() & LAST != 0
+    }
+
+    pub fn prev_crc(self) -> u32 {
+        u32::from_be_bytes(self.field::<PREV_CRC, 4>())
+    }
+
+    /// The payloads, in order.
+    pub fn payloads(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = &self.bytes[HEAD_BYTES..HEAD_BYTES + usize::from(self.used())];
+        core::iter::from_fn(move || {
+            let (payload, tail) = split_entry(rest)?;
+            rest = tail;
+            Some(payload)
+        })
+    }
+}
+
+/// Offset, length and name of each field of the head, for annotated decoding.
+pub(super) const FIELDS: [(usize, usize, &str); 7] = [
+    (MAGIC, CRC - MAGIC, "magic"),
+    (CRC, SEQ - CRC, "crc"),
+    (SEQ, DURABLE_UPTO - SEQ, "seq"),
+    (DURABLE_UPTO, USED - DURABLE_UPTO, "durable_upto"),
+    (USED, FLAGS - USED, "used"),
+    (FLAGS, PREV_CRC - FLAGS, "flags"),
+    (PREV_CRC, HEAD_BYTES - PREV_CRC, "prev_crc"),
+];

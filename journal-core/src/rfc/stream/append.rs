@@ -1,0 +1,117 @@
+//! Appending: into the tail's image, and, where the tail is rewritten, to the device at once.
+//!
+//! The one idea: the strategies part here. `Rewrite` does what byte granularity asks for: it takes
+//! the sectors the entry touches, patches them and writes them, with everything that was
+//! acknowledged in them. The others keep the bytes until a commit or the end of the cluster.
+//!
+//! Invariant: room is checked before anything is written, so `Full` leaves no trace. A sector of a
+//! padded journal is written once; of a ping-pong journal's home units the same holds.
+//!
+//! What it is not: durable. Only commit is.
+
+use crate::device::{BlockDevice, DeviceError};
+use crate::journal::{Error, Lsn};
+use crate::rfc::entry::{CLUSTER_BYTES, Kind, LogOffset};
+use crate::rfc::strategy::TailWrite;
+
+use super::StreamJournal;
+
+const CLUSTER: usize = CLUSTER_BYTES as usize;
+
+impl StreamJournal {
+    pub(super) fn append_entry(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        payload: &[u8],
+    ) -> Result<Lsn, Error> {
+        let dialect = self.options.dialect;
+        if payload.len() > dialect.payload_max() {
+            let max = dialect.payload_max() as u32;
+            return Err(Error::PayloadSize { bytes: payload.len() as u64, min: 0, max });
+        }
+        let size = dialect.overhead_bytes() + payload.len();
+        let here = dialect.fits(self.at, size);
+        let cluster = if here { self.at.cluster() } else { self.at.cluster() + 1 };
+        if cluster - self.start_cluster >= self.area.live_clusters_max() {
+            // A line has no cluster to go on in, so no END is written: R4.
+            let left = LogOffset::of_cluster(self.start_cluster + self.area.live_clusters_max()).0;
+            let free = left.saturating_sub(self.at.0);
+            return Err(Error::Full { needed: size as u64, free });
+        }
+        if self.image.is_empty() {
+            self.image.resize(CLUSTER, 0xff);
+        }
+        if !here {
+            self.close_cluster(device)?;
+        }
+        let from = self.at.in_cluster();
+        self.know(device, from + size)?;
+        self.at = self.composer().put(&mut self.image, self.at, Kind::Hash, payload);
+        if self.options.tail == TailWrite::Rewrite {
+            self.write_image(device, from, from + size)?;
+        }
+        self.lsn += 1;
+        self.dirty = true;
+        Ok(Lsn(self.lsn))
+    }
+
+    /// Ends the cluster, writes what of it was not written yet, and goes on in the next one.
+    fn close_cluster(&mut self, device: &mut dyn BlockDevice) -> Result<(), DeviceError> {
+        let from = self.at.in_cluster();
+        let end = from + self.options.dialect.end_bytes();
+        self.know(device, end)?;
+        self.composer().put_end(&mut self.image, self.at);
+        match self.options.tail {
+            TailWrite::Rewrite => self.write_image(device, from, end)?,
+            _ => {
+                let unit = self.unit_bytes();
+                self.write_image(device, self.written, end.next_multiple_of(unit))?;
+            }
+        }
+        self.enter_cluster(self.at.cluster() + 1);
+        Ok(())
+    }
+
+    /// Stands at the start of a cluster, its image empty. A cluster of a line that may hold bytes
+    /// of a life before this one is read as its sectors are entered: R9.
+    pub(super) fn enter_cluster(&mut self, cluster: u64) {
+        if self.area.ring && cluster > self.start_cluster {
+            self.firsts.push(self.lsn + 1);
+        }
+        self.at = LogOffset::of_cluster(cluster);
+        self.image.fill(0xff);
+        self.written = 0;
+        let blank = self.area.ring || cluster >= self.used_clusters;
+        self.known = if blank { CLUSTER } else { 0 };
+    }
+
+    /// The read of read-modify-write: has the image known up to the end of the sector of `to`.
+    /// A sector that cannot be read was torn, and holds nothing that was recovered: FF.
+    fn know(&mut self, device: &mut dyn BlockDevice, to: usize) -> Result<(), DeviceError> {
+        let sector = self.area.sector_bytes as usize;
+        while self.known < to {
+            let image = &mut self.image[self.known..self.known + sector];
+            let place = LogOffset::of_cluster(self.at.cluster()).plus(self.known);
+            match device.read(self.area.lba(place), image) {
+                Ok(()) => {}
+                Err(DeviceError::Unreadable(_)) => image.fill(0xff),
+                Err(error) => return Err(error),
+            }
+            self.known += sector;
+        }
+        Ok(())
+    }
+
+    /// Writes the sectors of the image that `from..to` touches, in one command.
+    fn write_image(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        from: usize,
+        to: usize,
+    ) -> Result<(), DeviceError> {
+        let (from, to) = (self.area.floor(from), self.area.ceil(to));
+        self.used_clusters = self.used_clusters.max(self.at.cluster() + 1);
+        let place = LogOffset::of_cluster(self.at.cluster()).plus(from);
+        device.write_one(self.area.lba(place), &self.image[from..to])
+    }
+}

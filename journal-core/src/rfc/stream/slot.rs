@@ -1,0 +1,243 @@
+//! The two tail slots of the ping-pong journal.
+//!
+//! The log is written in units of `U` bytes, the physical sector. A unit that is full lies in its
+//! place in the area, its "home", and is written there once. The tail's unit, not yet full, lies in
+//! a slot: commit `n` writes slot `n & 1`.
+//!
+//! Byte table of a slot, big-endian; slots at byte 8192 and 16384, 8192 bytes each:
+//!
+//! | offset | bytes | field |
+//! |---|---|---|
+//! | 0 | 8 | magic "QJRNLpp\0" |
+//! | 8 | 8 | n, counted from 1 in each generation |
+//! | 16 | 8 | home: offset in the log of the unit's first byte |
+//! | 24 | 4 | used: bytes of the unit that follow, 1 to 4095 |
+//! | 28 | 4 | zero |
+//! | 32 | 8 | checksum (the strategy's) over salt, bytes 0..32, bytes 40..40+used |
+//! | 40 | used | the first `used` bytes of the unit |
+//!
+//! The one idea: what was acknowledged is never in a sector that is being written.
+//! 1. Commit 6 put the tail into slot 0 and returned: entries A, B are acknowledged.
+//! 2. C is appended; A, B, C do not fill the unit; commit 7 writes slot 1. The power goes.
+//! 3. Slot 1 is torn, unreadable, or ruined with its whole physical sector: slot 0 still has A, B.
+//! 4. Or else C, D, E fill the unit: commit 7 writes it home for the first time, and the next
+//!    unit's beginning to slot 1. The home is torn: its first bytes, A and B, come from slot 0.
+//! 5. Only commit 8 writes over slot 0, after the flush of commit 7 made slot 1 and home durable.
+//!
+//! Invariant: between two flushes at most one slot is written, and never the newer one.
+//!
+//! What it is not: dependent on `U` when read. A slot says what it covers, so a disk that reports
+//! another physical sector size after a move is still recovered.
+
+use crate::checksum::Checksum;
+use crate::device::{BlockDevice, DeviceError, Lba};
+use crate::rfc::entry::{CLUSTER_BYTES, LogOffset};
+use crate::rfc::header::{HeaderPair, Salt};
+
+/// Bytes of a slot on the device: a full unit of 4096 and the fields before it, in whole 4096s.
+pub(super) const SLOT_BYTES: u64 = 8192;
+const SLOTS_FROM: u64 = 2 * HeaderPair::bytes_each(CLUSTER_BYTES);
+
+const MAGIC_BYTES: [u8; 8] = *b"QJRNLpp\0";
+const MAGIC: usize = 0;
+const NUMBER: usize = MAGIC + 8;
+const HOME: usize = NUMBER + 8;
+const USED: usize = HOME + 8;
+const ZERO: usize = USED + 4;
+const SUM: usize = ZERO + 4;
+/// Bytes in front of the tail's.
+pub(super) const FIELDS: usize = SUM + 8;
+const _: () = assert!(FIELDS == 40 && FIELDS + CLUSTER_BYTES as usize <= SLOT_BYTES as usize);
+
+/// The first sector of slot `number & 1`.
+pub(super) const fn lba(number: u64, sector_bytes: u32) -> Lba {
+    Lba((SLOTS_FROM + (number & 1) * SLOT_BYTES) / sector_bytes as u64)
+}
+
+/// The first byte of slot 0 or 1.
+pub(super) const fn byte(which: u64) -> u64 {
+    SLOTS_FROM + which * SLOT_BYTES
+}
+
+fn checksum(sum: Checksum, salt: Salt, slot: &[u8], used: usize) -> u64 {
+    sum.of(&[&salt.0, &slot[..SUM], &slot[FIELDS..FIELDS + used]])
+}
+
+/// Writes slot `number` for the first bytes of a unit to the front of `into`, and returns the bytes
+/// used; behind them nothing is changed.
+pub(super) fn encode(
+    sum: Checksum,
+    salt: Salt,
+    number: u64,
+    home: LogOffset,
+    tail: &[u8],
+    into: &mut [u8],
+) -> usize {
+    let end = FIELDS + tail.len();
+    into[MAGIC..NUMBER].copy_from_slice(&MAGIC_BYTES);
+    into[NUMBER..HOME].copy_from_slice(&number.to_be_bytes());
+    into[HOME..USED].copy_from_slice(&home.0.to_be_bytes());
+    into[USED..ZERO].copy_from_slice(&(tail.len() as u32).to_be_bytes());
+    into[ZERO..SUM].fill(0);
+    into[FIELDS..end].copy_from_slice(tail);
+    let value = checksum(sum, salt, into, tail.len());
+    into[SUM..FIELDS].copy_from_slice(&value.to_be_bytes());
+    end
+}
+
+/// The facts of a valid slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub number: u64,
+    pub home: LogOffset,
+    pub used: usize,
+}
+
+impl Slot {
+    /// Behind the last byte it covers.
+    pub const fn end(&self) -> LogOffset {
+        self.home.plus(self.used)
+    }
+}
+
+/// Room for the bytes of any two slots, on the stack of whoever reads them.
+pub(super) const ROOM: [[u8; SLOT_BYTES as usize]; 2] = [[0; SLOT_BYTES as usize]; 2];
+/// Room for those of a small unit: less to clear.
+pub(super) const SMALL_ROOM: [[u8; 1024]; 2] = [[0; 1024]; 2];
+
+/// What both slots hold.
+pub(super) struct Tails<'a> {
+    slots: [Option<Slot>; 2],
+    bytes: [&'a [u8]; 2],
+}
+
+/// What became of reading a slot.
+enum Found {
+    Valid(Slot),
+    Invalid,
+    /// It may be valid, and is larger than the room for it.
+    TooLarge,
+}
+
+impl<'a> Tails<'a> {
+    /// Reads both slots; one that is not valid in this generation counts for nothing. `None` says
+    /// that there must be more room; with [`ROOM`] there always is enough.
+    ///
+    /// # Errors
+    /// The device's, other than unreadable sectors.
+    pub fn read<const BYTES: usize>(
+        device: &mut dyn BlockDevice,
+        sum: Checksum,
+        salt: Salt,
+        room: &'a mut [[u8; BYTES]; 2],
+    ) -> Result<Option<Self>, DeviceError> {
+        let mut slots = [None; 2];
+        for (which, (slot, bytes)) in (0..).zip(slots.iter_mut().zip(room.iter_mut())) {
+            *slot = match read_slot(device, sum, salt, which, bytes)? {
+                Found::Valid(slot) => Some(slot),
+                Found::Invalid => None,
+                Found::TooLarge => return Ok(None),
+            };
+        }
+        let [even, odd] = room;
+        Ok(Some(Tails { slots, bytes: [even, odd] }))
+    }
+
+    /// The slots, in their places.
+    pub fn slots(&self) -> [Option<Slot>; 2] {
+        self.slots
+    }
+
+    fn newest(&self) -> Option<usize> {
+        match self.slots {
+            [Some(even), Some(odd)] => Some(usize::from(odd.number > even.number)),
+            [Some(_), None] => Some(0),
+            [None, Some(_)] => Some(1),
+            [None, None] => None,
+        }
+    }
+
+    /// Behind the last byte that the newest slot covers.
+    pub fn newest_end(&self) -> Option<LogOffset> {
+        self.newest().and_then(|which| self.slots[which]).map(|slot| slot.end())
+    }
+
+    /// Up to where the log was acknowledged for certain: slot `n` is begun only after the flush
+    /// that made slot `n - 1` and everything before it durable.
+    pub fn acknowledged_to(&self) -> Option<LogOffset> {
+        let [Some(even), Some(odd)] = self.slots else { return None };
+        let (older, newer) = if odd.number > even.number { (even, odd) } else { (odd, even) };
+        (older.number + 1 == newer.number).then(|| older.end())
+    }
+
+    /// Bytes of the log from `base` on, at most `max`, if a slot has them; the newer slot is asked
+    /// first, since both may hold the same unit and it then holds more of it.
+    pub fn bytes_from(&self, base: LogOffset, max: usize) -> Option<&[u8]> {
+        let newest = self.newest()?;
+        [newest, 1 - newest].into_iter().find_map(|which| {
+            let slot = self.slots[which]?;
+            if base < slot.home || base >= slot.end() {
+                return None;
+            }
+            let from = (base.0 - slot.home.0) as usize;
+            let to = slot.used.min(from + max);
+            Some(&self.bytes[which][FIELDS + from..FIELDS + to])
+        })
+    }
+}
+
+fn read_slot(
+    device: &mut dyn BlockDevice,
+    sum: Checksum,
+    salt: Salt,
+    which: u64,
+    into: &mut [u8],
+) -> Result<Found, DeviceError> {
+    let sector_bytes = device.geometry().logical_bytes;
+    let first = lba(which, sector_bytes);
+    let fields = FIELDS.next_multiple_of(sector_bytes as usize);
+    if fields > into.len() {
+        return Ok(Found::TooLarge);
+    }
+    if !read(device, first, &mut into[..fields])? || into[MAGIC..NUMBER] != MAGIC_BYTES {
+        return Ok(Found::Invalid);
+    }
+    let number = u64_at(into, NUMBER);
+    let home = LogOffset(u64_at(into, HOME));
+    let used = u64_at(into, USED) >> 32;
+    // Before the checksum nothing is believed; these only keep the arithmetic in bounds.
+    if used == 0 || used > u64::from(CLUSTER_BYTES) || home.0.checked_add(used).is_none() {
+        return Ok(Found::Invalid);
+    }
+    let used = used as usize;
+    let end = (FIELDS + used).next_multiple_of(sector_bytes as usize);
+    if end > into.len() {
+        return Ok(Found::TooLarge);
+    }
+    let rest = Lba(first.0 + (fields / sector_bytes as usize) as u64);
+    if end > fields && !read(device, rest, &mut into[fields..end])? {
+        return Ok(Found::Invalid);
+    }
+    let whole = u64_at(into, SUM) == checksum(sum, salt, into, used);
+    // A number from the other place was never written here.
+    if whole && number & 1 == which {
+        Ok(Found::Valid(Slot { number, home, used }))
+    } else {
+        Ok(Found::Invalid)
+    }
+}
+
+/// False where a sector cannot be read.
+fn read(device: &mut dyn BlockDevice, at: Lba, into: &mut [u8]) -> Result<bool, DeviceError> {
+    match device.read(at, into) {
+        Ok(()) => Ok(true),
+        Err(DeviceError::Unreadable(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let mut array = [0; 8];
+    array.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_be_bytes(array)
+}

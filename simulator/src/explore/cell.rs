@@ -1,0 +1,209 @@
+//! A cell: one journal on one device, from question to verdict.
+//!
+//! The one idea: a verdict is only worth its controls. Beside the exploration itself a cell runs the
+//! teeth control (the same with flushes dropped must lose something acknowledged), asks whether
+//! every owed oracle was evaluated, and keeps the costs of the journal, so that the answer says what
+//! was proved, whether the harness could have seen a failure, and what the safety costs.
+//!
+//! Invariant: PROVEN means every leaf within the stated workload was visited and none violated an
+//! owed oracle, the teeth control bit, and no owed oracle went unevaluated.
+//!
+//! What it is not: a report. It is the data of one.
+
+use journal_core::formats::Format;
+use journal_core::{Journal, Promises};
+use serde::{Deserialize, Serialize};
+
+use super::prove::{Bounds, Explored, explore};
+use crate::case::{Case, decisions_of};
+use crate::choose::Exhaustive;
+use crate::disk::Traffic;
+use crate::journals::{self, Row, Visitor};
+use crate::oracle::{Oracle, OracleSet};
+use crate::run::{Run, Setup, SetupError};
+
+/// The answer for one cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every crash state of the workload was covered and none broke what is owed.
+    Proven,
+    /// A crash state breaks what is owed.
+    Refuted,
+    /// The bound ended the search before a violation was found.
+    Bounded,
+    /// The control without flushes broke nothing either: the workload proves nothing.
+    NotMeasured,
+    /// An oracle that is owed was never evaluated.
+    Hollow,
+    /// The journal is not deterministic.
+    Nondeterministic,
+    /// The journal does not fit the device, or fails on it without any fault.
+    Senseless,
+}
+
+impl Verdict {
+    /// As shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verdict::Proven => "PROVEN",
+            Verdict::Refuted => "REFUTED",
+            Verdict::Bounded => "BOUNDED",
+            Verdict::NotMeasured => "NOT MEASURED",
+            Verdict::Hollow => "HOLLOW",
+            Verdict::Nondeterministic => "NONDETERMINISTIC",
+            Verdict::Senseless => "SENSELESS",
+        }
+    }
+}
+
+/// One cell's result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// The experiment, without decisions.
+    pub case: Case,
+    /// The answer.
+    pub verdict: Verdict,
+    /// Why, where the verdict alone does not say: the refusal, the oracle that was not evaluated.
+    pub why: Option<String>,
+    /// What was found.
+    pub explored: Explored,
+    /// Which oracles were owed.
+    pub owed: OracleSet,
+    /// What the journal promises.
+    pub promises: Option<Promises>,
+    /// Crash points of the first life.
+    pub crash_points: u32,
+    /// Leaves of the teeth control until it bit; none if it did not bite or was not run.
+    pub teeth: Option<u64>,
+    /// The first violation, if any.
+    pub counterexample: Option<Case>,
+    /// What the first life asked of the device.
+    pub traffic: Traffic,
+    /// Entries and payload bytes of the first life.
+    pub appended: (u64, u64),
+}
+
+/// Proves or refutes a named journal. `None` if there is no such journal.
+#[must_use]
+pub fn prove(journal: &str, setup: &Setup, bounds: Bounds) -> Option<Cell> {
+    journals::visit(journal, Prove { setup, bounds })
+}
+
+struct Prove<'s> {
+    setup: &'s Setup,
+    bounds: Bounds,
+}
+
+impl Visitor for Prove<'_> {
+    type Out = Cell;
+
+    fn visit<J: Format>(self, row: Row, options: J::Options) -> Cell {
+        prove_with::<J>(row.name, &options, self.setup, self.bounds)
+    }
+}
+
+/// Proves or refutes any journal; `name` is what it is called in the case.
+#[must_use]
+pub fn prove_with<J: Journal>(
+    name: &str,
+    options: &J::Options,
+    setup: &Setup,
+    bounds: Bounds,
+) -> Cell {
+    let mut cell = Cell {
+        case: Case::new(name, setup),
+        verdict: Verdict::Senseless,
+        why: None,
+        explored: Explored::default(),
+        owed: OracleSet::default(),
+        promises: None,
+        crash_points: 0,
+        teeth: None,
+        counterexample: None,
+        traffic: Traffic::default(),
+        appended: (0, 0),
+    };
+    let mut run = match recorded::<J>(options, setup) {
+        Ok(run) => run,
+        Err(error) => {
+            cell.why = Some(error.to_string());
+            return cell;
+        }
+    };
+    cell.owed = run.owed();
+    cell.promises = Some(*run.promises());
+    cell.crash_points = run.crash_points();
+    cell.traffic = run.traffic();
+    cell.appended = run.appended();
+    cell.explored = explore(&mut run, bounds);
+    if let Some((_, path)) = &cell.explored.first {
+        let (_, decisions) = decisions_of(&mut run, Exhaustive::below(path.clone()));
+        cell.counterexample = Some(Case { decisions, ..cell.case.clone() });
+    }
+    cell.teeth = teeth::<J>(options, setup);
+    (cell.verdict, cell.why) = judge(&cell);
+    cell
+}
+
+/// A run with its first life recorded.
+fn recorded<'o, J: Journal>(
+    options: &'o J::Options,
+    setup: &Setup,
+) -> Result<Run<'o, J>, SetupError> {
+    let (mut run, journal) = Run::<J>::new(options, setup.clone())?;
+    run.record(journal, None);
+    Ok(run)
+}
+
+/// The bound of the teeth control: a journal whose flushes are dropped loses something at once.
+const TEETH_LEAVES_MAX: u64 = 20_000;
+
+/// The same with flushes dropped: after how many leaves something acknowledged was lost.
+fn teeth<J: Journal>(options: &J::Options, setup: &Setup) -> Option<u64> {
+    let setup = Setup { contract: setup.contract.without_flush(), ..setup.clone() };
+    let mut run = recorded::<J>(options, &setup).ok()?;
+    let mut odometer = Exhaustive::new();
+    for leaf in 1..=TEETH_LEAVES_MAX {
+        odometer.rewind();
+        let lost = run.leaf(&mut odometer).violated.contains(Oracle::Durability);
+        if lost {
+            return Some(leaf);
+        }
+        if !odometer.next_leaf() {
+            break;
+        }
+    }
+    None
+}
+
+fn judge(cell: &Cell) -> (Verdict, Option<String>) {
+    let explored = &cell.explored;
+    if let Some((what, before, now)) = explored.nondeterminism {
+        let why = format!("`{what}` had {before} options, and {now} when run again");
+        return (Verdict::Nondeterministic, Some(why));
+    }
+    if let Some((broken, _)) = &explored.first {
+        let names: Vec<_> = broken.iter().map(Oracle::name).collect();
+        return (Verdict::Refuted, Some(names.join(", ")));
+    }
+    if cell.owed.contains(Oracle::Durability) && cell.teeth.is_none() {
+        let why = "with its flushes dropped the journal loses nothing in this workload either";
+        return (Verdict::NotMeasured, Some(why.to_owned()));
+    }
+    if !explored.complete {
+        return (Verdict::Bounded, Some(format!("{} leaves visited", explored.leaves)));
+    }
+    let lives = cell.case.workload.lives.len();
+    let hollow = cell.owed.iter().find(|&oracle| {
+        // Nothing can come back before something was lost and the journal lived on.
+        let later = oracle == Oracle::NoResurrection && lives == 1;
+        !later && explored.evaluated.of(oracle) == 0
+    });
+    if let Some(oracle) = hollow {
+        let why = format!("{} was never evaluated", oracle.name());
+        return (Verdict::Hollow, Some(why));
+    }
+    (Verdict::Proven, None)
+}

@@ -1,0 +1,15 @@
+//! Explorers: which leaves of a run are visited.
+//!
+//! The one idea: a run is a tree of questions. `prove` visits every leaf, `torture` draws leaves,
+//! and both only count what the leaves say.
+//!
+//! Invariant: a result does not depend on the number of threads or their timing.
+//!
+//! What it is not: a place where faults, oracles or formats are known.
+
+pub mod cell;
+pub mod prove;
+pub mod torture;
+
+pub use cell::{Cell, Verdict, prove, prove_with};
+pub use prove::{Bounds, Explored, explore};

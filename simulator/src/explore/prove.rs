@@ -1,0 +1,100 @@
+//! Prove: every leaf of a run.
+//!
+//! Method: the odometer over choices (`choose::Exhaustive`), one leaf after the other, each from the
+//! end of the recorded first life. The first leaf in order that violates an owed oracle is kept as
+//! a path; after it the exploration goes on, so that a report can say which oracles fail at all.
+//!
+//! Invariant: leaves are counted once each; when the tree is exhausted within the bound the result
+//! is complete, otherwise it says how far it came.
+//!
+//! What it is not: minimal. The first failing leaf is the first in the order of the disk's options
+//! (newest first, damage last), not the smallest.
+
+use journal_core::Journal;
+
+use crate::choose::{Exhaustive, Path, What};
+use crate::oracle::{Evaluated, Oracle, OracleSet};
+use crate::run::Run;
+
+/// Where an exploration stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Leaves at most.
+    pub leaves_max: u64,
+    /// Whether to stop at the first owed violation.
+    pub first_only: bool,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds { leaves_max: 2_000_000, first_only: false }
+    }
+}
+
+/// What an exploration found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explored {
+    /// Leaves visited: classes of crash states that recovery cannot tell apart.
+    pub leaves: u64,
+    /// Recoveries run.
+    pub recoveries: u64,
+    /// Leaves that violated each oracle, owed or not.
+    pub violations: [u64; 9],
+    /// The first leaf that violated an owed oracle: which ones, and its path.
+    pub first: Option<(OracleSet, Path)>,
+    /// The first leaf that violated each oracle that is not owed.
+    pub unowed: Vec<(Oracle, Path)>,
+    /// How often each oracle was evaluated.
+    pub evaluated: Evaluated,
+    /// Whether every leaf was visited.
+    pub complete: bool,
+    /// A question whose number of options changed on replay: what, before, now.
+    pub nondeterminism: Option<(What, u32, u32)>,
+}
+
+/// Visits every leaf of a recorded run, within bounds.
+pub fn explore<J: Journal>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
+    let mut found = Explored::default();
+    let mut odometer = Exhaustive::new();
+    let owed = run.owed();
+    run.evaluated = Evaluated::default();
+    loop {
+        if found.leaves == bounds.leaves_max {
+            break;
+        }
+        odometer.rewind();
+        let leaf = run.leaf(&mut odometer);
+        found.leaves += 1;
+        found.recoveries += u64::from(leaf.recoveries);
+        if !leaf.violated.is_empty() {
+            note(&mut found, leaf.violated, owed, odometer.path());
+        }
+        if let Some(changed) = odometer.nondeterminism() {
+            found.nondeterminism = Some(changed);
+            break;
+        }
+        if bounds.first_only && found.first.is_some() {
+            break;
+        }
+        if !odometer.next_leaf() {
+            found.complete = true;
+            break;
+        }
+    }
+    found.evaluated = run.evaluated;
+    found
+}
+
+#[cold]
+fn note(found: &mut Explored, violated: OracleSet, owed: OracleSet, path: &[(u32, u32)]) {
+    for oracle in violated.iter() {
+        found.violations[oracle as usize] += 1;
+        if !owed.contains(oracle) && !found.unowed.iter().any(|(known, _)| *known == oracle) {
+            found.unowed.push((oracle, path.to_vec()));
+        }
+    }
+    let broken = violated.and(owed);
+    if found.first.is_none() && !broken.is_empty() {
+        found.first = Some((broken, path.to_vec()));
+    }
+}

@@ -1,0 +1,87 @@
+//! The journals that can be named: one list over the RFC family, the formats and the flawed ones.
+//!
+//! The one idea: a journal is a type and its options, so whoever wants to do something with "the
+//! journal named x" writes a [`Visitor`] and meets it as a type.
+//!
+//! Invariant: names are unique over all families.
+//!
+//! What it is not: the definition of any journal.
+
+use journal_core::formats::{self, Format, FormatVisitor};
+use journal_core::rfc::{LADDER, RfcJournal, RfcOptions};
+use serde::{Deserialize, Serialize};
+
+/// Where a journal comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// The qcow2 RFC journal and its amendments.
+    Rfc,
+    /// A journal that people run.
+    Format,
+    /// Flawed on purpose, or the sound twin of such a one: the harness must tell them apart.
+    Twin,
+}
+
+/// A row of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The name.
+    pub name: &'static str,
+    /// Its family.
+    pub family: Family,
+    /// A line about it.
+    pub about: &'static str,
+}
+
+/// Something to be done with a journal.
+pub trait Visitor {
+    /// What comes of it.
+    type Out;
+    /// Does it.
+    fn visit<J: Format>(self, row: Row, options: J::Options) -> Self::Out;
+}
+
+/// Does something with the journal named `name`; `None` if there is none.
+pub fn visit<V: Visitor>(name: &str, visitor: V) -> Option<V::Out> {
+    if let Some(&(name, strategy, about)) = LADDER.iter().find(|row| row.0 == name) {
+        let row = Row { name, family: Family::Rfc, about };
+        return Some(visitor.visit::<RfcJournal>(row, RfcOptions { strategy }));
+    }
+    let mut bridge = Bridge { visitor: Some(visitor), out: None };
+    formats::named(name, &mut bridge);
+    bridge.out
+}
+
+/// Hands a format over to a visitor that returns something.
+struct Bridge<V: Visitor> {
+    visitor: Option<V>,
+    out: Option<V::Out>,
+}
+
+impl<V: Visitor> FormatVisitor for Bridge<V> {
+    fn visit<J: Format>(&mut self, name: &'static str, about: &'static str, options: J::Options) {
+        if let Some(visitor) = self.visitor.take() {
+            let row = Row { name, family: Family::Format, about };
+            self.out = Some(visitor.visit::<J>(row, options));
+        }
+    }
+}
+
+/// Collects rows.
+struct Rows(Vec<Row>);
+
+impl FormatVisitor for Rows {
+    fn visit<J: Format>(&mut self, name: &'static str, about: &'static str, _: J::Options) {
+        self.0.push(Row { name, family: Family::Format, about });
+    }
+}
+
+/// All journals, family by family.
+#[must_use]
+pub fn rows() -> Vec<Row> {
+    let ladder = LADDER.iter().map(|&(name, _, about)| Row { name, family: Family::Rfc, about });
+    let mut rows = Rows(ladder.collect());
+    formats::each(&mut rows);
+    rows.0
+}

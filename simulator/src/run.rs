@@ -1,0 +1,584 @@
+//! One case, from format to verdict.
+//!
+//! Method. A run formats the journal, lets everything settle, and records the first life once,
+//! without a cut. From then on each crash state is a *leaf*: the recording is cut at some call, the
+//! journal is opened on what the chooser makes of the disk, the judge judges; for cases of several
+//! lives the journal resumes and works on until the next cut. Then everything goes back to the end
+//! of the recording, and the next leaf begins.
+//!
+//! Invariant: what a leaf finds follows from the case and the chooser's answers alone. A violation
+//! is a result, an error is for what makes a case senseless.
+//!
+//! What it is not: a search. It runs one leaf; `explore` decides which.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use journal_core::{
+    DeviceError, Entropy, Error, Journal, Limits, Opened, Promises, Resume, Survivors,
+};
+
+use crate::choose::{Chooser, Undisturbed, What, pick};
+use crate::disk::contract::Contract;
+use crate::disk::{Disk, Fault, Fill, Live, Mark, Traffic};
+use crate::oracle::{Evaluated, Judge, Judgement, Ledger, Obligation, Oracle, OracleSet};
+use crate::workload::{Identity, Op, Workload};
+
+/// Everything a run needs besides the journal and the answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// What the device may do.
+    pub contract: Contract,
+    /// Its size.
+    pub device_bytes: u64,
+    /// What untouched sectors hold.
+    pub fill: Fill,
+    /// What the journal is asked to do.
+    pub workload: Workload,
+    /// An operation that fails in the first life.
+    pub fault: Option<Fault>,
+}
+
+/// What a leaf found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leaf {
+    /// Oracles violated, owed or not.
+    pub violated: OracleSet,
+    /// The last judgement.
+    pub last: Judgement,
+    /// Power cuts that happened.
+    pub cuts: u32,
+    /// Recoveries run.
+    pub recoveries: u32,
+}
+
+/// A moment in a leaf, told to whoever watches (pictures, traces). The search watches nothing.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A life begins, numbered from 0.
+    LifeBegins(u32),
+    /// The client does something; with the number of device calls so far.
+    Does {
+        /// The operation.
+        op: Op,
+        /// What the entry is called and how it went, if it is an append.
+        outcome: Result<Option<u64>, &'a Error>,
+        /// Device calls before and after.
+        calls: (u32, u32),
+    },
+    /// The power goes during this device call.
+    Cut(u32),
+    /// Recovery hands out an entry.
+    Entry(&'a [u8]),
+    /// Recovery is over.
+    Opened {
+        /// What it said.
+        result: Result<&'a Opened, &'a str>,
+        /// What was owed.
+        owed: Obligation,
+        /// What the judge says.
+        judgement: Judgement,
+    },
+    /// The journal resumed, or failed to.
+    Resumed(Survivors, Result<(), &'a Error>),
+}
+
+/// Watches a leaf.
+pub type Watch<'w> = &'w mut dyn FnMut(&Disk, &Ledger, Event<'_>);
+
+/// Why a case makes no sense. Not a violation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetupError {
+    /// The contract or the device size.
+    Contract(String),
+    /// The journal cannot be formatted or opened on an undisturbed device.
+    Journal {
+        /// During what.
+        during: &'static str,
+        /// What it said.
+        said: String,
+    },
+}
+
+impl std::fmt::Display for SetupError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SetupError::Contract(what) => write!(f, "contract: {what}"),
+            SetupError::Journal { during, said } => {
+                write!(f, "the journal failed during {during}, without any fault: {said}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SetupError {}
+
+/// The device calls that may happen while a journal recovers, per sector of the device. A recovery
+/// that makes more is looping.
+const READS_PER_SECTOR_MAX: u64 = 16;
+
+/// A run: the disk, the ledger and the recording of the first life.
+#[derive(Debug)]
+pub struct Run<'o, J: Journal> {
+    options: &'o J::Options,
+    setup: Setup,
+    promises: Promises,
+    owed: OracleSet,
+    disk: Disk,
+    ledger: Ledger,
+    recorded: Ledger,
+    old: Ledger,
+    ready: Mark,
+    end: Mark,
+    first_call: u32,
+    last_call: u32,
+    /// Evaluations so far, over all leaves.
+    pub evaluated: Evaluated,
+    recording_violated: OracleSet,
+    traffic: Traffic,
+    calls_per_life: u32,
+}
+
+/// Fresh bytes for generation `n` of a run: the simulator's source of entropy.
+fn entropy(n: u32) -> Entropy {
+    let mut rng = crate::choose::Rng::new(0x7361_6c74 ^ u64::from(n) << 32);
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&rng.draw().to_be_bytes());
+    bytes[8..].copy_from_slice(&rng.draw().to_be_bytes());
+    bytes
+}
+
+/// Runs what may panic in foreign code; a panic is told in its own words.
+fn guarded<T>(what: impl FnOnce() -> T) -> Result<T, String> {
+    crate::quiet::quietly(|| catch_unwind(AssertUnwindSafe(what))).map_err(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+        format!("panicked: {}", words.unwrap_or("without words"))
+    })
+}
+
+impl<'o, J: Journal> Run<'o, J> {
+    /// Formats the journal, does what comes before, and stands ready for the first life.
+    ///
+    /// # Errors
+    /// When the case makes no sense: see [`SetupError`].
+    pub fn new(options: &'o J::Options, setup: Setup) -> Result<(Self, J), SetupError> {
+        let contract = SetupError::Contract;
+        let mut disk =
+            Disk::new(&setup.contract, setup.device_bytes, setup.fill).map_err(contract)?;
+        let promises = J::promises(options);
+        let mut calm = Undisturbed;
+        let mut old = Ledger::default();
+        let failed = |during| move |said: String| SetupError::Journal { during, said };
+        let prepared = guarded(|| -> Result<J, SetupError> {
+            let says = |during| move |e: Error| failed(during)(e.to_string());
+            let device = &mut Live::new(&mut disk, &mut calm);
+            J::format(device, options, entropy(0)).map_err(says("format"))?;
+            let (mut journal, _) =
+                J::open(device, options, &mut |_| ()).map_err(says("the first open"))?;
+            let forget = |n| Resume { survivors: Survivors::Forget, entropy: entropy(n) };
+            journal.resume(device, forget(1)).map_err(says("the first resume"))?;
+            if !setup.workload.before.is_empty() {
+                let mut script = Script::new(&setup.workload, &mut old);
+                for &op in &setup.workload.before {
+                    let _ = script.step(&mut journal, device, op);
+                }
+                (journal, _) =
+                    J::open(device, options, &mut |_| ()).map_err(says("the open before"))?;
+                journal.resume(device, forget(2)).map_err(says("the resume before"))?;
+            }
+            Ok(journal)
+        });
+        let journal = prepared.map_err(failed("set-up")).and_then(|journal| journal)?;
+        old.forgotten();
+        disk.settle();
+        disk.reset_traffic();
+        let ready = disk.mark();
+        let owed = OracleSet::owed(&setup.contract, &promises);
+        let run = Run {
+            options,
+            promises,
+            owed,
+            ledger: Ledger::default(),
+            recorded: Ledger::default(),
+            old,
+            end: ready.clone(),
+            ready,
+            first_call: disk.calls(),
+            last_call: disk.calls(),
+            evaluated: Evaluated::default(),
+            recording_violated: OracleSet::default(),
+            traffic: Traffic::default(),
+            calls_per_life: 1,
+            disk,
+            setup,
+        };
+        Ok((run, journal))
+    }
+
+    /// What the journal takes on this device.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        J::limits(self.options, self.disk.geometry())
+    }
+
+    /// The oracles that are owed.
+    #[must_use]
+    pub fn owed(&self) -> OracleSet {
+        self.owed
+    }
+
+    /// What the journal promises.
+    #[must_use]
+    pub fn promises(&self) -> &Promises {
+        &self.promises
+    }
+
+    /// The disk, for pictures.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// The setup it runs.
+    #[must_use]
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// What the first life asked of the device: the journal's cost.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Entries the first life appended, and their payload bytes.
+    #[must_use]
+    pub fn appended(&self) -> (u64, u64) {
+        let sent = &self.recorded.sent[self.old.sent.len()..];
+        (sent.len() as u64, sent.iter().map(|s| u64::from(s.bytes)).sum())
+    }
+
+    /// Crash points of the first life: during each call, and after all.
+    #[must_use]
+    pub fn crash_points(&self) -> u32 {
+        self.last_call - self.first_call + 1
+    }
+
+    /// Records the first life with a journal that is ready to append. Goes back to the beginning of
+    /// the life first, so a run can be recorded again and again.
+    pub fn record(&mut self, mut journal: J, mut watch: Option<Watch<'_>>) {
+        self.record_with(&mut journal, &mut watch);
+    }
+
+    /// As [`Run::record`], with a journal that the caller keeps.
+    pub fn record_with(&mut self, journal: &mut J, watch: &mut Option<Watch<'_>>) {
+        self.disk.rewind(&self.ready);
+        self.disk.set_fault(self.setup.fault);
+        self.recorded.copy_from(&self.old);
+        self.recording_violated = OracleSet::default();
+        let mut calm = Undisturbed;
+        let setup = &self.setup;
+        if let Some(watch) = watch {
+            watch(&self.disk, &self.recorded, Event::LifeBegins(0));
+        }
+        let disk = &mut self.disk;
+        let recorded = &mut self.recorded;
+        let done = guarded(|| {
+            let mut script = Script::new(&setup.workload, recorded);
+            for &op in &setup.workload.lives[0].ops {
+                let before = disk.calls();
+                let device = &mut Live::new(disk, &mut calm);
+                let outcome = script.step(journal, device, op);
+                if let Some(watch) = watch {
+                    let lsn = script.ledger.sent.last().and_then(|s| s.lsn).map(|lsn| lsn.0);
+                    let lsn = if matches!(op, Op::Append(_)) { lsn } else { None };
+                    let outcome = outcome.as_ref().map(|()| lsn);
+                    let calls = (before, disk.calls());
+                    watch(disk, script.ledger, Event::Does { op, outcome, calls });
+                }
+                match outcome {
+                    Ok(()) => {}
+                    // Full is an honest answer while there is something to make room of.
+                    Err(Error::Full { .. }) if !script.ledger.log.is_empty() => {}
+                    // After an injected error the client stops; recovery must cope.
+                    Err(_) if disk.fault_fired() => return true,
+                    Err(_) => return false,
+                }
+            }
+            true
+        });
+        if done != Ok(true) {
+            self.recording_violated.insert(Oracle::Afterlife);
+        }
+        self.disk.set_fault(None);
+        self.last_call = self.disk.calls();
+        self.traffic = self.disk.traffic();
+        self.calls_per_life = (self.last_call - self.first_call).max(1);
+        self.end = self.disk.mark();
+    }
+
+    /// Runs one leaf: cuts, recovers, judges, for as many lives as the workload has.
+    pub fn leaf<C: Chooser>(&mut self, chooser: &mut C) -> Leaf {
+        self.leaf_watched(chooser, None)
+    }
+
+    /// As [`Run::leaf`], telling what happens.
+    pub fn leaf_watched<C: Chooser>(
+        &mut self,
+        chooser: &mut C,
+        mut watch: Option<Watch<'_>>,
+    ) -> Leaf {
+        let mut leaf = Leaf { violated: self.recording_violated, ..Leaf::default() };
+        self.evaluated.count(Oracle::Afterlife);
+        if !leaf.violated.and(self.owed).is_empty() {
+            return leaf;
+        }
+        self.ledger.copy_from(&self.recorded);
+        // Newest first: answer 0 is the crash after all calls.
+        let back = pick(chooser, What::Cut, self.crash_points());
+        let mut at = self.last_call - back;
+        self.disk.cut(at);
+        // The entries that an interrupted open and resume must show again.
+        let mut shown: Option<Judgement> = None;
+        let lives = self.setup.workload.lives.len();
+        for life in 1..=lives {
+            leaf.cuts += 1;
+            if let Some(watch) = &mut watch {
+                watch(&self.disk, &self.ledger, Event::Cut(at));
+            }
+            let obligation = self.ledger.obligation(at);
+            let (judgement, journal) = self.open(chooser, obligation, shown, &mut watch);
+            leaf.recoveries += 1;
+            leaf.last = judgement;
+            leaf.violated = leaf.violated.or(judgement.violated);
+            let Some(mut journal) = journal else { break };
+            if life == lives || !judgement.violated.and(self.owed).is_empty() {
+                break;
+            }
+            let (violated, resumed) =
+                self.live_on(chooser, life, &mut journal, judgement, obligation, &mut watch);
+            leaf.violated = leaf.violated.or(violated);
+            if !violated.and(self.owed).is_empty() {
+                break;
+            }
+            shown = (!resumed).then_some(judgement);
+            self.disk.cut_here();
+            at = u32::MAX;
+        }
+        self.disk.rewind(&self.end);
+        leaf
+    }
+
+    /// Opens the journal and judges what it shows.
+    fn open<C: Chooser>(
+        &mut self,
+        chooser: &mut C,
+        obligation: Obligation,
+        shown: Option<Judgement>,
+        watch: &mut Option<Watch<'_>>,
+    ) -> (Judgement, Option<J>) {
+        let reads_max = READS_PER_SECTOR_MAX * self.disk.geometry().sectors + 1024;
+        self.disk.limit_reads(Some(reads_max));
+        let mut judge = Judge::new(&self.ledger, &self.setup.workload.payloads, obligation);
+        let mut handed_out: Vec<Vec<u8>> = Vec::new();
+        let keep = watch.is_some();
+        let before = self.disk.calls();
+        let options = self.options;
+        let opened = {
+            let device = &mut Live::new(&mut self.disk, chooser);
+            guarded(|| {
+                J::open(device, options, &mut |entry| {
+                    judge.entry(entry.payload);
+                    if keep {
+                        handed_out.push(entry.payload.to_vec());
+                    }
+                })
+            })
+        };
+        let ran_away = self.disk.limit_reads(None);
+        let wrote = self.disk.calls() != before;
+        let evaluated = &mut self.evaluated;
+        let nothing = Opened { entries: 0, end: journal_core::End::Clean, damage: None };
+        let (mut judgement, journal, said) = match opened {
+            Ok(Ok((journal, opened))) => {
+                let judgement = judge.finish(&opened, &self.promises, evaluated);
+                (judgement, Some(journal), Ok(opened))
+            }
+            other => {
+                let mut judgement = judge.finish(&nothing, &self.promises, evaluated);
+                judgement.violated.insert(Oracle::Availability);
+                let said = match other {
+                    Ok(Err(error)) => error.to_string(),
+                    Err(panic) => panic,
+                    Ok(Ok(_)) => String::new(),
+                };
+                (judgement, None, Err(said))
+            }
+        };
+        if ran_away {
+            judgement.violated.insert(Oracle::Availability);
+        }
+        // A recovery that only reads, and decides by what it reads, gives the same answer again;
+        // one that writes does not, and one that was interrupted in resume must show it again.
+        evaluated.count(Oracle::Idempotence);
+        let changed = shown.is_some_and(|before| {
+            (before.first, before.end) != (judgement.first, judgement.end)
+                && !(judgement.first >= judgement.end && obligation.released >= before.end)
+        });
+        if wrote || changed {
+            judgement.violated.insert(Oracle::Idempotence);
+        }
+        if let Some(watch) = watch {
+            for payload in &handed_out {
+                watch(&self.disk, &self.ledger, Event::Entry(payload));
+            }
+            let result = said.as_ref().map_err(String::as_str);
+            watch(&self.disk, &self.ledger, Event::Opened { result, owed: obligation, judgement });
+        }
+        (judgement, journal)
+    }
+
+    /// Resumes and works on until the power goes. Says what was violated and whether the resume
+    /// was completed.
+    fn live_on<C: Chooser>(
+        &mut self,
+        chooser: &mut C,
+        life: usize,
+        journal: &mut J,
+        judgement: Judgement,
+        obligation: Obligation,
+        watch: &mut Option<Watch<'_>>,
+    ) -> (OracleSet, bool) {
+        let plan = &self.setup.workload.lives[life];
+        let mut violated = OracleSet::default();
+        if let Some(watch) = watch {
+            watch(&self.disk, &self.ledger, Event::LifeBegins(life as u32));
+        }
+        self.evaluated.count(Oracle::Afterlife);
+        // Before the resume is done the client still has the old log; what may go by a checkpoint
+        // that Forget is, may go from its first write on.
+        self.ledger.reopened(obligation);
+        if plan.resume == Survivors::Forget {
+            self.ledger.release_begins(judgement.end, 0);
+        }
+        let how = Resume { survivors: plan.resume, entropy: entropy(2 + life as u32) };
+        let expected = self.calls_per_life + 4;
+        let disk = &mut self.disk;
+        let resumed = guarded(|| journal.resume(&mut Live::cuttable(disk, chooser, expected), how));
+        let resumed = match resumed {
+            Ok(result) => result,
+            Err(panic) => Err(Error::Other(panic)),
+        };
+        if let Some(watch) = watch {
+            let result = resumed.as_ref().copied();
+            watch(&self.disk, &self.ledger, Event::Resumed(plan.resume, result));
+        }
+        if self.disk.is_dead() {
+            return (violated, false);
+        }
+        if resumed.is_err() {
+            violated.insert(Oracle::Availability);
+            return (violated, false);
+        }
+        match plan.resume {
+            Survivors::Carry => {
+                self.ledger.recovered(judgement.first, judgement.end, obligation.released);
+            }
+            Survivors::Forget => self.ledger.forgotten(),
+        }
+        let setup = &self.setup;
+        let mut script = Script::new(&setup.workload, &mut self.ledger);
+        for &op in &plan.ops {
+            let before = self.disk.calls();
+            let disk = &mut self.disk;
+            let outcome =
+                guarded(|| script.step(journal, &mut Live::cuttable(disk, chooser, expected), op));
+            let outcome = outcome.unwrap_or_else(|panic| Err(Error::Other(panic)));
+            if let Some(watch) = watch {
+                let lsn = script.ledger.sent.last().and_then(|s| s.lsn).map(|lsn| lsn.0);
+                let lsn = if matches!(op, Op::Append(_)) { lsn } else { None };
+                let outcome = outcome.as_ref().map(|()| lsn);
+                let calls = (before, self.disk.calls());
+                watch(&self.disk, script.ledger, Event::Does { op, outcome, calls });
+            }
+            if self.disk.is_dead() {
+                break;
+            }
+            match outcome {
+                Ok(()) => {}
+                Err(Error::Full { .. }) if !script.ledger.log.is_empty() => {}
+                Err(_) => {
+                    violated.insert(Oracle::Afterlife);
+                    break;
+                }
+            }
+        }
+        (violated, true)
+    }
+}
+
+/// The client: carries out a script and keeps the ledger.
+struct Script<'a> {
+    workload: &'a Workload,
+    ledger: &'a mut Ledger,
+}
+
+impl<'a> Script<'a> {
+    fn new(workload: &'a Workload, ledger: &'a mut Ledger) -> Self {
+        Script { workload, ledger }
+    }
+
+    #[inline]
+    fn step<J: Journal, C: Chooser>(
+        &mut self,
+        journal: &mut J,
+        device: &mut Live<'_, C>,
+        op: Op,
+    ) -> Result<(), Error> {
+        let calls = device.disk().calls();
+        match op {
+            Op::Append(bytes) => {
+                let key = match self.workload.identity {
+                    Identity::Fresh => self.ledger.sent.len() as u32,
+                    Identity::SameAgain => self.ledger.log.len() as u32,
+                };
+                let payload = self.workload.payloads.get(key, bytes);
+                self.ledger.append_begins(key, payload.len() as u32, calls);
+                match journal.append(device, payload) {
+                    Ok(lsn) => {
+                        self.ledger.append_returns(lsn);
+                        Ok(())
+                    }
+                    Err(Error::Device(DeviceError::PowerCut)) => {
+                        Err(Error::Device(DeviceError::PowerCut))
+                    }
+                    Err(error) => {
+                        // Refused before anything was written: there is no such entry. Otherwise
+                        // parts of it may have reached the disk, and it may come back.
+                        if device.disk().calls() == calls {
+                            self.ledger.append_refused();
+                        }
+                        Err(error)
+                    }
+                }
+            }
+            Op::EndGroup => {
+                self.ledger.group_ends();
+                journal.end_group(device)
+            }
+            Op::Commit => {
+                let upto = journal.commit(device)?;
+                self.ledger.acknowledged(upto, device.disk().calls());
+                Ok(())
+            }
+            Op::Checkpoint(keep) => {
+                let release = self.ledger.acked().saturating_sub(keep);
+                let Some(last) = release.checked_sub(1) else { return Ok(()) };
+                let sent = self.ledger.log[last as usize];
+                let Some(lsn) = self.ledger.sent[sent as usize].lsn else { return Ok(()) };
+                self.ledger.release_begins(release, calls);
+                journal.checkpoint(device, lsn)
+            }
+        }
+    }
+}
