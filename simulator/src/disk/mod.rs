@@ -11,6 +11,7 @@
 //! What it is not: a judge. It does not know what a journal is.
 
 pub mod arena;
+mod at_rest;
 pub mod contract;
 mod live;
 pub mod presets;
@@ -311,11 +312,10 @@ impl Disk {
     pub fn peek(&self, lba: Lba) -> Option<Result<&[u8], DeviceError>> {
         let newest = self.trace.newest(lba.0);
         let content = if newest != NONE {
-            let version = self.trace.versions[newest as usize];
-            if version.call < self.trace.life_start {
+            if newest < self.trace.life_version {
                 return None;
             }
-            version.content
+            self.trace.versions[newest as usize].content
         } else if self.trace.cuts.is_empty() {
             self.trace.original(lba.0)
         } else {

@@ -159,6 +159,7 @@ pub struct Mark {
     life_start: u32,
     certain: (u32, u32),
     dropped: bool,
+    life_version: u32,
 }
 
 /// The trace.
@@ -176,6 +177,9 @@ pub struct Trace {
     pub cuts: Vec<Cut>,
     /// First call of the present life.
     pub life_start: u32,
+    /// First version of the present life. A life may read and decide without a single call, so
+    /// calls alone do not tell lives apart.
+    pub life_version: u32,
     /// Calls below this are stable.
     pub stable_before: u32,
     /// Calls of the last life whose versions were certainly stable at its cut.
@@ -202,6 +206,7 @@ impl Trace {
             calls: Vec::new(),
             cuts: Vec::new(),
             life_start: 0,
+            life_version: 0,
             stable_before: 0,
             certain: 0..0,
             dropped: false,
@@ -291,6 +296,7 @@ impl Trace {
             life_start: self.life_start,
             certain: (self.certain.start, self.certain.end),
             dropped: self.dropped,
+            life_version: self.life_version,
         }
     }
 
@@ -311,6 +317,7 @@ impl Trace {
         self.life_start = mark.life_start;
         self.certain = mark.certain.0..mark.certain.1;
         self.dropped = mark.dropped;
+        self.life_version = mark.life_version;
     }
 
     /// Cuts the power during call `at` (or after all calls). What was recorded from there on in
@@ -322,6 +329,7 @@ impl Trace {
         let certain = if self.dropped { self.life_start } else { stable_before };
         self.certain = self.life_start..certain;
         self.life_start = self.now();
+        self.life_version = self.versions.len() as u32;
         self.stable_before = self.now();
         self.epoch_rank = self.ranks;
     }
