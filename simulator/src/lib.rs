@@ -9,6 +9,7 @@ pub mod files;
 pub mod journals;
 pub mod oracle;
 mod quiet;
+pub mod report;
 pub mod run;
 pub mod twins;
 pub mod workload;
