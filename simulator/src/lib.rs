@@ -8,5 +8,6 @@ pub mod journals;
 pub mod oracle;
 mod quiet;
 pub mod run;
+pub mod selftest;
 pub mod twins;
 pub mod workload;
