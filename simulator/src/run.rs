@@ -298,7 +298,14 @@ impl<'o, J: Journal> Run<'o, J> {
             for &op in &setup.workload.lives[0].ops {
                 let before = disk.calls();
                 let device = &mut Live::new(disk, &mut calm);
-                let outcome = script.step(journal, device, op);
+                // A panic is told to the watch in its own words, like any other outcome; where
+                // nobody watches, one guard around all is enough.
+                let stepped = match watch {
+                    Some(_) => guarded(|| script.step(journal, device, op)),
+                    None => Ok(script.step(journal, device, op)),
+                };
+                let panicked = stepped.is_err();
+                let outcome = stepped.unwrap_or_else(|panic| Err(Error::Other(panic)));
                 if let Some(watch) = watch {
                     let lsn = script.ledger.sent.last().and_then(|s| s.lsn).map(|lsn| lsn.0);
                     let lsn = if matches!(op, Op::Append(_)) { lsn } else { None };
@@ -310,6 +317,7 @@ impl<'o, J: Journal> Run<'o, J> {
                     Ok(()) => {}
                     // Full is an honest answer while there is something to make room of.
                     Err(Error::Full { .. }) if !script.ledger.log.is_empty() => {}
+                    Err(_) if panicked => return false,
                     // Half an entry may be there: the client stops, and recovery must cope.
                     Err(_) if disk.fault_fired() && script.half_appended => return true,
                     // After an injected error the client goes on, as clients do. A journal that can
