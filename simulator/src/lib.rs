@@ -11,5 +11,6 @@ pub mod oracle;
 mod quiet;
 pub mod report;
 pub mod run;
+pub mod selftest;
 pub mod twins;
 pub mod workload;
