@@ -1,12 +1,16 @@
 //! A crash-consistency simulator and fuzzing harness for journals and write-ahead logs.
 
 pub mod case;
+pub mod check;
 pub mod choose;
 pub mod disk;
 pub mod explore;
+pub mod files;
 pub mod journals;
 pub mod oracle;
 mod quiet;
 pub mod report;
 pub mod run;
+pub mod selftest;
+pub mod twins;
 pub mod workload;

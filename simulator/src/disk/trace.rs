@@ -10,6 +10,8 @@
 //! What it is not: knowledge of contracts. It says which call wrote what; what survives is worked
 //! out in `undecided.rs`.
 
+use std::ops::Range;
+
 use super::arena::{Arena, ContentId, NOISE_SECTORS};
 
 /// No version: the sector holds what it held before the trace.
@@ -155,6 +157,9 @@ pub struct Mark {
     epoch_rank: u32,
     ranks: u32,
     life_start: u32,
+    life_version: u32,
+    certain: (u32, u32),
+    dropped: bool,
 }
 
 /// The trace.
@@ -172,8 +177,15 @@ pub struct Trace {
     pub cuts: Vec<Cut>,
     /// First call of the present life.
     pub life_start: u32,
+    /// First version of the present life. A life may read and decide without a single call, so
+    /// calls alone do not tell lives apart.
+    pub life_version: u32,
     /// Calls below this are stable.
     pub stable_before: u32,
+    /// Calls of the last life whose versions were certainly stable at its cut.
+    pub certain: Range<u32>,
+    /// A flush failed: not all that a later one covered is stable.
+    pub dropped: bool,
     /// Write calls so far.
     pub ranks: u32,
     /// Number of the first write call since the last flush.
@@ -194,7 +206,10 @@ impl Trace {
             calls: Vec::new(),
             cuts: Vec::new(),
             life_start: 0,
+            life_version: 0,
             stable_before: 0,
+            certain: 0..0,
+            dropped: false,
             ranks: 0,
             epoch_rank: 0,
             newest: Newest::default(),
@@ -279,6 +294,9 @@ impl Trace {
             epoch_rank: self.epoch_rank,
             ranks: self.ranks,
             life_start: self.life_start,
+            life_version: self.life_version,
+            certain: (self.certain.start, self.certain.end),
+            dropped: self.dropped,
         }
     }
 
@@ -297,6 +315,9 @@ impl Trace {
         self.epoch_rank = mark.epoch_rank;
         self.ranks = mark.ranks;
         self.life_start = mark.life_start;
+        self.life_version = mark.life_version;
+        self.certain = mark.certain.0..mark.certain.1;
+        self.dropped = mark.dropped;
     }
 
     /// Cuts the power during call `at` (or after all calls). What was recorded from there on in
@@ -305,7 +326,10 @@ impl Trace {
         let stable_before =
             self.calls.get(at as usize).map_or(self.stable_before, |call| call.stable_before);
         self.cuts.push(Cut { life_start: self.life_start, at, stable_before });
+        let certain = if self.dropped { self.life_start } else { stable_before };
+        self.certain = self.life_start..certain;
         self.life_start = self.now();
+        self.life_version = self.versions.len() as u32;
         self.stable_before = self.now();
         self.epoch_rank = self.ranks;
     }
