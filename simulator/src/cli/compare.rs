@@ -138,10 +138,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let journals = chosen(list::journal_rows(), &arguments.journal, |row| &row.name, no_twins);
     let devices = chosen(list::device_rows(), &arguments.device, |row| &row.name, |_| true);
     let contracts: Vec<Contract> = devices.iter().map(|row| row.contract.clone()).collect();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(common.jobs())
-        .build()
-        .map_err(|e| Failure::new(Exit::Io, format!("cannot start threads: {e}")))?;
+    let pool = common.pool()?;
     let (cells, partial) =
         pool.install(|| cells(&journals, &contracts, &workloads, arguments.max_leaves));
     let mut report = Report {

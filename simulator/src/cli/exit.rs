@@ -13,6 +13,8 @@ pub enum Exit {
     Clean = 0,
     /// A violation was found: the tool worked.
     Violation = 1,
+    /// The arguments make no sense. (What clap refuses ends with the same code.)
+    Usage = 2,
     /// Inconclusive: the bound came first, an oracle was never evaluated, the control found nothing.
     Inconclusive = 3,
     /// The case cannot be replayed by this program.
@@ -29,7 +31,7 @@ pub enum Exit {
     Interrupted = 130,
 }
 
-/// The exit codes, for the help. Usage errors (2) are clap's.
+/// The exit codes, for the help.
 pub const HELP: &str = "\
 Exit codes: 0 clean, 1 violation found (the tool worked), 2 usage, 3 inconclusive or hollow,
 4 a case cannot be replayed, 5 nondeterminism, 65 bad data file, 70 our bug, 74 I/O,

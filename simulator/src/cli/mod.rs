@@ -15,6 +15,7 @@ mod inspect;
 mod list;
 mod replay;
 mod screen;
+mod selftest;
 mod signal;
 mod torture;
 
@@ -58,6 +59,11 @@ impl Common {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.jobs.map_or_else(cores, usize::from)
     }
+
+    fn pool(&self) -> Result<rayon::ThreadPool, Failure> {
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(self.jobs());
+        builder.build().map_err(|e| Failure::new(Exit::Io, format!("cannot start threads: {e}")))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,6 +80,8 @@ enum Command {
     Inspect(inspect::Arguments),
     /// What there is
     List(list::Arguments),
+    /// Every flawed journal caught, every sound one silent: can this program still see?
+    Selftest(selftest::Arguments),
 }
 
 /// The names of all journals, for arguments: a wrong one is refused with the nearest.
@@ -100,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Explain(mine) => explain::run(&mine, &screen),
         Command::Inspect(mine) => inspect::run(&mine, &screen),
         Command::List(mine) => list::run(&mine, &screen),
+        Command::Selftest(mine) => selftest::run(&mine, common, &screen),
     };
     let exit = ended.unwrap_or_else(|failure| {
         screen::complain(&failure.said);

@@ -213,14 +213,15 @@ fn draw_sectors(all: &[SectorStory], width: usize, out: &mut String) {
 fn draw_recovery(recovery: &RecoveryStory, width: usize, out: &mut String) {
     let known: Vec<u32> = recovery.shown.iter().flatten().copied().collect();
     let unknown = recovery.shown.len() - known.len();
-    let mut shown = match known.is_empty() && unknown > 0 {
-        true => String::new(),
-        false => entries(&known),
+    let nobody = |count: usize| match count {
+        1 => "one that nobody appended".to_owned(),
+        more => format!("{more} that nobody appended"),
     };
-    if unknown > 0 {
-        let and = if shown.is_empty() { "" } else { " and " };
-        shown += &format!("{and}{unknown} that nobody appended");
-    }
+    let shown = match (known.is_empty(), unknown) {
+        (_, 0) => entries(&known),
+        (true, unknown) => nobody(unknown),
+        (false, unknown) => format!("{}, and {}", entries(&known), nobody(unknown)),
+    };
     let mut parts =
         vec![format!("-> {shown}"), format!("     wanted: {}", entries(&recovery.wanted))];
     parts.extend(recovery.said.as_ref().map(|said| format!("     it says: {said}")));

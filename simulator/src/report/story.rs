@@ -17,6 +17,7 @@ use super::atlas::Atlas;
 use super::why::{self, Facts};
 use crate::case::{Case, CaseError, Outcome};
 use crate::choose::{Label, Torn, What};
+use crate::disk::contract::{CacheOrder, Flush};
 use crate::disk::{CallKind, CommandView, Disk};
 use crate::oracle::{Judgement, Ledger, Obligation, Oracle};
 use crate::run::Event;
@@ -363,6 +364,15 @@ impl<'c> Scribe<'c> {
         let happened =
             |call: u32| self.happened.iter().any(|&(from, to)| (from..=to).contains(&call));
         let commands = disk.commands();
+        let (start, at) = *self.happened.last().expect("a cut has happened");
+        let contract = &self.case.contract;
+        let flushes = contract.flush == Flush::Honoured && self.case.fault.is_none();
+        let stable = |call: u32| {
+            let flushed =
+                || (call + 1..at).any(|later| disk.call_kind(later) == Some(CallKind::Flush));
+            let through = contract.order == CacheOrder::WriteThrough;
+            (start..at).contains(&call) && (through || (flushes && flushed()))
+        };
         let mut newest: BTreeMap<u64, u32> = BTreeMap::new();
         let mut of_interest = BTreeSet::new();
         for (number, c) in commands.iter().enumerate() {
@@ -385,19 +395,22 @@ impl<'c> Scribe<'c> {
                 _ => None,
             })
             .collect();
-        let damaged = |label: &Label| {
-            matches!(label, Label::Torn { .. } | Label::Flip { .. } | Label::Latent)
-        };
+        let damaged =
+            |label: &Label| !matches!(label, Label::Index(_) | Label::Old | Label::Write(_));
         of_interest.extend(decided.iter().filter(|(_, label)| damaged(label)).map(|(lba, _)| *lba));
         of_interest
             .into_iter()
             .map(|lba| {
                 let label = decided.get(&lba);
                 let written = newest.get(&lba).and_then(|&n| disk.written(n, Lba(lba)));
+                let certain = newest.get(&lba).is_some_and(|&n| stable(commands[n as usize].call));
                 let state = match (disk.peek(Lba(lba)), label) {
+                    // Flushed before the cut: nothing was asked, and nothing was open.
+                    (None, _) if certain => SectorState::Newest,
                     (None, _) => SectorState::NotRead,
                     (Some(Err(_)), _) => SectorState::Unreadable,
-                    (_, Some(Label::Flip { .. })) => SectorState::Flipped,
+                    (_, Some(Label::Flip { .. } | Label::FlipTorn { .. })) => SectorState::Flipped,
+                    (_, Some(Label::TornOver { .. })) => SectorState::Torn,
                     (_, Some(Label::Torn { how, .. })) => match how {
                         Torn::Zeros => SectorState::Zeros,
                         Torn::Ones | Torn::Garbage(_) => SectorState::Garbage,
