@@ -11,6 +11,7 @@
 
 use std::path::PathBuf;
 
+use journal_core::Survivors;
 use rayon::prelude::*;
 use simulator::case::Case;
 use simulator::disk::Fill;
@@ -20,7 +21,7 @@ use simulator::journals::Family;
 use simulator::report::model::{Asked, CostRow, DeviceRow, JournalRow, Tool, WorkloadRow};
 use simulator::report::{Report, SCHEMA_VERSION, build, cost, json, matrix, oracles};
 use simulator::run::Setup;
-use simulator::workload::{Identity, Op, Payloads, Workload, from_file};
+use simulator::workload::{Identity, Life, Op, Payloads, Workload, from_file};
 
 use super::exit::{Exit, Failure};
 use super::screen::{Progress, Screen, remark};
@@ -49,7 +50,7 @@ pub struct Arguments {
     entries: u32,
     /// Bytes of each entry; each size gives workloads of its own. The default is the RFC's hash entry,
     /// and one that straddles sectors after a few entries
-    #[arg(long, value_name = "N", num_args = 1.., default_values_t = [48, 200])]
+    #[arg(long, value_name = "N", num_args = 1.., default_values_t = [48, 240])]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
     bytes: Vec<u32>,
     /// Lives at most, each ended by a power cut
@@ -225,7 +226,7 @@ fn costs(journals: &[JournalRow], devices: &[DeviceRow], like: &Workload) -> Vec
         _ => None,
     });
     let ops = script(cost::ENTRIES, first.unwrap_or(0));
-    let once = Workload::repeated(&ops, 1, journal_core::Survivors::Carry);
+    let once = Workload::repeated(&ops, 1, Survivors::Carry);
     let workload = Workload { payloads: like.payloads.clone(), ..once };
     let mut rows: Vec<CostRow> = Vec::new();
     for journal in journals {
@@ -251,6 +252,40 @@ fn script(entries: u32, bytes: u32) -> Vec<Op> {
         ops.push(Op::Commit);
     }
     ops
+}
+
+/// Workloads that are there for one question each.
+fn special() -> [WorkloadRow; 2] {
+    let again = |lives: [&[Op]; 2]| Workload {
+        before: Vec::new(),
+        lives: lives.map(|ops| Life { resume: Survivors::Carry, ops: ops.to_vec() }).to_vec(),
+        identity: Identity::SameAgain,
+        payloads: Payloads::Generated,
+    };
+    let large = Op::Append(240);
+    let one = Op::Append(48);
+    let grouped = [one, Op::Commit, one, Op::EndGroup, one, Op::EndGroup, Op::Commit];
+    [
+        WorkloadRow {
+            name: "again-changed".to_owned(),
+            about:
+                "3 entries of 240 bytes in one commit; what was lost is appended again, but the \
+                    third is another one: does its stale namesake come back?"
+                    .to_owned(),
+            workload: again([
+                &[large, large, large, Op::Commit],
+                &[large, large, Op::Append(200), Op::Commit],
+            ]),
+        },
+        WorkloadRow {
+            name: "again-groups".to_owned(),
+            about:
+                "an entry and a commit, then two groups without a commit between them; what was \
+                    lost is appended again"
+                    .to_owned(),
+            workload: again([&grouped, &grouped]),
+        },
+    ]
 }
 
 /// The workloads that every journal meets on every device.
@@ -302,7 +337,7 @@ fn workloads(arguments: &Arguments) -> Result<Vec<WorkloadRow>, Failure> {
                 let workload = Workload {
                     identity,
                     payloads: payloads.clone(),
-                    ..Workload::repeated(&ops, lives, journal_core::Survivors::Carry)
+                    ..Workload::repeated(&ops, lives, Survivors::Carry)
                 };
                 rows.push(WorkloadRow { name, about, workload });
             }
@@ -322,6 +357,9 @@ fn workloads(arguments: &Arguments) -> Result<Vec<WorkloadRow>, Failure> {
             let about = "two lives; what was lost is appended again, byte for byte".to_owned();
             add("again", about, 2, Identity::SameAgain);
         }
+    }
+    if arguments.lives >= 2 && payloads == Payloads::Generated {
+        rows.extend(special());
     }
     Ok(rows)
 }
