@@ -4,6 +4,7 @@ pub mod case;
 pub mod choose;
 pub mod disk;
 pub mod explore;
+pub mod fuzzing;
 pub mod journals;
 pub mod oracle;
 mod quiet;
