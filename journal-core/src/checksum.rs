@@ -8,6 +8,8 @@
 //! What it is not: authentication. None of these stops an adversary, and the short ones do not
 //! even stop bad luck; that is why the weak ones are here.
 
+use alloc::boxed::Box;
+
 /// An algorithm, with its width on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Checksum {
@@ -67,40 +69,76 @@ impl Checksum {
     /// The checksum of the concatenated pieces, in the low [`Checksum::bytes`] bytes.
     #[must_use]
     pub fn of(self, pieces: &[&[u8]]) -> u64 {
-        match self {
-            Checksum::None => 0,
-            Checksum::ByteSum => {
-                let sum = pieces
-                    .iter()
-                    .flat_map(|p| p.iter())
-                    .fold(0u16, |sum, &byte| sum.wrapping_add(u16::from(byte)));
-                u64::from(sum)
+        if let (Checksum::Xxh3, [piece]) = (self, pieces) {
+            return xxhash_rust::xxh3::xxh3_64(piece);
+        }
+        let mut running = self.begin();
+        pieces.iter().for_each(|piece| running.update(piece));
+        running.finish()
+    }
+
+    /// Begins a checksum over pieces that are not all at hand.
+    #[must_use]
+    pub fn begin(self) -> Running {
+        Running(match self {
+            Checksum::None => State::None,
+            Checksum::ByteSum => State::ByteSum(0),
+            Checksum::Crc16 => State::Crc16(0),
+            Checksum::Crc32 => State::Crc32(crc32fast::Hasher::new()),
+            Checksum::Crc32c => State::Crc32c(0),
+            Checksum::Xxh3 => State::Xxh3(Box::new(xxhash_rust::xxh3::Xxh3Default::new())),
+            Checksum::Blake3 => State::Blake3(Box::new(blake3::Hasher::new())),
+        })
+    }
+}
+
+/// A checksum under way.
+#[derive(Clone)]
+pub struct Running(State);
+
+#[derive(Clone)]
+enum State {
+    None,
+    ByteSum(u16),
+    Crc16(u16),
+    Crc32(crc32fast::Hasher),
+    Crc32c(u32),
+    // Boxed: they hold kilobytes, the others a word.
+    Xxh3(Box<xxhash_rust::xxh3::Xxh3Default>),
+    Blake3(Box<blake3::Hasher>),
+}
+
+impl Running {
+    /// Adds a piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        match &mut self.0 {
+            State::None => {}
+            State::ByteSum(sum) => {
+                *sum = piece.iter().fold(*sum, |sum, &byte| sum.wrapping_add(u16::from(byte)));
             }
-            Checksum::Crc16 => u64::from(pieces.iter().fold(0u16, |crc, piece| crc16(crc, piece))),
-            Checksum::Crc32 => {
-                let mut hasher = crc32fast::Hasher::new();
-                pieces.iter().for_each(|piece| hasher.update(piece));
-                u64::from(hasher.finalize())
+            State::Crc16(crc) => *crc = crc16(*crc, piece),
+            State::Crc32(hasher) => hasher.update(piece),
+            State::Crc32c(crc) => *crc = crc32c_append(*crc, piece),
+            State::Xxh3(hasher) => hasher.update(piece),
+            State::Blake3(hasher) => {
+                hasher.update(piece);
             }
-            Checksum::Crc32c => {
-                u64::from(pieces.iter().fold(0, |crc, piece| crc32c_append(crc, piece)))
-            }
-            Checksum::Xxh3 => {
-                if let [piece] = pieces {
-                    return xxhash_rust::xxh3::xxh3_64(piece);
-                }
-                let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
-                pieces.iter().for_each(|piece| hasher.update(piece));
-                hasher.digest()
-            }
-            Checksum::Blake3 => {
-                let mut hasher = blake3::Hasher::new();
-                pieces.iter().for_each(|piece| {
-                    hasher.update(piece);
-                });
-                let digest = hasher.finalize();
+        }
+    }
+
+    /// The checksum of all pieces, in the low [`Checksum::bytes`] bytes.
+    #[must_use]
+    pub fn finish(self) -> u64 {
+        match self.0 {
+            State::None => 0,
+            State::ByteSum(sum) => u64::from(sum),
+            State::Crc16(crc) => u64::from(crc),
+            State::Crc32(hasher) => u64::from(hasher.finalize()),
+            State::Crc32c(crc) => u64::from(crc),
+            State::Xxh3(hasher) => hasher.digest(),
+            State::Blake3(hasher) => {
                 let mut first = [0u8; 8];
-                first.copy_from_slice(&digest.as_bytes()[..8]);
+                first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
                 u64::from_be_bytes(first)
             }
         }

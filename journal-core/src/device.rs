@@ -12,6 +12,8 @@
 
 use core::fmt;
 
+use crate::checksum::Checksum;
+
 /// The index of a logical sector, counted from the start of the device. Never a byte offset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lba(pub u64);
@@ -145,6 +147,23 @@ impl fmt::Display for DeviceError {
 
 impl core::error::Error for DeviceError {}
 
+/// A part of what a checksum covers.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'a> {
+    /// These bytes: a salt, a field taken as zeros.
+    Given(&'a [u8]),
+    /// Bytes of the device.
+    Device {
+        /// First byte, from the start of the device.
+        at_bytes: u64,
+        /// How many.
+        bytes: u64,
+    },
+}
+
+/// Largest logical sector that [`BlockDevice::verify`] reads by itself.
+const VERIFY_SECTOR_MAX: usize = 65_536;
+
 /// A device of sectors. Ours, the simulator's, or the user's.
 pub trait BlockDevice {
     /// The shape of the device; it does not change while the device is open.
@@ -187,6 +206,47 @@ pub trait BlockDevice {
     fn lend<'a>(&'a mut self, at: Lba, scratch: &'a mut [u8]) -> Result<&'a [u8], DeviceError> {
         self.read(at, scratch)?;
         Ok(scratch)
+    }
+
+    /// Whether the checksum of the concatenated pieces is `expected`: a question that a device may
+    /// answer without handing out the contents. The default reads and computes.
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::read`].
+    fn verify(
+        &mut self,
+        pieces: &[Piece<'_>],
+        sum: Checksum,
+        expected: u64,
+    ) -> Result<bool, DeviceError> {
+        let sector = u64::from(self.geometry().logical_bytes);
+        let mut small = [0u8; 512];
+        let mut large = alloc::vec::Vec::new();
+        let scratch = if sector <= 512 {
+            &mut small[..sector as usize]
+        } else {
+            large.resize((sector as usize).min(VERIFY_SECTOR_MAX), 0);
+            &mut large[..]
+        };
+        let mut running = sum.begin();
+        for piece in pieces {
+            let (mut at, mut left) = match *piece {
+                Piece::Given(bytes) => {
+                    running.update(bytes);
+                    continue;
+                }
+                Piece::Device { at_bytes, bytes } => (at_bytes, bytes),
+            };
+            while left > 0 {
+                let from = (at % sector) as usize;
+                let bytes = self.lend(Lba(at / sector), scratch)?;
+                let take = (bytes.len() - from).min(usize::try_from(left).unwrap_or(usize::MAX));
+                running.update(&bytes[from..from + take]);
+                at += take as u64;
+                left -= take as u64;
+            }
+        }
+        Ok(running.finish() == expected)
     }
 
     /// One cached write. See [`BlockDevice::write`].

@@ -24,7 +24,7 @@ pub mod memory;
 pub mod rfc;
 
 pub use checksum::Checksum;
-pub use device::{BlockDevice, DeviceError, Durability, Geometry, Lba, Region, Write};
+pub use device::{BlockDevice, DeviceError, Durability, Geometry, Lba, Piece, Region, Write};
 pub use inspect::{Field, Inspect, Mark};
 pub use journal::{
     Damage, End, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,

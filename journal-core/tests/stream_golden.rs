@@ -173,6 +173,54 @@ fn a_line_is_full_at_the_end_of_its_last_cluster() {
 }
 
 #[test]
+fn an_append_to_a_line_keeps_the_rest_of_a_sector_it_did_not_write() {
+    // Read-modify-write reads: behind the new entry stands what an earlier life left there. Once
+    // in the sector after the tail's, once in the first one of the next cluster.
+    let options = options("v8c");
+    for (damaged, appended, untouched) in [(4, 1, 512 + 128..1024), (30, 2, 4096 + 128..4608)] {
+        let mut disk = disk(512, 512, 16384, 0);
+        let mut journal = fresh(&mut disk, &options);
+        // 31 entries of 128 bytes to a cluster.
+        for byte in 0..36 {
+            journal.append(&mut disk, &[byte; 122]).unwrap();
+        }
+        let stale = disk.bytes()[untouched.clone()].to_vec();
+        disk.bytes_mut()[damaged * 128] ^= 1;
+        let (mut journal, _, shown) = open(&mut disk, &options);
+        assert_eq!(shown.len(), damaged);
+        journal.resume(&mut disk, resume(Survivors::Carry, 2)).unwrap();
+        for _ in 0..appended {
+            journal.append(&mut disk, &[99; 122]).unwrap();
+        }
+        journal.commit(&mut disk).unwrap();
+        assert_eq!(disk.bytes()[untouched], stale);
+        assert_eq!(open(&mut disk, &options).2.len(), 36);
+    }
+}
+
+#[test]
+fn a_checkpoint_of_a_ring_frees_the_clusters_before_the_first_entry_still_wanted() {
+    for name in stream_support::RINGS {
+        let mut disk = disk(512, 512, 24576 + 8 * 4096, 0);
+        let mut journal = fresh(&mut disk, &options(name));
+        let mut entries = Vec::new();
+        while let Ok(lsn) = journal.append(&mut disk, &[entries.len() as u8; 200]) {
+            entries.push(lsn);
+        }
+        journal.commit(&mut disk).unwrap();
+        // 19 entries of 206 bytes to a cluster: with the first 19 forgotten, one cluster is free.
+        journal.checkpoint(&mut disk, entries[17]).unwrap();
+        assert!(journal.append(&mut disk, &[0; 200]).is_err(), "{name}");
+        journal.checkpoint(&mut disk, entries[18]).unwrap();
+        assert_eq!(open(&mut disk, &options(name)).2[0], [19; 200], "{name}");
+        for _ in 0..19 {
+            journal.append(&mut disk, &[0; 200]).unwrap();
+        }
+        assert!(journal.append(&mut disk, &[0; 200]).is_err(), "{name}");
+    }
+}
+
+#[test]
 fn two_journals_in_two_regions_keep_out_of_each_others_way() {
     let mut disk = disk(512, 512, 131_072, 0);
     for name in stream_support::STREAMS {

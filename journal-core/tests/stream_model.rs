@@ -133,7 +133,7 @@ fn bears_any_bytes(name: &str, mut disk: MemoryDevice, carry: bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn every_stream_journal_agrees_with_a_list(

@@ -11,6 +11,8 @@ use journal_core::formats::{self, Format, FormatVisitor};
 use journal_core::rfc::{LADDER, RfcJournal, RfcOptions};
 use serde::{Deserialize, Serialize};
 
+use crate::twins::{self, TwinLog};
+
 /// Where a journal comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -48,6 +50,10 @@ pub fn visit<V: Visitor>(name: &str, visitor: V) -> Option<V::Out> {
         let row = Row { name, family: Family::Rfc, about };
         return Some(visitor.visit::<RfcJournal>(row, RfcOptions { strategy }));
     }
+    if let Some((name, options, about)) = twins::rows().find(|row| row.0 == name) {
+        let row = Row { name, family: Family::Twin, about };
+        return Some(visitor.visit::<TwinLog>(row, options));
+    }
     let mut bridge = Bridge { visitor: Some(visitor), out: None };
     formats::named(name, &mut bridge);
     bridge.out
@@ -83,5 +89,7 @@ pub fn rows() -> Vec<Row> {
     let ladder = LADDER.iter().map(|&(name, _, about)| Row { name, family: Family::Rfc, about });
     let mut rows = Rows(ladder.collect());
     formats::each(&mut rows);
+    let twin = |(name, _, about)| Row { name, family: Family::Twin, about };
+    rows.0.extend(twins::rows().map(twin));
     rows.0
 }

@@ -1,12 +1,15 @@
 //! A crash-consistency simulator and fuzzing harness for journals and write-ahead logs.
 
 pub mod case;
+pub mod check;
 pub mod choose;
 pub mod disk;
 pub mod explore;
+pub mod files;
 pub mod fuzzing;
 pub mod journals;
 pub mod oracle;
 mod quiet;
 pub mod run;
+pub mod twins;
 pub mod workload;

@@ -14,7 +14,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use journal_core::{
-    DeviceError, Entropy, Error, Journal, Limits, Opened, Promises, Resume, Survivors,
+    DeviceError, Entropy, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
 };
 
 use crate::choose::{Chooser, Undisturbed, What, pick};
@@ -116,6 +116,10 @@ impl std::error::Error for SetupError {}
 /// that makes more is looping.
 const READS_PER_SECTOR_MAX: u64 = 16;
 
+fn reads_max(disk: &Disk) -> u64 {
+    READS_PER_SECTOR_MAX * disk.geometry().sectors + 1024
+}
+
 /// A run: the disk, the ledger and the recording of the first life.
 #[derive(Debug)]
 pub struct Run<'o, J: Journal> {
@@ -136,6 +140,8 @@ pub struct Run<'o, J: Journal> {
     recording_violated: OracleSet,
     traffic: Traffic,
     calls_per_life: u32,
+    /// What the last recovery called the entries it handed out.
+    names: Vec<Lsn>,
 }
 
 /// Fresh bytes for generation `n` of a run: the simulator's source of entropy.
@@ -169,6 +175,8 @@ impl<'o, J: Journal> Run<'o, J> {
         let mut calm = Undisturbed;
         let mut old = Ledger::default();
         let failed = |during| move |said: String| SetupError::Journal { during, said };
+        // A journal that reads without end on a fresh device does not get as far as a leaf.
+        disk.limit_reads(Some(4 * reads_max(&disk)));
         let prepared = guarded(|| -> Result<J, SetupError> {
             let says = |during| move |e: Error| failed(during)(e.to_string());
             let device = &mut Live::new(&mut disk, &mut calm);
@@ -189,6 +197,7 @@ impl<'o, J: Journal> Run<'o, J> {
             Ok(journal)
         });
         let journal = prepared.map_err(failed("set-up")).and_then(|journal| journal)?;
+        disk.limit_reads(None);
         old.forgotten();
         disk.settle();
         disk.reset_traffic();
@@ -209,6 +218,7 @@ impl<'o, J: Journal> Run<'o, J> {
             recording_violated: OracleSet::default(),
             traffic: Traffic::default(),
             calls_per_life: 1,
+            names: Vec::new(),
             disk,
             setup,
         };
@@ -288,7 +298,14 @@ impl<'o, J: Journal> Run<'o, J> {
             for &op in &setup.workload.lives[0].ops {
                 let before = disk.calls();
                 let device = &mut Live::new(disk, &mut calm);
-                let outcome = script.step(journal, device, op);
+                // A panic is told to the watch in its own words, like any other outcome; where
+                // nobody watches, one guard around all is enough.
+                let stepped = match watch {
+                    Some(_) => guarded(|| script.step(journal, device, op)),
+                    None => Ok(script.step(journal, device, op)),
+                };
+                let panicked = stepped.is_err();
+                let outcome = stepped.unwrap_or_else(|panic| Err(Error::Other(panic)));
                 if let Some(watch) = watch {
                     let lsn = script.ledger.sent.last().and_then(|s| s.lsn).map(|lsn| lsn.0);
                     let lsn = if matches!(op, Op::Append(_)) { lsn } else { None };
@@ -300,8 +317,13 @@ impl<'o, J: Journal> Run<'o, J> {
                     Ok(()) => {}
                     // Full is an honest answer while there is something to make room of.
                     Err(Error::Full { .. }) if !script.ledger.log.is_empty() => {}
-                    // After an injected error the client stops; recovery must cope.
-                    Err(_) if disk.fault_fired() => return true,
+                    Err(_) if panicked => return false,
+                    // Half an entry may be there: the client stops, and recovery must cope.
+                    Err(_) if disk.fault_fired() && script.half_appended => return true,
+                    // After an injected error the client goes on, as clients do. A journal that can
+                    // promise nothing any more says so each time; what one that goes on
+                    // acknowledges, is owed.
+                    Err(_) if disk.fault_fired() => {}
                     Err(_) => return false,
                 }
             }
@@ -377,18 +399,20 @@ impl<'o, J: Journal> Run<'o, J> {
         shown: Option<Judgement>,
         watch: &mut Option<Watch<'_>>,
     ) -> (Judgement, Option<J>) {
-        let reads_max = READS_PER_SECTOR_MAX * self.disk.geometry().sectors + 1024;
-        self.disk.limit_reads(Some(reads_max));
+        self.disk.limit_reads(Some(reads_max(&self.disk)));
         let mut judge = Judge::new(&self.ledger, &self.setup.workload.payloads, obligation);
         let mut handed_out: Vec<Vec<u8>> = Vec::new();
         let keep = watch.is_some();
         let before = self.disk.calls();
         let options = self.options;
+        let names = &mut self.names;
+        names.clear();
         let opened = {
             let device = &mut Live::new(&mut self.disk, chooser);
             guarded(|| {
                 J::open(device, options, &mut |entry| {
                     judge.entry(entry.payload);
+                    names.push(entry.lsn);
                     if keep {
                         handed_out.push(entry.payload.to_vec());
                     }
@@ -417,6 +441,10 @@ impl<'o, J: Journal> Run<'o, J> {
         };
         if ran_away {
             judgement.violated.insert(Oracle::Availability);
+        }
+        // Names are the handle for checkpoints: an order of entries that names contradict is none.
+        if !self.names.is_sorted_by(|a, b| a < b) {
+            judgement.violated.insert(Oracle::Order);
         }
         // A recovery that only reads, and decides by what it reads, gives the same answer again;
         // one that writes does not, and one that was interrupted in resume must show it again.
@@ -483,6 +511,7 @@ impl<'o, J: Journal> Run<'o, J> {
         match plan.resume {
             Survivors::Carry => {
                 self.ledger.recovered(judgement.first, judgement.end, obligation.released);
+                self.ledger.renamed(&self.names);
             }
             Survivors::Forget => self.ledger.forgotten(),
         }
@@ -521,11 +550,13 @@ impl<'o, J: Journal> Run<'o, J> {
 struct Script<'a> {
     workload: &'a Workload,
     ledger: &'a mut Ledger,
+    /// An append failed after it had written: its entry may come back or not.
+    half_appended: bool,
 }
 
 impl<'a> Script<'a> {
     fn new(workload: &'a Workload, ledger: &'a mut Ledger) -> Self {
-        Script { workload, ledger }
+        Script { workload, ledger, half_appended: false }
     }
 
     #[inline]
@@ -546,8 +577,14 @@ impl<'a> Script<'a> {
                 self.ledger.append_begins(key, payload.len() as u32, calls);
                 match journal.append(device, payload) {
                     Ok(lsn) => {
+                        let before = self.ledger.newest_name(1);
                         self.ledger.append_returns(lsn);
-                        Ok(())
+                        match before {
+                            Some(before) if before >= lsn => Err(Error::Other(format!(
+                                "append: expected a name above {before}, found {lsn}"
+                            ))),
+                            _ => Ok(()),
+                        }
                     }
                     Err(Error::Device(DeviceError::PowerCut)) => {
                         Err(Error::Device(DeviceError::PowerCut))
@@ -557,6 +594,8 @@ impl<'a> Script<'a> {
                         // parts of it may have reached the disk, and it may come back.
                         if device.disk().calls() == calls {
                             self.ledger.append_refused();
+                        } else {
+                            self.half_appended = true;
                         }
                         Err(error)
                     }
@@ -569,7 +608,13 @@ impl<'a> Script<'a> {
             Op::Commit => {
                 let upto = journal.commit(device)?;
                 self.ledger.acknowledged(upto, device.disk().calls());
-                Ok(())
+                // What is not acknowledged is not owed: to leave out the last entry is no escape.
+                match self.ledger.newest_name(0) {
+                    Some(newest) if newest > upto => Err(Error::Other(format!(
+                        "commit: expected to acknowledge {newest}, found {upto}"
+                    ))),
+                    _ => Ok(()),
+                }
             }
             Op::Checkpoint(keep) => {
                 let release = self.ledger.acked().saturating_sub(keep);

@@ -33,8 +33,8 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use crate::checksum::{crc32c, crc32c_append};
-use crate::device::{BlockDevice, DeviceError, Geometry, Lba};
+use crate::checksum::{Checksum, crc32c};
+use crate::device::{BlockDevice, DeviceError, Geometry, Lba, Piece};
 use crate::inspect::{Field, Mark};
 use crate::journal::{Entropy, Error};
 
@@ -135,7 +135,9 @@ impl Header {
         bytes[NBLOCKS..WINDOW].copy_from_slice(&self.nblocks.to_be_bytes());
         bytes[WINDOW..START_PREV_CRC].copy_from_slice(&self.window.to_be_bytes());
         bytes[START_PREV_CRC..FILLER].copy_from_slice(&self.start_prev_crc.to_be_bytes());
-        let crc = checksum(magic, &bytes);
+        // The field itself counts as zeros.
+        let zeros = &[0; UNIT_BYTES - CRC];
+        let crc = Checksum::Crc32c.of(&[&magic.0, zeros, &bytes[UNIT_BYTES..]]) as u32;
         bytes[CRC..UNIT_BYTES].copy_from_slice(&crc.to_be_bytes());
         bytes
     }
@@ -160,12 +162,21 @@ impl Header {
 pub enum CopyState {
     /// Valid.
     Good(Header),
-    /// Claims to be older than the one it was compared with, and was not looked at further.
-    Older,
     /// The device cannot return it.
     Unreadable(Lba),
     /// Not valid, and why.
     Bad(&'static str),
+}
+
+/// What the front of a copy says, before anything is believed.
+#[derive(Clone, Copy, Debug)]
+enum Facts {
+    /// These fields and this checksum.
+    Claimed(Header, u32),
+    /// Nothing of ours.
+    Foreign,
+    /// The device cannot return it.
+    Unreadable(Lba),
 }
 
 /// The header that counts.
@@ -279,7 +290,7 @@ impl HeaderPair {
         assert!(next.unit_bytes == self.unit_bytes, "a header of another journal");
         let at = self.lba(header_seq.copy());
         let bytes = next.encode(magic);
-        if self.claims_newer(device, magic, changed.header_seq, &mut [0; HEADER_BYTES])? {
+        if self.claims_newer(device, magic, changed.header_seq)? {
             let facts = device.geometry().logical_bytes.max(512) as usize;
             device.write_one(at, &[0xff; HEADER_BYTES][..facts])?;
             device.flush()?;
@@ -296,66 +307,62 @@ impl HeaderPair {
         device: &mut dyn BlockDevice,
         magic: Magic,
         current: HeaderSeq,
-        scratch: &mut [u8; HEADER_BYTES],
     ) -> Result<bool, DeviceError> {
-        match device.lend(self.lba(1 - current.copy()), scratch) {
-            Ok(bytes) => {
-                Ok(bytes[MAGIC..CRC] == magic.0 && Header::fields(bytes).header_seq > current)
-            }
-            Err(DeviceError::Unreadable(_)) => Ok(true),
-            Err(error) => Err(error),
-        }
+        Ok(match self.facts(device, magic, 1 - current.copy())? {
+            Facts::Claimed(header, _) => header.header_seq > current,
+            Facts::Foreign => false,
+            Facts::Unreadable(_) => true,
+        })
     }
 
-    /// Reads both copies and returns the newest valid one. `scratch` is only used by devices that
-    /// have nothing of their own to lend.
-    ///
-    /// # Errors
-    /// [`Error::NotAJournal`] when neither copy is valid; device errors other than unreadable
-    /// sectors.
-    pub fn read_newest(
-        &self,
-        device: &mut dyn BlockDevice,
-        magic: Magic,
-        scratch: &mut [u8; HEADER_BYTES],
-    ) -> Result<Newest, Error> {
-        // The copy that claims more goes first: if it keeps its claim, the other needs no checksum.
-        let claim_a = self.claim(device, magic, 0, scratch)?;
-        let claim_b = self.claim(device, magic, 1, scratch)?;
-        let (one, two) = if claim_a >= claim_b { (0, 1) } else { (1, 0) };
-        let first = self.read_copy(device, magic, one, None, scratch)?;
-        let floor =
-            if let CopyState::Good(header) = first { Some(header.header_seq) } else { None };
-        let second = self.read_copy(device, magic, two, floor, scratch)?;
-        let each = HEADER_BYTES as u64;
-        match (first, second) {
-            (CopyState::Good(header), CopyState::Older) => Ok(Newest { header, spoiled: None }),
-            (CopyState::Good(header), _) => Ok(Newest { header, spoiled: Some(two * each) }),
-            (_, CopyState::Good(header)) => Ok(Newest { header, spoiled: Some(one * each) }),
-            _ => Err(Error::NotAJournal { what: "a valid journal header", at_bytes: 0 }),
-        }
-    }
-
-    /// The header_seq that a copy claims, if it claims any. Looks at the facts' sector only.
-    fn claim(
+    /// Reads the facts of a copy, which lie in its first 512 bytes, and believes nothing.
+    fn facts(
         &self,
         device: &mut dyn BlockDevice,
         magic: Magic,
         copy: u64,
-        scratch: &mut [u8; HEADER_BYTES],
-    ) -> Result<Option<HeaderSeq>, DeviceError> {
-        let facts = HEADER_BYTES.min(device.geometry().logical_bytes.max(512) as usize);
-        match device.lend(self.lba(copy), &mut scratch[..facts]) {
-            Ok(bytes) if bytes[MAGIC..CRC] == magic.0 => {
-                Ok(Some(HeaderSeq(u64_at(bytes, HEADER_SEQ))))
-            }
-            Ok(_) | Err(DeviceError::Unreadable(_)) => Ok(None),
+    ) -> Result<Facts, DeviceError> {
+        let parse = |bytes: &[u8]| match bytes[MAGIC..CRC] == magic.0 {
+            true => Facts::Claimed(Header::fields(bytes), u32_at(bytes, CRC)),
+            false => Facts::Foreign,
+        };
+        // Clearing scratch that the device never needs costs more than the read: keep it small.
+        let lent = match device.geometry().logical_bytes {
+            ..=512 => device.lend(self.lba(copy), &mut [0; 512]).map(parse),
+            _ => device.lend(self.lba(copy), &mut [0; HEADER_BYTES]).map(parse),
+        };
+        match lent {
+            Ok(facts) => Ok(facts),
+            Err(DeviceError::Unreadable(lba)) => Ok(Facts::Unreadable(lba)),
             Err(error) => Err(error),
         }
     }
 
-    /// Reads copy 0 or 1. With `newer_than`, a copy that does not even claim to be newer is not
-    /// checksummed.
+    /// Reads both copies and returns the newest valid one. The copy that claims more is verified
+    /// first; if it keeps its claim, the other needs no look beyond its facts.
+    ///
+    /// # Errors
+    /// [`Error::NotAJournal`] when neither copy is valid; device errors other than unreadable
+    /// sectors.
+    pub fn read_newest(&self, device: &mut dyn BlockDevice, magic: Magic) -> Result<Newest, Error> {
+        let facts = [self.facts(device, magic, 0)?, self.facts(device, magic, 1)?];
+        let claim = |copy: u64| match facts[copy as usize] {
+            Facts::Claimed(header, _) => Some(header.header_seq),
+            _ => None,
+        };
+        let (one, two) = if claim(0) >= claim(1) { (0, 1) } else { (1, 0) };
+        let each = HEADER_BYTES as u64;
+        if let CopyState::Good(header) = self.believe(device, one, facts[one as usize])? {
+            let spoiled = claim(two).is_none().then_some(two * each);
+            return Ok(Newest { header, spoiled });
+        }
+        match self.believe(device, two, facts[two as usize])? {
+            CopyState::Good(header) => Ok(Newest { header, spoiled: Some(one * each) }),
+            _ => Err(Error::NotAJournal { what: "a valid journal header", at_bytes: 0 }),
+        }
+    }
+
+    /// Reads copy 0 or 1 and verifies it.
     ///
     /// # Errors
     /// Device errors other than unreadable sectors: a read that failed for a passing reason must
@@ -365,22 +372,38 @@ impl HeaderPair {
         device: &mut dyn BlockDevice,
         magic: Magic,
         copy: u64,
-        newer_than: Option<HeaderSeq>,
-        scratch: &mut [u8; HEADER_BYTES],
     ) -> Result<CopyState, DeviceError> {
-        let bytes = match device.lend(self.lba(copy), scratch) {
-            Ok(bytes) => bytes,
+        let facts = self.facts(device, magic, copy)?;
+        self.believe(device, copy, facts)
+    }
+
+    /// Verifies what a copy claims.
+    fn believe(
+        &self,
+        device: &mut dyn BlockDevice,
+        copy: u64,
+        facts: Facts,
+    ) -> Result<CopyState, DeviceError> {
+        let (header, crc) = match facts {
+            Facts::Claimed(header, crc) => (header, crc),
+            Facts::Foreign => return Ok(CopyState::Bad("no magic")),
+            Facts::Unreadable(lba) => return Ok(CopyState::Unreadable(lba)),
+        };
+        let at_bytes = copy * HEADER_BYTES as u64;
+        let pieces = [
+            Piece::Device { at_bytes, bytes: CRC as u64 },
+            Piece::Given(&[0; UNIT_BYTES - CRC]),
+            Piece::Device {
+                at_bytes: at_bytes + UNIT_BYTES as u64,
+                bytes: (HEADER_BYTES - UNIT_BYTES) as u64,
+            },
+        ];
+        let whole = match device.verify(&pieces, Checksum::Crc32c, u64::from(crc)) {
+            Ok(whole) => whole,
             Err(DeviceError::Unreadable(lba)) => return Ok(CopyState::Unreadable(lba)),
             Err(error) => return Err(error),
         };
-        if bytes[MAGIC..CRC] != magic.0 {
-            return Ok(CopyState::Bad("no magic"));
-        }
-        let header = Header::fields(bytes);
-        if newer_than.is_some_and(|floor| header.header_seq <= floor) {
-            return Ok(CopyState::Older);
-        }
-        Ok(if checksum(magic, bytes) != u32_at(bytes, CRC) {
+        Ok(if !whole {
             CopyState::Bad("wrong checksum")
         } else if header.header_seq.copy() != copy {
             CopyState::Bad("header_seq of the other copy")
@@ -404,14 +427,13 @@ impl HeaderPair {
         magic: Magic,
         tell: &mut dyn FnMut(Field),
     ) -> Result<Option<Header>, DeviceError> {
-        let mut scratch = [0; HEADER_BYTES];
-        let newest = match self.read_newest(device, magic, &mut scratch) {
+        let newest = match self.read_newest(device, magic) {
             Ok(newest) => Some(newest.header),
             Err(Error::Device(error)) => return Err(error),
             Err(_) => None,
         };
         for copy in 0..2 {
-            let state = self.read_copy(device, magic, copy, None, &mut scratch)?;
+            let state = self.read_copy(device, magic, copy)?;
             let at_bytes = copy * HEADER_BYTES as u64;
             let name = if copy == 0 { "header A" } else { "header B" };
             let mut field = |offset: usize, bytes: usize, what: &str, value: String, mark: Mark| {
@@ -434,7 +456,6 @@ impl HeaderPair {
                     field(0, HEADER_BYTES, "", why.to_string(), Mark::Bad);
                     continue;
                 }
-                CopyState::Older => continue,
             };
             let mark = if newest == Some(header) { Mark::Good } else { Mark::Unread };
             let crc = u32_at(&header.encode(magic), CRC);
@@ -454,13 +475,6 @@ impl HeaderPair {
         }
         Ok(newest)
     }
-}
-
-/// CRC-32C of a copy with its checksum field zero, in two steps: the magic and the zeros, the rest.
-fn checksum(magic: Magic, bytes: &[u8]) -> u32 {
-    let mut front = [0; UNIT_BYTES];
-    front[MAGIC..CRC].copy_from_slice(&magic.0);
-    crc32c_append(crc32c(&front), &bytes[UNIT_BYTES..])
 }
 
 fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {

@@ -5,8 +5,10 @@
 //! increments the last answer that has a successor and drops what lies behind it. (The choice
 //! stack with re-execution of stateless model checkers, such as Jaaru's.)
 //!
-//! Invariant: on a replayed prefix every question has the number of options it had before. If not,
-//! what ran is not deterministic: [`Exhaustive::nondeterminism`] says where.
+//! Invariant: on a replayed prefix every question is the one that was asked before and has the
+//! number of options it had before, and none of them is left out. If not, what ran is not
+//! deterministic: [`Exhaustive::nondeterminism`] says where. (The number alone is not enough: two
+//! sectors read in turns have two options each, and half of the leaves would go unvisited.)
 //!
 //! What it is not: bounded by itself. The explorer counts leaves and stops.
 
@@ -21,6 +23,8 @@ pub type Path = Vec<(u32, u32)>;
 #[derive(Clone, Debug, Default)]
 pub struct Exhaustive {
     path: Path,
+    /// The questions of the path, as far as they were asked by a run of this odometer.
+    asked: Vec<What>,
     at: usize,
     /// The prefix that `next` never changes: a share of a parallel exploration.
     fixed: usize,
@@ -37,7 +41,8 @@ impl Exhaustive {
     /// At the first leaf below `prefix`; leaves outside are never visited.
     #[must_use]
     pub fn below(prefix: Path) -> Self {
-        Exhaustive { fixed: prefix.len(), path: prefix, at: 0, nondeterminism: None }
+        let fixed = prefix.len();
+        Exhaustive { fixed, path: prefix, asked: Vec::new(), at: 0, nondeterminism: None }
     }
 
     /// Prepares a run: the path is replayed from its root.
@@ -47,11 +52,17 @@ impl Exhaustive {
 
     /// Moves to the next leaf, or says that there is none.
     pub fn next_leaf(&mut self) -> bool {
+        if self.at < self.path.len() && self.nondeterminism.is_none() {
+            // The run ended before a question that it asked the last time.
+            let left_out = self.asked.get(self.at).map(|&what| (what, self.path[self.at].1, 0));
+            self.nondeterminism = left_out;
+        }
         self.at = 0;
         while self.path.len() > self.fixed {
             let last = self.path.last_mut().expect("longer than the fixed prefix");
             if last.0 + 1 < last.1 {
                 last.0 += 1;
+                self.asked.truncate(self.path.len());
                 return true;
             }
             self.path.pop();
@@ -65,7 +76,8 @@ impl Exhaustive {
         &self.path
     }
 
-    /// The first question whose number of options changed on replay: what, before, now.
+    /// The first question that changed on replay: what is asked now, options before, options now.
+    /// Where the numbers are equal it is another question than before; none now: it was left out.
     #[must_use]
     pub fn nondeterminism(&self) -> Option<(What, u32, u32)> {
         self.nondeterminism
@@ -78,7 +90,11 @@ impl Chooser for Exhaustive {
         let n = options.get();
         let answer = match self.path.get(self.at) {
             Some(&(answer, before)) => {
-                if before != n && self.nondeterminism.is_none() {
+                let same = match self.asked.get(self.at) {
+                    Some(asked) => asked.same_question(&what),
+                    None => true,
+                };
+                if (before != n || !same) && self.nondeterminism.is_none() {
                     self.nondeterminism = Some((what, before, n));
                 }
                 answer.min(n - 1)
@@ -88,6 +104,9 @@ impl Chooser for Exhaustive {
                 0
             }
         };
+        if self.asked.len() == self.at {
+            self.asked.push(what);
+        }
         self.at += 1;
         answer
     }
@@ -145,5 +164,28 @@ mod tests {
         odometer.rewind();
         pick(&mut odometer, What::Fault, 4);
         assert_eq!(odometer.nondeterminism(), Some((What::Fault, 3, 4)));
+    }
+
+    #[test]
+    fn another_question_with_as_many_options_is_named() {
+        let mut odometer = Exhaustive::new();
+        pick(&mut odometer, What::Workload("first sector"), 2);
+        pick(&mut odometer, What::Workload("second sector"), 2);
+        assert!(odometer.next_leaf());
+        pick(&mut odometer, What::Workload("second sector"), 2);
+        let changed = Some((What::Workload("second sector"), 2, 2));
+        assert_eq!(odometer.nondeterminism(), changed);
+    }
+
+    #[test]
+    fn a_question_that_is_left_out_on_replay_is_named() {
+        let mut odometer = Exhaustive::new();
+        pick(&mut odometer, What::Cut, 2);
+        pick(&mut odometer, What::Fault, 2);
+        assert!(odometer.next_leaf());
+        pick(&mut odometer, What::Cut, 2);
+        assert_eq!(odometer.nondeterminism(), None, "the run may still ask");
+        odometer.next_leaf();
+        assert_eq!(odometer.nondeterminism(), Some((What::Fault, 2, 0)));
     }
 }

@@ -29,6 +29,8 @@ pub const NOISE_SECTORS: u32 = 16;
 pub struct Arena {
     bytes: Vec<u8>,
     sector: usize,
+    /// The sector size is a power of two; a shift is what the hot path can afford.
+    shift: u32,
 }
 
 impl Arena {
@@ -41,13 +43,14 @@ impl Arena {
         while bytes.len() < sector * (2 + NOISE_SECTORS as usize) {
             bytes.extend_from_slice(&rng.draw().to_le_bytes());
         }
-        Arena { bytes, sector }
+        assert!(sector.is_power_of_two(), "the contract was validated");
+        Arena { bytes, sector, shift: sector.trailing_zeros() }
     }
 
     /// Contents kept so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bytes.len() / self.sector
+        self.bytes.len() >> self.shift
     }
 
     /// Whether there is none; never true, the fixed contents are always there.
@@ -64,7 +67,7 @@ impl Arena {
     /// Keeps whole sectors; names the first.
     #[inline]
     pub fn push(&mut self, sectors: &[u8]) -> ContentId {
-        let id = ContentId((self.bytes.len() / self.sector) as u32);
+        let id = ContentId(self.len() as u32);
         self.bytes.extend_from_slice(sectors);
         id
     }
@@ -73,8 +76,8 @@ impl Arena {
     #[inline]
     #[must_use]
     pub fn run(&self, first: ContentId, count: usize) -> &[u8] {
-        let start = first.0 as usize * self.sector;
-        &self.bytes[start..start + count * self.sector]
+        let start = (first.0 as usize) << self.shift;
+        &self.bytes[start..start + (count << self.shift)]
     }
 
     /// The bytes of one content.

@@ -17,24 +17,32 @@
 //!
 //! 1. [`CacheOrder::WriteThrough`]: only the commands of the call in flight are at risk. Otherwise
 //!    all commands since the last flush that completed and was honoured; a completed FUA write is
-//!    stable under [`Fua::Native`].
-//! 2. A command within `atomic_bytes` (naturally aligned and within one aligned window of that
-//!    size) is `Lost` or `Full`. Any other persists some of its sectors, as `tear_shape` says.
+//!    stable under [`Fua::Native`]. Under [`Fua::PostFlush`] the flush covers the FUA commands and
+//!    all calls before, and not the cached commands beside them in the same call: whether those had
+//!    completed when it was issued, nobody knows (as a barrier it stands behind the whole call).
+//! 2. A command of at most `atomic_bytes` that is naturally aligned (a power of two of sectors, at a
+//!    multiple of its own length) is `Lost` or `Full`. Any other persists some of its sectors, as
+//!    `tear_shape` says.
 //! 3. `page_bytes` above the sector size: a volatile page cache; each page is persisted as it was
-//!    after one of its writes, whole, pages independently of each other.
+//!    after one of its writes at risk, or before them all, whole, pages independently of each other.
+//!    A stable write is on the medium in its own sectors whatever the page. A device that writes
+//!    through has no such cache, and its pages mean nothing.
 //! 4. Order. Write calls are numbered; let `lo` be the lowest call with a command at risk that is
 //!    not `Full`, and `hi` the highest call with one that is not `Lost`. `Prefix` demands
 //!    `hi <= lo`; `Window(w)` demands `hi < lo + w`; `Epoch` (and a flush that is only a barrier)
-//!    that no completed flush lies between `lo` and `hi`. Commands of one call are unordered.
+//!    that no completed flush lies between `lo` and `hi`, where a flush that is ignored is none.
+//!    Commands of one call are unordered.
 //! 5. Damage strikes at the instant of the cut, after every write that persists. At most
 //!    `damage_max` *domains* are struck, each by one command at risk that writes in it (outside of
 //!    what stable writes superseded), and that is then neither `Full` nor `Lost` for rule 4. The
 //!    domain is the sector, or with `neighbours` the physical sector. Each sector of a struck
-//!    domain independently keeps a legal version or takes one of the torn contents; one that the
-//!    command itself writes only if no later write to it persisted; and only such a one can be a
-//!    mix, of the new content with a legal version below it. An atomic command of several sectors
-//!    strikes nothing. Under `tear_shape` prefix or suffix the domain lies where the command
-//!    stopped.
+//!    domain independently keeps a version that is legal by the other rules, the shape included, or
+//!    takes one of the torn contents; one that the command itself writes (what stable writes
+//!    superseded is a neighbour again) only if no later write to it persisted; and only such a one
+//!    can be a mix, of the new content with a legal version below it, byte by byte; nothing mixes
+//!    with an unreadable sector. An atomic command of several sectors strikes nothing. Under
+//!    `tear_shape` prefix or suffix the command stopped in the domain or at an end of it, so it can
+//!    strike the two domains on either side of its stop, and no more.
 //! 6. Later writes to a sector win over earlier ones that also persisted (the order on one sector
 //!    is kept, in the order of submission).
 //! 7. At rest: in the life after a cut, up to `bit_flips` of the sectors it reads come back with one
@@ -79,7 +87,8 @@ pub enum Flush {
 pub enum Fua {
     /// The write is stable when it completes; nothing is said of other writes.
     Native,
-    /// Carried out as the write and then a flush of everything, with whatever a flush does here.
+    /// Carried out as the write and then a flush of what had completed, with whatever a flush does
+    /// here.
     PostFlush,
     /// An ordinary cached write.
     Ignored,
@@ -121,7 +130,8 @@ pub struct TornContents {
     pub zeros: bool,
     /// It reads as 0xFF.
     pub ones: bool,
-    /// It reads as anything; representatives: the new content inverted, and fixed noise.
+    /// It reads as anything; representatives: the new content inverted (where the command that did
+    /// the damage has new content for the sector), and fixed noise.
     pub garbage: bool,
 }
 

@@ -9,12 +9,14 @@
 
 use std::num::NonZeroU32;
 
-use journal_core::{BlockDevice, DeviceError, Durability, Geometry, Lba, Write};
+use journal_core::{BlockDevice, Checksum, DeviceError, Durability, Geometry, Lba, Piece, Write};
 
 use super::arena::ContentId;
+use super::at_rest::{AtRest, Pick};
 use super::contract::Fua;
 use super::trace::{CallKind, Command, NONE};
 use super::undecided;
+use super::verified::Question;
 use super::worlds::{Latent, Range};
 use super::{Disk, Fault, FaultKind};
 use crate::choose::{Chooser, Label, What};
@@ -100,10 +102,11 @@ impl<'a, C: Chooser> Live<'a, C> {
     fn range(&self, at: Lba, bytes: usize) -> Result<u64, DeviceError> {
         let geometry = self.disk.geometry;
         let sector = geometry.logical_bytes;
-        if bytes == 0 || !bytes.is_multiple_of(sector as usize) {
+        // A power of two, which the compiler cannot know: a division costs as much as the rest.
+        if bytes == 0 || bytes & (sector as usize - 1) != 0 {
             return Err(DeviceError::Misaligned { bytes: bytes as u64, sector });
         }
-        let sectors = bytes as u64 / u64::from(sector);
+        let sectors = (bytes as u64) >> sector.trailing_zeros();
         match at.0.checked_add(sectors) {
             Some(end) if end <= geometry.sectors => Ok(sectors),
             _ => Err(DeviceError::OutOfRange { at, sectors, have: geometry.sectors }),
@@ -120,13 +123,35 @@ impl<'a, C: Chooser> Live<'a, C> {
             if trace.cuts.is_empty() || self.disk.rules.independent {
                 return trace.original(lba);
             }
-        } else {
-            let version = trace.versions[newest as usize];
-            if version.call >= trace.life_start {
-                return version.content;
-            }
+            return self.decide(lba);
         }
-        if self.disk.rules.independent { self.decide_independent(lba) } else { self.decide(lba) }
+        let version = trace.versions[newest as usize];
+        if newest >= trace.life_version {
+            return version.content;
+        }
+        if !self.disk.rules.independent {
+            return self.decide(lba);
+        }
+        // The newest version was stable at the last cut: nothing is open.
+        if trace.certain.contains(&version.call) {
+            return version.content;
+        }
+        self.decide_independent(lba)
+    }
+
+    /// The contents of as many sectors from `lba` on as lie side by side, at most `sectors`: the
+    /// first content and how many. Asks about no sector twice.
+    #[inline]
+    fn run(&mut self, lba: u64, sectors: u64) -> Result<(ContentId, u64), DeviceError> {
+        let first = self.content(lba);
+        if first == ContentId::UNREADABLE {
+            return Err(DeviceError::Unreadable(Lba(lba)));
+        }
+        let mut count = 1;
+        while count < sectors && self.content(lba + count).0 == first.0 + count as u32 {
+            count += 1;
+        }
+        Ok((first, count))
     }
 
     fn decide_independent(&mut self, lba: u64) -> ContentId {
@@ -153,23 +178,24 @@ impl<'a, C: Chooser> Live<'a, C> {
 
     fn decide(&mut self, lba: u64) -> ContentId {
         let disk = &mut *self.disk;
-        let (options, whole) = undecided::coupled(&mut disk.trace, &disk.rules, &disk.worlds, lba);
-        assert!(!options.is_empty(), "some image explains what was read so far");
-        let cut = disk.trace.cuts.len() as u32 - 1;
-        let rest = AtRest::new(disk, cut, lba, &options);
-        let total = options.len() as u32 + u32::from(rest.may_lose) + rest.flips();
-        let label = |i: u32| match rest.split(i, options.len() as u32) {
+        let (mut options, whole) =
+            undecided::coupled(&mut disk.trace, &disk.rules, &disk.worlds, lba);
+        let (cut, budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
+        let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);
+        let count = options.len() as u32;
+        assert!(count + rest.answers() > 0, "some image explains what was read so far");
+        let label = |i: u32| match rest.split(i, count) {
             Pick::Whole(i) => options[i].label,
             Pick::Lost => Label::Latent,
             Pick::Flip(of, bit) => Label::Flip {
-                of: match options[rest.readable[of]].label {
+                of: match options[of].label {
                     Label::Write(n) => Some(n),
                     _ => None,
                 },
                 bit,
             },
         };
-        let answer = match NonZeroU32::new(total) {
+        let answer = match NonZeroU32::new(count + rest.answers()) {
             Some(n) if n.get() > 1 => {
                 let what = What::Sector { cut: cut + 1, lba, whole: whole as u32 };
                 disk.traffic.decided += 1;
@@ -177,30 +203,21 @@ impl<'a, C: Chooser> Live<'a, C> {
             }
             _ => 0,
         };
-        let one = Range::of(1, 1);
-        let (content, extra) = match rest.split(answer, options.len() as u32) {
-            Pick::Whole(i) => (options[i].content, None),
-            Pick::Lost => (ContentId::UNREADABLE, Some(Latent::Lost { cut, lba })),
+        let (content, why) = match rest.split(answer, count) {
+            Pick::Whole(i) => (options[i].content, options.swap_remove(i).why),
+            Pick::Lost => {
+                let lost = (Latent::Lost { cut, lba }, Range::of(1, 1));
+                (ContentId::UNREADABLE, vec![vec![lost]])
+            }
             Pick::Flip(of, bit) => {
-                let from = options[rest.readable[of]].content;
-                let flipped = self.disk.trace.arena.derive(from, |bytes| {
+                let arena = &mut self.disk.trace.arena;
+                let flipped = arena.derive(options[of].content, |bytes| {
                     bytes[bit as usize / 8] ^= 1 << (bit % 8);
                 });
-                (flipped, Some(Latent::Flip { cut, lba }))
+                (flipped, rest.why_flipped(arena, flipped, &options))
             }
         };
-        let mut why = match rest.split(answer, options.len() as u32) {
-            Pick::Whole(i) => options[i].why.clone(),
-            Pick::Flip(of, _) => options[rest.readable[of]].why.clone(),
-            Pick::Lost => vec![Vec::new()],
-        };
-        if let Some(latent) = extra {
-            for world in &mut why {
-                let added = super::worlds::narrow(world, latent, one);
-                debug_assert!(added, "a sector is damaged at rest once");
-            }
-        }
-        let worlds = self.disk.worlds.and(&why, self.disk.rules.budget);
+        let worlds = self.disk.worlds.and(&why, budget);
         self.disk.worlds = worlds.expect("offered answers are possible");
         let now = self.disk.trace.life_start;
         self.disk.trace.put(lba, content, NONE, now);
@@ -222,7 +239,7 @@ impl<'a, C: Chooser> Live<'a, C> {
             call,
             rank,
             floor,
-            fua: fua && disk.rules.fua() == Fua::Native,
+            fua: fua && disk.rules.fua_makes_stable(),
             dropped: false,
         });
         for i in 0..sectors {
@@ -235,69 +252,14 @@ impl<'a, C: Chooser> Live<'a, C> {
         disk.traffic.bytes_written += write.data.len() as u64;
     }
 
-    /// What a completed flush does.
+    /// What a completed flush does that covers the calls below `covers`.
     #[inline]
-    fn flushed(&mut self) {
+    fn flushed(&mut self, covers: u32) {
         let trace = &mut self.disk.trace;
         if self.disk.rules.flush_makes_stable() {
-            trace.stable_before = trace.now();
+            trace.stable_before = covers;
         }
         trace.epoch_rank = trace.ranks;
-    }
-}
-
-/// An answer, taken apart.
-enum Pick {
-    /// One of the options as they are.
-    Whole(usize),
-    /// Unreadable at rest.
-    Lost,
-    /// A flipped bit over one of the readable options.
-    Flip(usize, u32),
-}
-
-/// Damage at rest on top of a sector's options. Flips are numbered and not listed: there are as
-/// many as the sector has bits.
-struct AtRest {
-    may_lose: bool,
-    bits: u32,
-    readable: Vec<usize>,
-}
-
-impl AtRest {
-    fn new(disk: &Disk, cut: u32, lba: u64, options: &[undecided::Content]) -> AtRest {
-        let rules = &disk.rules;
-        let none = AtRest { may_lose: false, bits: 0, readable: Vec::new() };
-        if !rules.contract.damages_at_rest() {
-            return none;
-        }
-        let one = |latent| vec![vec![(latent, Range::of(1, 1))]];
-        let unreadable = options.iter().any(|o| o.content == ContentId::UNREADABLE);
-        let may = |latent| disk.worlds.admit(&one(latent), rules.budget);
-        let may_flip = may(Latent::Flip { cut, lba });
-        let readable = (0..options.len())
-            .filter(|&i| may_flip && options[i].content != ContentId::UNREADABLE)
-            .collect();
-        AtRest {
-            may_lose: !unreadable && may(Latent::Lost { cut, lba }),
-            bits: rules.contract.logical_bytes * 8,
-            readable,
-        }
-    }
-
-    fn flips(&self) -> u32 {
-        self.bits * self.readable.len() as u32
-    }
-
-    fn split(&self, answer: u32, options: u32) -> Pick {
-        match answer.checked_sub(options) {
-            None => Pick::Whole(answer as usize),
-            Some(0) if self.may_lose => Pick::Lost,
-            Some(rest) => {
-                let flip = rest - u32::from(self.may_lose);
-                Pick::Flip((flip / self.bits) as usize, flip % self.bits)
-            }
-        }
     }
 }
 
@@ -326,38 +288,78 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         self.may_read(at)?;
         self.disk.traffic.reads += 1;
         self.disk.traffic.bytes_read += scratch.len() as u64;
-        let sector = self.disk.geometry.logical_bytes as usize;
-        let first = self.content(at.0);
-        if first == ContentId::UNREADABLE {
-            return Err(DeviceError::Unreadable(at));
-        }
-        // Sectors of one command lie side by side and can be lent as they are.
-        let mut in_a_row = 1;
-        let mut next = None;
-        while in_a_row < sectors {
-            let content = self.content(at.0 + in_a_row);
-            if content.0 != first.0 + in_a_row as u32 || content == ContentId::UNREADABLE {
-                next = Some(content);
-                break;
-            }
-            in_a_row += 1;
-        }
-        let Some(next) = next else {
+        let (first, in_a_row) = self.run(at.0, sectors)?;
+        if in_a_row == sectors {
             return Ok(self.disk.trace.arena.run(first, sectors as usize));
-        };
+        }
+        let sector = self.disk.geometry.logical_bytes as usize;
         let split = in_a_row as usize * sector;
         scratch[..split].copy_from_slice(self.disk.trace.arena.run(first, in_a_row as usize));
-        let mut content = next;
         for (i, to) in (in_a_row..sectors).zip(scratch[split..].chunks_exact_mut(sector)) {
-            if i > in_a_row {
-                content = self.content(at.0 + i);
+            match self.content(at.0 + i) {
+                ContentId::UNREADABLE => return Err(DeviceError::Unreadable(at.plus(i))),
+                content => to.copy_from_slice(self.disk.trace.arena.get(content)),
             }
-            if content == ContentId::UNREADABLE {
-                return Err(DeviceError::Unreadable(at.plus(i)));
-            }
-            to.copy_from_slice(self.disk.trace.arena.get(content));
         }
         Ok(scratch)
+    }
+
+    fn verify(
+        &mut self,
+        pieces: &[Piece<'_>],
+        sum: Checksum,
+        expected: u64,
+    ) -> Result<bool, DeviceError> {
+        let sector = u64::from(self.disk.geometry.logical_bytes);
+        let span = pieces.iter().filter_map(|piece| match *piece {
+            Piece::Given(_) => None,
+            Piece::Device { at_bytes, bytes } => {
+                Some((at_bytes / sector, (at_bytes + bytes).div_ceil(sector)))
+            }
+        });
+        let span = span.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let mut question = None;
+        if let Some((first, last)) = span {
+            self.range(Lba(first), ((last - first) * sector) as usize)?;
+            self.may_read(Lba(first))?;
+            self.disk.traffic.reads += 1;
+            self.disk.traffic.bytes_read += (last - first) * sector;
+            let (content, sectors) = self.run(first, last - first)?;
+            if sectors == last - first {
+                let run = (content, sectors as u32);
+                question = Question::new((sum, expected), run, first * sector, pieces);
+            }
+        }
+        let known = question.and_then(|question| self.disk.verified.answer(&question));
+        if let Some(answer) = known {
+            return Ok(answer);
+        }
+        let mut running = sum.begin();
+        for piece in pieces {
+            let (at, bytes) = match *piece {
+                Piece::Given(bytes) => {
+                    running.update(bytes);
+                    continue;
+                }
+                Piece::Device { at_bytes, bytes } => (at_bytes, bytes),
+            };
+            let (mut lba, last) = (at / sector, (at + bytes).div_ceil(sector));
+            let (mut skip, mut left) = ((at % sector) as usize, bytes as usize);
+            while lba < last {
+                let (content, sectors) = self.run(lba, last - lba)?;
+                let run = &self.disk.trace.arena.run(content, sectors as usize)[skip..];
+                let run = &run[..run.len().min(left)];
+                running.update(run);
+                left -= run.len();
+                skip = 0;
+                lba += sectors;
+            }
+        }
+        let answer = running.finish() == expected;
+        if let Some(question) = question {
+            self.disk.verified.remember(question, answer);
+        }
+        Ok(answer)
     }
 
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), DeviceError> {
@@ -376,7 +378,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         self.disk.trace.ranks += 1;
         let sector = self.disk.geometry.logical_bytes as usize;
         for write in writes {
-            self.record(write, (write.data.len() / sector) as u64, call, rank);
+            self.record(write, (write.data.len() >> sector.trailing_zeros()) as u64, call, rank);
         }
         self.may_go()?;
         if fails.is_some() {
@@ -385,7 +387,10 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         let post_flush = self.disk.rules.fua() == Fua::PostFlush
             && writes.iter().any(|write| write.durability == Durability::Fua);
         if post_flush {
-            self.flushed();
+            // Nobody knows whether cached commands beside it had completed when the flush that
+            // comes with the FUA one was issued: it covers the calls before.
+            let mixed = writes.iter().any(|write| write.durability != Durability::Fua);
+            self.flushed(if mixed { call } else { call + 1 });
         }
         Ok(())
     }
@@ -399,6 +404,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
             // fsyncgate: the pages are marked clean, and no later flush writes them.
             let stable_before = self.disk.trace.stable_before;
             let trace = &mut self.disk.trace;
+            trace.dropped = true;
             for command in trace.commands.iter_mut().rev() {
                 if command.call < stable_before {
                     break;
@@ -407,7 +413,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
             }
             return Err(DeviceError::Io(Lba(0)));
         }
-        self.flushed();
+        self.flushed(self.disk.trace.now());
         Ok(())
     }
 

@@ -11,12 +11,14 @@
 //! What it is not: a judge. It does not know what a journal is.
 
 pub mod arena;
+mod at_rest;
 pub mod contract;
 mod live;
 pub mod presets;
 mod rules;
 mod trace;
 mod undecided;
+mod verified;
 mod worlds;
 
 use journal_core::{DeviceError, Geometry, Lba};
@@ -25,6 +27,7 @@ use arena::ContentId;
 use contract::Contract;
 use rules::Rules;
 use trace::{NONE, Trace};
+use verified::Verified;
 use worlds::Worlds;
 
 pub use live::Live;
@@ -90,6 +93,7 @@ pub struct Disk {
     traffic: Traffic,
     /// Reads that are still allowed, if they are limited.
     reads_left: Option<u64>,
+    verified: Verified,
     options: Vec<(ContentId, u32)>,
 }
 
@@ -139,6 +143,7 @@ impl Disk {
             fault_fired: false,
             traffic: Traffic::default(),
             reads_left: None,
+            verified: Verified::default(),
             options: Vec::new(),
         })
     }
@@ -196,7 +201,7 @@ impl Disk {
     /// Sectors that were written or decided at some time, in order of address.
     #[must_use]
     pub fn touched(&self) -> Vec<Lba> {
-        self.trace.touched().into_iter().filter(|t| t.1 != NONE).map(|t| Lba(t.0)).collect()
+        self.trace.touched().into_iter().map(Lba).collect()
     }
 
     /// What was asked of the disk since the last reset of the figures.
@@ -291,6 +296,7 @@ impl Disk {
     /// Back to a moment. Allocates nothing under contracts that couple nothing.
     pub fn rewind(&mut self, mark: &Mark) {
         self.trace.rewind(&mark.trace);
+        self.verified.truncate(self.trace.arena.len() as u32);
         if let Some(worlds) = &mark.worlds {
             self.worlds.clone_from(worlds);
         }
@@ -306,11 +312,10 @@ impl Disk {
     pub fn peek(&self, lba: Lba) -> Option<Result<&[u8], DeviceError>> {
         let newest = self.trace.newest(lba.0);
         let content = if newest != NONE {
-            let version = self.trace.versions[newest as usize];
-            if version.call < self.trace.life_start {
+            if newest < self.trace.life_version {
                 return None;
             }
-            version.content
+            self.trace.versions[newest as usize].content
         } else if self.trace.cuts.is_empty() {
             self.trace.original(lba.0)
         } else {

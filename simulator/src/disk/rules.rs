@@ -79,8 +79,8 @@ impl Rules {
         let sectors = u64::from(c.sectors);
         let unlimited = self.contract.atomic_bytes == u32::MAX;
         let small = || {
-            sectors <= self.atomic_sectors
-                && c.lba / self.atomic_sectors == (c.lba + sectors - 1) / self.atomic_sectors
+            let naturally_aligned = sectors.is_power_of_two() && c.lba.is_multiple_of(sectors);
+            sectors <= self.atomic_sectors && naturally_aligned
         };
         if unlimited || (self.atomic_sectors > 1 && small()) {
             return Shape::Atomic;
@@ -104,6 +104,16 @@ impl Rules {
     #[must_use]
     pub fn flush_makes_stable(&self) -> bool {
         self.contract.flush == Flush::Honoured
+    }
+
+    /// Whether a completed FUA write is stable by itself.
+    #[must_use]
+    pub fn fua_makes_stable(&self) -> bool {
+        match self.contract.fua {
+            Fua::Native => true,
+            Fua::PostFlush => self.flush_makes_stable(),
+            Fua::Ignored => false,
+        }
     }
 
     /// What FUA is here.

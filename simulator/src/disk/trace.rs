@@ -10,7 +10,7 @@
 //! What it is not: knowledge of contracts. It says which call wrote what; what survives is worked
 //! out in `undecided.rs`.
 
-use rustc_hash::FxHashMap;
+use std::ops::Range;
 
 use super::arena::{Arena, ContentId, NOISE_SECTORS};
 
@@ -94,10 +94,54 @@ pub struct Cut {
     pub stable_before: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    lba: u64,
-    newest: u32,
+/// Sectors of a page of the table of newest versions.
+const PAGE_SECTORS: u64 = 512;
+
+/// The newest version of each sector, in pages that exist only where something was written: the
+/// cost of a look-up is the same on a small disk and on a large one.
+#[derive(Clone, Debug, Default)]
+struct Newest {
+    /// Page number by address, or `NONE`.
+    top: Vec<u32>,
+    /// The pages, one behind the other.
+    entries: Vec<u32>,
+    /// First sector of each page.
+    pages: Vec<u64>,
+}
+
+impl Newest {
+    #[inline]
+    fn get(&self, lba: u64) -> u32 {
+        match self.top.get((lba / PAGE_SECTORS) as usize) {
+            None | Some(&NONE) => NONE,
+            Some(&page) => {
+                self.entries[page as usize * PAGE_SECTORS as usize + (lba % PAGE_SECTORS) as usize]
+            }
+        }
+    }
+
+    /// Where the entry of a sector is.
+    #[inline]
+    fn place(&mut self, lba: u64) -> usize {
+        let at = (lba / PAGE_SECTORS) as usize;
+        let page = match self.top.get(at) {
+            None | Some(&NONE) => self.new_page(at),
+            Some(&page) => page,
+        };
+        page as usize * PAGE_SECTORS as usize + (lba % PAGE_SECTORS) as usize
+    }
+
+    #[cold]
+    fn new_page(&mut self, at: usize) -> u32 {
+        let page = self.pages.len() as u32;
+        if self.top.len() <= at {
+            self.top.resize(at + 1, NONE);
+        }
+        self.top[at] = page;
+        self.pages.push(at as u64 * PAGE_SECTORS);
+        self.entries.resize(self.entries.len() + PAGE_SECTORS as usize, NONE);
+        page
+    }
 }
 
 /// A moment to come back to.
@@ -113,6 +157,9 @@ pub struct Mark {
     epoch_rank: u32,
     ranks: u32,
     life_start: u32,
+    certain: (u32, u32),
+    dropped: bool,
+    life_version: u32,
 }
 
 /// The trace.
@@ -130,15 +177,21 @@ pub struct Trace {
     pub cuts: Vec<Cut>,
     /// First call of the present life.
     pub life_start: u32,
+    /// First version of the present life. A life may read and decide without a single call, so
+    /// calls alone do not tell lives apart.
+    pub life_version: u32,
     /// Calls below this are stable.
     pub stable_before: u32,
+    /// Calls of the last life whose versions were certainly stable at its cut.
+    pub certain: Range<u32>,
+    /// A flush failed: not all that a later one covered is stable.
+    pub dropped: bool,
     /// Write calls so far.
     pub ranks: u32,
     /// Number of the first write call since the last flush.
     pub epoch_rank: u32,
-    places: FxHashMap<u64, u32>,
-    slots: Vec<Slot>,
-    undo: Vec<(u32, u32)>,
+    newest: Newest,
+    undo: Vec<(usize, u32)>,
     fill: Fill,
 }
 
@@ -153,11 +206,13 @@ impl Trace {
             calls: Vec::new(),
             cuts: Vec::new(),
             life_start: 0,
+            life_version: 0,
             stable_before: 0,
+            certain: 0..0,
+            dropped: false,
             ranks: 0,
             epoch_rank: 0,
-            places: FxHashMap::default(),
-            slots: Vec::new(),
+            newest: Newest::default(),
             undo: Vec::new(),
             fill,
         }
@@ -185,31 +240,30 @@ impl Trace {
     #[inline]
     #[must_use]
     pub fn newest(&self, lba: u64) -> u32 {
-        self.places.get(&lba).map_or(NONE, |&slot| self.slots[slot as usize].newest)
+        self.newest.get(lba)
     }
 
     /// Puts a version in front of the others of its sector.
     #[inline]
     pub fn put(&mut self, lba: u64, content: ContentId, command: u32, call: u32) {
-        let slot = match self.places.get(&lba) {
-            Some(&slot) => slot,
-            None => {
-                let slot = self.slots.len() as u32;
-                self.slots.push(Slot { lba, newest: NONE });
-                self.places.insert(lba, slot);
-                slot
-            }
-        };
-        let place = &mut self.slots[slot as usize];
-        self.undo.push((slot, place.newest));
-        let prev = std::mem::replace(&mut place.newest, self.versions.len() as u32);
+        let place = self.newest.place(lba);
+        let entry = &mut self.newest.entries[place];
+        let prev = std::mem::replace(entry, self.versions.len() as u32);
+        self.undo.push((place, prev));
         self.versions.push(Version { content, command, call, prev });
     }
 
-    /// Sectors ever touched, in order of address, with their newest version.
+    /// Sectors that have a version, in order of address.
     #[must_use]
-    pub fn touched(&self) -> Vec<(u64, u32)> {
-        let mut all: Vec<_> = self.slots.iter().map(|slot| (slot.lba, slot.newest)).collect();
+    pub fn touched(&self) -> Vec<u64> {
+        let pages = self.newest.pages.iter().zip(self.newest.entries.chunks(PAGE_SECTORS as usize));
+        let mut all: Vec<u64> = pages
+            .flat_map(|(&first, entries)| {
+                let written =
+                    move |(i, &newest): (u64, &u32)| (newest != NONE).then_some(first + i);
+                (0..).zip(entries).filter_map(written)
+            })
+            .collect();
         all.sort_unstable();
         all
     }
@@ -240,13 +294,16 @@ impl Trace {
             epoch_rank: self.epoch_rank,
             ranks: self.ranks,
             life_start: self.life_start,
+            certain: (self.certain.start, self.certain.end),
+            dropped: self.dropped,
+            life_version: self.life_version,
         }
     }
 
     /// Back to a moment. Allocates and frees nothing.
     pub fn rewind(&mut self, mark: &Mark) {
-        for &(slot, newest) in self.undo[mark.undo..].iter().rev() {
-            self.slots[slot as usize].newest = newest;
+        for &(place, newest) in self.undo[mark.undo..].iter().rev() {
+            self.newest.entries[place] = newest;
         }
         self.undo.truncate(mark.undo);
         self.arena.truncate(mark.arena);
@@ -258,6 +315,9 @@ impl Trace {
         self.epoch_rank = mark.epoch_rank;
         self.ranks = mark.ranks;
         self.life_start = mark.life_start;
+        self.certain = mark.certain.0..mark.certain.1;
+        self.dropped = mark.dropped;
+        self.life_version = mark.life_version;
     }
 
     /// Cuts the power during call `at` (or after all calls). What was recorded from there on in
@@ -266,7 +326,10 @@ impl Trace {
         let stable_before =
             self.calls.get(at as usize).map_or(self.stable_before, |call| call.stable_before);
         self.cuts.push(Cut { life_start: self.life_start, at, stable_before });
+        let certain = if self.dropped { self.life_start } else { stable_before };
+        self.certain = self.life_start..certain;
         self.life_start = self.now();
+        self.life_version = self.versions.len() as u32;
         self.stable_before = self.now();
         self.epoch_rank = self.ranks;
     }

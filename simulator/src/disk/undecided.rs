@@ -284,10 +284,12 @@ fn strikes(
             add(Torn::Ones, ContentId::ONES);
         }
         if torn.garbage {
-            let from = own.map_or(ContentId(ContentId::NOISE.0 + 1), |own| risk[own].content);
-            let inverted =
-                trace.arena.derive(from, |bytes| bytes.iter_mut().for_each(|b| *b = !*b));
-            add(Torn::Garbage(0), inverted);
+            if let Some(own) = own {
+                let inverted = trace
+                    .arena
+                    .derive(risk[own].content, |bytes| bytes.iter_mut().for_each(|b| *b = !*b));
+                add(Torn::Garbage(0), inverted);
+            }
             add(Torn::Garbage(1), ContentId::NOISE);
         }
         if torn.unreadable {
@@ -415,7 +417,11 @@ pub fn mix_takes(how: Torn, granules: u32, i: u32) -> bool {
 /// Whether a flush orders epochs under this contract.
 #[must_use]
 pub fn flush_is_barrier(order: CacheOrder, flush: Flush) -> bool {
-    order == CacheOrder::Epoch || flush == Flush::BarrierOnly
+    match flush {
+        Flush::Honoured => order == CacheOrder::Epoch,
+        Flush::BarrierOnly => true,
+        Flush::Ignored => false,
+    }
 }
 
 /// The tear shape as a command shape.

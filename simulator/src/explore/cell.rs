@@ -181,7 +181,11 @@ fn teeth<J: Journal>(options: &J::Options, setup: &Setup) -> Option<u64> {
 fn judge(cell: &Cell) -> (Verdict, Option<String>) {
     let explored = &cell.explored;
     if let Some((what, before, now)) = explored.nondeterminism {
-        let why = format!("`{what}` had {before} options, and {now} when run again");
+        let why = match now {
+            0 => format!("`{what}` was asked, and not when run again"),
+            _ if now == before => format!("`{what}` was asked, and something else before that"),
+            _ => format!("`{what}` had {before} options, and {now} when run again"),
+        };
         return (Verdict::Nondeterministic, Some(why));
     }
     if let Some((broken, _)) = &explored.first {

@@ -48,7 +48,7 @@ pub struct Explored {
     pub evaluated: Evaluated,
     /// Whether every leaf was visited.
     pub complete: bool,
-    /// A question whose number of options changed on replay: what, before, now.
+    /// A question that changed on replay: what, options before, options now.
     pub nondeterminism: Option<(What, u32, u32)>,
 }
 
@@ -69,14 +69,12 @@ pub fn explore<J: Journal>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
         if !leaf.violated.is_empty() {
             note(&mut found, leaf.violated, owed, odometer.path());
         }
-        if let Some(changed) = odometer.nondeterminism() {
-            found.nondeterminism = Some(changed);
+        let more = odometer.next_leaf();
+        found.nondeterminism = odometer.nondeterminism();
+        if found.nondeterminism.is_some() || (bounds.first_only && found.first.is_some()) {
             break;
         }
-        if bounds.first_only && found.first.is_some() {
-            break;
-        }
-        if !odometer.next_leaf() {
+        if !more {
             found.complete = true;
             break;
         }

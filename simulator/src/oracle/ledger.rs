@@ -69,6 +69,23 @@ impl Ledger {
         }
     }
 
+    /// The name of the newest entry of the log, or of the one so many places before it.
+    #[inline]
+    #[must_use]
+    pub fn newest_name(&self, back: usize) -> Option<Lsn> {
+        let at = self.log.len().checked_sub(1 + back)?;
+        self.sent[self.log[at] as usize].lsn
+    }
+
+    /// A recovery gave the entries of the log these names: the client knows them by no other.
+    pub fn renamed(&mut self, names: &[Lsn]) {
+        if names.len() == self.log.len() {
+            for (&at, &name) in self.log.iter().zip(names) {
+                self.sent[at as usize].lsn = Some(name);
+            }
+        }
+    }
+
     /// The append was refused: there is no such entry.
     pub fn append_refused(&mut self) {
         self.sent.pop();

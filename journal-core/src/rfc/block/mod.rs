@@ -226,11 +226,14 @@ impl Journal for BlockJournal {
     ) -> Result<(Self, Opened), Error> {
         let geometry = device.geometry();
         let pair = layout::pair(options, geometry)?;
-        let mut scratch = [0; HEADER_BYTES];
-        let Newest { header, spoiled } = pair.read_newest(device, Magic::V9, &mut scratch)?;
+        let Newest { header, spoiled } = pair.read_newest(device, Magic::V9)?;
         let layout = Layout::of(&header, &pair, geometry)?;
         let front = Front::new(header.salt);
-        let found = recover::recover(device, &layout, &header, front, &mut scratch, replay)?;
+        // Clearing scratch that the device never needs costs more than the read: keep it small.
+        let found = match layout.block_bytes {
+            ..=512 => recover::recover(device, &layout, &header, front, &mut [0; 512], replay)?,
+            _ => recover::recover(device, &layout, &header, front, &mut [0; HEADER_BYTES], replay)?,
+        };
         let spoiled = spoiled.map(|at_bytes| Damage {
             at_bytes,
             proven: false,

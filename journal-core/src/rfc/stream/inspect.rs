@@ -19,7 +19,7 @@ use crate::rfc::strategy::TailWrite;
 
 use super::decide::Row;
 use super::recover::{Log, Step};
-use super::slot::{FIELDS, SLOT_BYTES_ZERO, Tails, byte};
+use super::slot::{FIELDS, ROOM, Tails, byte};
 use super::{StreamJournal, StreamOptions};
 
 impl Inspect for StreamJournal {
@@ -43,11 +43,12 @@ impl Inspect for StreamJournal {
                 return Ok(());
             }
         };
-        let mut room = SLOT_BYTES_ZERO;
+        let mut room = ROOM;
         let tails = if options.tail == TailWrite::PingPong {
-            let tails = Tails::read(device, options.dialect.sum, journal.header.salt, &mut room)?;
-            tell_slots(&tails, tell);
-            Some(tails)
+            let sum = options.dialect.sum;
+            let tails = Tails::read(device, sum, journal.header.salt, &mut room)?;
+            tails.iter().for_each(|tails| tell_slots(tails, tell));
+            tails
         } else {
             None
         };

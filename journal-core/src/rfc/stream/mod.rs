@@ -30,14 +30,14 @@ use crate::journal::{
 };
 use crate::rfc::Refusal;
 use crate::rfc::entry::{CLUSTER_BYTES, Dialect, Key, LogOffset};
-use crate::rfc::header::{Generation, HEADER_BYTES, Header, HeaderPair, HeaderSeq, Magic, Salt};
+use crate::rfc::header::{Generation, Header, HeaderPair, HeaderSeq, Magic, Salt};
 use crate::rfc::strategy::{Framing, ReuseBy, Strategy, TailWrite};
 
 use area::Area;
 use compose::Composer;
 use decide::Row;
 use recover::{Log, Walk};
-use slot::{SLOT_BYTES_ZERO, Tails};
+use slot::{ROOM, SMALL_ROOM, Tails};
 
 mod append;
 mod area;
@@ -213,7 +213,7 @@ impl StreamJournal {
         let (mut header, mut spoiled) = (HEADERLESS, None);
         if options.has_header() {
             let pair = HeaderPair::new(CLUSTER_BYTES, device.geometry())?;
-            let newest = pair.read_newest(device, Magic::V8CE, &mut [0; HEADER_BYTES])?;
+            let newest = pair.read_newest(device, Magic::V8CE)?;
             (header, spoiled) = (newest.header, newest.spoiled);
             area = area.under(&header)?;
         }
@@ -268,18 +268,35 @@ impl StreamJournal {
     }
 
     /// [`StreamJournal::replay`] for a journal with tail slots, whose bytes take room.
-    #[inline(never)]
     fn replay_with_slots(
         &mut self,
         device: &mut dyn BlockDevice,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(Walk, bool), Error> {
-        let mut room = SLOT_BYTES_ZERO;
+        match self.replay_in(device, &mut { SMALL_ROOM }, replay)? {
+            Some(replayed) => Ok(replayed),
+            None => {
+                let replayed = self.replay_in(device, &mut { ROOM }, replay)?;
+                Ok(replayed.expect("there is room for any slot"))
+            }
+        }
+    }
+
+    /// Nothing was done if there is too little room for the slots.
+    #[inline(never)]
+    fn replay_in<const BYTES: usize>(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        room: &mut [[u8; BYTES]; 2],
+        replay: &mut dyn FnMut(Entry<'_>),
+    ) -> Result<Option<(Walk, bool)>, Error> {
         let sum = self.options.dialect.sum;
-        let tails = Tails::read(device, sum, self.header.salt, &mut room)?;
+        let Some(tails) = Tails::read(device, sum, self.header.salt, room)? else {
+            return Ok(None);
+        };
         let walk = self.replay(device, Some(&tails), replay)?;
         // Slot n exists: slot n - 1, and all before where it ends, were acknowledged.
-        Ok((walk, tails.acknowledged_to().is_some_and(|upto| walk.at < upto)))
+        Ok(Some((walk, tails.acknowledged_to().is_some_and(|upto| walk.at < upto))))
     }
 }
 

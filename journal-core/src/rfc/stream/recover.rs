@@ -19,6 +19,9 @@ use super::area::Area;
 use super::decide::{Conditions, Row, decide};
 use super::slot::Tails;
 
+/// Bytes of the sectors that most disks have.
+const SMALL: usize = 512;
+
 /// What a walk needs to know.
 pub(super) struct Log<'a> {
     pub area: Area,
@@ -136,10 +139,24 @@ impl Log<'_> {
     pub fn walk(
         &self,
         device: &mut dyn BlockDevice,
+        visit: impl FnMut(Step<'_>),
+    ) -> Result<Walk, DeviceError> {
+        // A short log costs less to read than 4096 zeros to write.
+        let sector = self.area.sector_bytes as usize;
+        if sector <= SMALL {
+            self.walk_in(device, &mut [0; SMALL][..sector], visit)
+        } else {
+            self.walk_in(device, &mut [0; CLUSTER_BYTES as usize][..sector], visit)
+        }
+    }
+
+    /// [`Log::walk`], with room for a sector.
+    fn walk_in(
+        &self,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
         mut visit: impl FnMut(Step<'_>),
     ) -> Result<Walk, DeviceError> {
-        let mut scratch = [0; CLUSTER_BYTES as usize];
-        let scratch = &mut scratch[..self.area.sector_bytes as usize];
         let sector = scratch.len();
         let mut spill = [0; ENTRY_BYTES_MAX];
         let mut walk = Walk { at: self.start, row: Row::Nothing, entries: 0, unknown: 0 };

@@ -44,7 +44,7 @@ use crate::rfc::strategy::TailWrite;
 use super::compose::Composer;
 use super::decide::Row;
 use super::recover::Log;
-use super::slot::{SLOT_BYTES_ZERO, Tails};
+use super::slot::{ROOM, Tails};
 use super::{Phase, StreamJournal};
 
 const CLUSTER: usize = CLUSTER_BYTES as usize;
@@ -133,11 +133,11 @@ impl StreamJournal {
         let mut new =
             NewLog { bytes: Vec::new(), at: LogOffset::of_cluster(start), firsts: Vec::new() };
         let mut lsn = 0;
-        let mut room = SLOT_BYTES_ZERO;
+        let mut room = ROOM;
         let tails = match self.options.tail {
             TailWrite::PingPong => {
                 let sum = self.options.dialect.sum;
-                Some(Tails::read(device, sum, self.header.salt, &mut room)?)
+                Tails::read(device, sum, self.header.salt, &mut room)?
             }
             _ => None,
         };

@@ -100,33 +100,47 @@ impl Slot {
     }
 }
 
-/// Room for the bytes of both slots, on the stack of whoever reads them.
-pub(super) type SlotBytes = [[u8; SLOT_BYTES as usize]; 2];
-/// See [`SlotBytes`].
-pub(super) const SLOT_BYTES_ZERO: SlotBytes = [[0; SLOT_BYTES as usize]; 2];
+/// Room for the bytes of any two slots, on the stack of whoever reads them.
+pub(super) const ROOM: [[u8; SLOT_BYTES as usize]; 2] = [[0; SLOT_BYTES as usize]; 2];
+/// Room for those of a small unit: less to clear.
+pub(super) const SMALL_ROOM: [[u8; 1024]; 2] = [[0; 1024]; 2];
 
 /// What both slots hold.
 pub(super) struct Tails<'a> {
     slots: [Option<Slot>; 2],
-    bytes: &'a SlotBytes,
+    bytes: [&'a [u8]; 2],
+}
+
+/// What became of reading a slot.
+enum Found {
+    Valid(Slot),
+    Invalid,
+    /// It may be valid, and is larger than the room for it.
+    TooLarge,
 }
 
 impl<'a> Tails<'a> {
-    /// Reads both slots; one that is not valid in this generation counts for nothing.
+    /// Reads both slots; one that is not valid in this generation counts for nothing. `None` says
+    /// that there must be more room; with [`ROOM`] there always is enough.
     ///
     /// # Errors
     /// The device's, other than unreadable sectors.
-    pub fn read(
+    pub fn read<const BYTES: usize>(
         device: &mut dyn BlockDevice,
         sum: Checksum,
         salt: Salt,
-        bytes: &'a mut SlotBytes,
-    ) -> Result<Self, DeviceError> {
-        let slots = [
-            read_slot(device, sum, salt, 0, &mut bytes[0])?,
-            read_slot(device, sum, salt, 1, &mut bytes[1])?,
-        ];
-        Ok(Tails { slots, bytes })
+        room: &'a mut [[u8; BYTES]; 2],
+    ) -> Result<Option<Self>, DeviceError> {
+        let mut slots = [None; 2];
+        for (which, (slot, bytes)) in (0..).zip(slots.iter_mut().zip(room.iter_mut())) {
+            *slot = match read_slot(device, sum, salt, which, bytes)? {
+                Found::Valid(slot) => Some(slot),
+                Found::Invalid => None,
+                Found::TooLarge => return Ok(None),
+            };
+        }
+        let [even, odd] = room;
+        Ok(Some(Tails { slots, bytes: [even, odd] }))
     }
 
     /// The slots, in their places.
@@ -178,29 +192,39 @@ fn read_slot(
     salt: Salt,
     which: u64,
     into: &mut [u8],
-) -> Result<Option<Slot>, DeviceError> {
+) -> Result<Found, DeviceError> {
     let sector_bytes = device.geometry().logical_bytes;
     let first = lba(which, sector_bytes);
     let fields = FIELDS.next_multiple_of(sector_bytes as usize);
+    if fields > into.len() {
+        return Ok(Found::TooLarge);
+    }
     if !read(device, first, &mut into[..fields])? || into[MAGIC..NUMBER] != MAGIC_BYTES {
-        return Ok(None);
+        return Ok(Found::Invalid);
     }
     let number = u64_at(into, NUMBER);
     let home = LogOffset(u64_at(into, HOME));
     let used = u64_at(into, USED) >> 32;
     // Before the checksum nothing is believed; these only keep the arithmetic in bounds.
     if used == 0 || used > u64::from(CLUSTER_BYTES) || home.0.checked_add(used).is_none() {
-        return Ok(None);
+        return Ok(Found::Invalid);
     }
     let used = used as usize;
     let end = (FIELDS + used).next_multiple_of(sector_bytes as usize);
+    if end > into.len() {
+        return Ok(Found::TooLarge);
+    }
     let rest = Lba(first.0 + (fields / sector_bytes as usize) as u64);
     if end > fields && !read(device, rest, &mut into[fields..end])? {
-        return Ok(None);
+        return Ok(Found::Invalid);
     }
     let whole = u64_at(into, SUM) == checksum(sum, salt, into, used);
     // A number from the other place was never written here.
-    Ok((whole && number & 1 == which).then_some(Slot { number, home, used }))
+    if whole && number & 1 == which {
+        Ok(Found::Valid(Slot { number, home, used }))
+    } else {
+        Ok(Found::Invalid)
+    }
 }
 
 /// False where a sector cannot be read.

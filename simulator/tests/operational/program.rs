@@ -1,0 +1,137 @@
+//! The reader program: what runs in the lives after the first cut, the same over both media.
+//!
+//! Method: step after step, an action is drawn from the program's seed, the step, and (for adaptive
+//! programs) a hash of everything read so far: read a sector or several, write a few commands,
+//! flush, discard. Everything that reads return goes into the transcript. A life is over after
+//! its steps, or at once when the call that the power cut falls into has been issued.
+//!
+//! Invariant: the program learns nothing but what its reads return, so two runs with the same
+//! transcript are the same run.
+
+use crate::traces::{Cmd, Program, command, mix, show};
+
+/// What a program runs on: the product's disk, or an image of the enumerator.
+pub trait Medium {
+    /// Reads sectors; `Err` names the first that is lost.
+    fn read(&mut self, lba: usize, sectors: usize, lend: bool) -> Result<Vec<u8>, usize>;
+    fn write(&mut self, commands: &[Cmd]);
+    fn flush(&mut self);
+    fn discard(&mut self, lba: usize, sectors: usize);
+}
+
+/// Everything read, with errors: `R`, address, length and bytes; `E` and address of a lost sector;
+/// `C` for a power cut.
+pub type Transcript = Vec<u8>;
+
+/// Runs one life. Answers how many calls it completed; with a cut, that is the call in flight.
+pub fn run(
+    program: &Program,
+    life: usize,
+    sectors: usize,
+    bytes: usize,
+    medium: &mut dyn Medium,
+    transcript: &mut Transcript,
+) -> usize {
+    let plan = program.lives[life];
+    let last = life + 1 == program.lives.len();
+    if plan.full_read {
+        let mut order: Vec<usize> = (0..sectors).collect();
+        order.sort_by_key(|&lba| mix(&[program.seed, life as u64, lba as u64]));
+        order.into_iter().for_each(|lba| read(medium, lba, 1, false, bytes, transcript));
+        return 0;
+    }
+    let mut calls = 0;
+    for step in 0..plan.steps {
+        let mut hash = mix(&[program.seed, life as u64, u64::from(step)]);
+        if program.adaptive {
+            hash = transcript.iter().fold(hash, |h, &byte| mix(&[h, u64::from(byte)]));
+        }
+        let mut draws = 0;
+        let mut draw = || {
+            draws += 1;
+            mix(&[hash, draws])
+        };
+        match draw() % 16 {
+            _ if last => {
+                let lba = (draw() % sectors as u64) as usize;
+                read(medium, lba, 1, draw() % 2 == 0, bytes, transcript);
+                continue;
+            }
+            0..=5 => {
+                let lba = (draw() % sectors as u64) as usize;
+                read(medium, lba, 1, draw() % 2 == 0, bytes, transcript);
+                continue;
+            }
+            6 | 7 => {
+                let lba = (draw() % sectors as u64) as usize;
+                let n = (1 + draw() % 4).min((sectors - lba) as u64) as usize;
+                read(medium, lba, n, draw() % 2 == 0, bytes, transcript);
+                continue;
+            }
+            8..=12 => {
+                let n = 1 + draw() % 2;
+                let mut commands = Vec::new();
+                for _ in 0..n {
+                    let fua = draw() % 4 == 0;
+                    commands.push(command(&mut draw, sectors, bytes, fua));
+                }
+                medium.write(&commands);
+            }
+            13 | 14 => medium.flush(),
+            _ => medium.discard((draw() % sectors as u64) as usize, 1),
+        }
+        if !last && calls == plan.cut as usize {
+            return calls;
+        }
+        calls += 1;
+    }
+    calls
+}
+
+fn read(
+    medium: &mut dyn Medium,
+    lba: usize,
+    sectors: usize,
+    lend: bool,
+    bytes: usize,
+    transcript: &mut Transcript,
+) {
+    match medium.read(lba, sectors, lend) {
+        Ok(data) => {
+            assert_eq!(data.len(), sectors * bytes);
+            for (i, sector) in data.chunks(bytes).enumerate() {
+                transcript.extend([b'R', (lba + i) as u8, bytes as u8]);
+                transcript.extend(sector);
+            }
+        }
+        Err(lost) => {
+            // The sectors before it may be read one by one, and were decided by this read.
+            (lba..lost).for_each(|before| read(medium, before, 1, lend, bytes, transcript));
+            transcript.extend([b'E', lost as u8]);
+        }
+    }
+}
+
+/// A transcript for people.
+pub fn tell(transcript: &[u8]) -> String {
+    let mut told = Vec::new();
+    let mut rest = transcript;
+    while let Some((&tag, more)) = rest.split_first() {
+        match tag {
+            b'R' => {
+                let (lba, end) = (more[0], 2 + more[1] as usize);
+                told.push(format!("{lba}={}", show(&more[2..end])));
+                rest = &more[end..];
+            }
+            b'E' => {
+                told.push(format!("{}=unreadable", more[0]));
+                rest = &more[1..];
+            }
+            _ => {
+                told.push("| cut |".to_owned());
+                rest = more;
+            }
+        }
+    }
+    told.join(" ")
+}
