@@ -96,7 +96,6 @@ impl Visitor for CrashTape<'_> {
     type Out = ();
 
     fn visit<J: Format>(mut self, row: Row, options: J::Options) {
-        if std::env::var("TT").is_ok() { eprintln!("{} {:?}", row.name, self.knobs); }
         let limits = J::limits(&options, self.knobs.contract.geometry(DEVICE_BYTES));
         let workload = generate(&mut self.tape, &limits, self.knobs.sizes);
         let setup = self.knobs.setup(DEVICE_BYTES, workload);
@@ -123,7 +122,6 @@ impl Visitor for CrashTape<'_> {
                     case.token()
                 );
             }
-            if std::env::var("TT").is_ok() { eprintln!("leaf {number}"); }
             if self.tape.left() == 0 {
                 break;
             }

@@ -7,9 +7,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use crate::disk::contract::{
-    CacheOrder, Contract, Flush, Fua, InnerTear, TearShape, TornContents,
-};
+use crate::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, TearShape, TornContents};
 use crate::disk::{Fault, FaultKind, Fill, presets};
 use crate::run::Setup;
 use crate::workload::{Sizes, Workload};
@@ -111,7 +109,8 @@ fn contract(u: &mut Unstructured<'_>) -> Result<Contract> {
             CacheOrder::Window(8),
             CacheOrder::Epoch,
         ][one_of(u, 6)?],
-        flush: [Flush::Honoured, Flush::Honoured, Flush::BarrierOnly, Flush::Ignored][one_of(u, 4)?],
+        flush: [Flush::Honoured, Flush::Honoured, Flush::BarrierOnly, Flush::Ignored]
+            [one_of(u, 4)?],
         fua: [Fua::Native, Fua::PostFlush, Fua::Ignored][one_of(u, 3)?],
         bit_flips: u32::from(u.arbitrary::<u8>()? % 8 == 7),
         latent_errors: u32::from(u.arbitrary::<u8>()? % 8 == 7),
