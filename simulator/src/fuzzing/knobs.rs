@@ -120,9 +120,14 @@ fn contract(u: &mut Unstructured<'_>) -> Result<Contract> {
         contract.page_bytes = contract.logical_bytes;
     }
     if contract.flush != Flush::Honoured {
-        // Every write of a life is at risk then; damage by each of them over each of the others
-        // is more than a fuzzer can wait for.
+        // Every write of a life is at risk then; how each of them tore or struck the others is
+        // more combinations than a fuzzer can wait for.
+        contract.tear_shape = TearShape::Any;
         contract.damage_max = 0;
+    }
+    if contract.damage_max > 0 || contract.logical_bytes > 512 {
+        // Thousands of bits, over each content: one kind of damage at a time will do.
+        contract.bit_flips = 0;
     }
     assert_eq!(contract.validate(), Ok(()), "the knobs of a tape make a device");
     Ok(contract)
