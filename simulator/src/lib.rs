@@ -10,6 +10,8 @@ pub mod fuzzing;
 pub mod journals;
 pub mod oracle;
 mod quiet;
+pub mod report;
 pub mod run;
+pub mod selftest;
 pub mod twins;
 pub mod workload;

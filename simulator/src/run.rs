@@ -374,7 +374,8 @@ impl<'o, J: Journal> Run<'o, J> {
             leaf.last = judgement;
             leaf.violated = leaf.violated.or(judgement.violated);
             let Some(mut journal) = journal else { break };
-            if life == lives || !judgement.violated.and(self.owed).is_empty() {
+            if life == lives || !judgement.violated.and(self.owed.or(OracleSet::UNTOLD)).is_empty()
+            {
                 break;
             }
             let (violated, resumed) =

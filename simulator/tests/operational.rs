@@ -8,10 +8,14 @@
 //! Invariant: the enumerator is written from the prose of `disk/contract.rs` and nothing else. A
 //! disagreement is settled in the prose, then in the code that is wrong.
 
+#[path = "operational/choosers.rs"]
+mod choosers;
 #[path = "operational/compare.rs"]
 mod compare;
 #[path = "operational/counts.rs"]
 mod counts;
+#[path = "operational/life.rs"]
+mod life;
 #[path = "operational/model.rs"]
 mod model;
 #[path = "operational/program.rs"]

@@ -4,7 +4,8 @@
 //! The one idea: "sector 12 after cut 1 holds write 7, torn, unreadable" stays true when options
 //! are reordered or new kinds of damage are added; "answer 3 of 5" does not.
 //!
-//! Invariant: `What` and `Label` print to text that parses back to the same value.
+//! Invariant: `What` and `Label` print to text that parses back to the same value, and no two options
+//! of one question have the same label.
 
 use std::fmt;
 use std::str::FromStr;
@@ -80,10 +81,26 @@ pub enum Label {
         /// For mixes: the write that shows through, or none for what was there before.
         below: Option<u32>,
     },
+    /// A mix over a damaged content of an earlier cut.
+    TornOver {
+        /// The command that was in progress.
+        write: u32,
+        /// The damage.
+        how: Torn,
+        /// Which of the damaged contents that the sector might have held, in the order listed.
+        older: u32,
+    },
     /// One bit flipped at rest, over what would have been there.
     Flip {
         /// The write that the sector holds but for the bit, or none for older content.
         of: Option<u32>,
+        /// Bit number, counted from the first byte's lowest bit.
+        bit: u32,
+    },
+    /// One bit flipped at rest, over a damaged content.
+    FlipTorn {
+        /// Which of the damaged contents that the sector may hold, in the order listed.
+        of: u32,
         /// Bit number, counted from the first byte's lowest bit.
         bit: u32,
     },
@@ -240,6 +257,10 @@ impl fmt::Display for Label {
             Label::Torn { write, how, below: Some(below) } => {
                 write!(f, "w{write} torn {how} over w{below}")
             }
+            Label::TornOver { write, how, older } => {
+                write!(f, "w{write} torn {how} over torn{older}")
+            }
+            Label::FlipTorn { of, bit } => write!(f, "flip {bit} of torn{of}"),
             Label::Flip { of: None, bit } => write!(f, "flip {bit}"),
             Label::Flip { of: Some(of), bit } => write!(f, "flip {bit} of w{of}"),
             Label::Latent => write!(f, "latent"),
@@ -255,18 +276,25 @@ impl FromStr for Label {
         let write = |word: &str| -> Result<u32, String> {
             word.strip_prefix('w').and_then(|n| n.parse().ok()).ok_or_else(wrong)
         };
+        let torn = |word: &str| -> Option<u32> { word.strip_prefix("torn")?.parse().ok() };
         let words: Vec<&str> = text.split(' ').collect();
         match words[..] {
             ["old"] => Ok(Label::Old),
             ["latent"] => Ok(Label::Latent),
             ["flip", bit] => Ok(Label::Flip { of: None, bit: bit.parse().map_err(|_| wrong())? }),
             ["flip", bit, "of", of] => {
+                if let Some(of) = torn(of) {
+                    return Ok(Label::FlipTorn { of, bit: bit.parse().map_err(|_| wrong())? });
+                }
                 Ok(Label::Flip { of: Some(write(of)?), bit: bit.parse().map_err(|_| wrong())? })
             }
             [w, "torn", how] => {
                 Ok(Label::Torn { write: write(w)?, how: how.parse()?, below: None })
             }
             [w, "torn", how, "over", below] => {
+                if let Some(older) = torn(below) {
+                    return Ok(Label::TornOver { write: write(w)?, how: how.parse()?, older });
+                }
                 Ok(Label::Torn { write: write(w)?, how: how.parse()?, below: Some(write(below)?) })
             }
             [word] if word.starts_with('w') => Ok(Label::Write(write(word)?)),
@@ -295,6 +323,8 @@ mod tests {
             Label::Torn { write: 7, how: Torn::Ones, below: None },
             Label::Flip { of: None, bit: 4095 },
             Label::Flip { of: Some(3), bit: 0 },
+            Label::TornOver { write: 7, how: Torn::Prefix(3), older: 2 },
+            Label::FlipTorn { of: 2, bit: 9 },
             Label::Latent,
         ];
         for label in labels {

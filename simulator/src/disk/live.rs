@@ -187,12 +187,10 @@ impl<'a, C: Chooser> Live<'a, C> {
         let label = |i: u32| match rest.split(i, count) {
             Pick::Whole(i) => options[i].label,
             Pick::Lost => Label::Latent,
-            Pick::Flip(of, bit) => Label::Flip {
-                of: match options[of].label {
-                    Label::Write(n) => Some(n),
-                    _ => None,
-                },
-                bit,
+            Pick::Flip(of, bit) => match options[of].label {
+                Label::Write(n) => Label::Flip { of: Some(n), bit },
+                Label::Old => Label::Flip { of: None, bit },
+                _ => Label::FlipTorn { of: (of - whole) as u32, bit },
             },
         };
         let answer = match NonZeroU32::new(count + rest.answers()) {

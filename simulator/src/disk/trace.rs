@@ -157,9 +157,9 @@ pub struct Mark {
     epoch_rank: u32,
     ranks: u32,
     life_start: u32,
+    life_version: u32,
     certain: (u32, u32),
     dropped: bool,
-    life_version: u32,
 }
 
 /// The trace.
@@ -294,9 +294,9 @@ impl Trace {
             epoch_rank: self.epoch_rank,
             ranks: self.ranks,
             life_start: self.life_start,
+            life_version: self.life_version,
             certain: (self.certain.start, self.certain.end),
             dropped: self.dropped,
-            life_version: self.life_version,
         }
     }
 
@@ -315,9 +315,9 @@ impl Trace {
         self.epoch_rank = mark.epoch_rank;
         self.ranks = mark.ranks;
         self.life_start = mark.life_start;
+        self.life_version = mark.life_version;
         self.certain = mark.certain.0..mark.certain.1;
         self.dropped = mark.dropped;
-        self.life_version = mark.life_version;
     }
 
     /// Cuts the power during call `at` (or after all calls). What was recorded from there on in

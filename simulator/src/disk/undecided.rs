@@ -341,20 +341,19 @@ fn mixes(
         InnerTear::Never => return,
         InnerTear::Linear(granule) | InnerTear::Any(granule) => granule,
     };
-    let mut below: Vec<Content> = Vec::new();
+    // Each with its number if it is damaged, for the name of the mix.
+    let mut below: Vec<(Content, Option<u32>)> = Vec::new();
     for (i, r) in risk.iter().enumerate().skip(own + 1) {
         let mut why = struck.clone();
         let possible = persisted(trace, rules, cut, lba, r.command, &mut why)
             && risk[own + 1..i].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why));
         if possible {
-            below.push(Content {
-                content: r.content,
-                label: Label::Write(r.command),
-                why: vec![why],
-            });
+            let label = Label::Write(r.command);
+            below.push((Content { content: r.content, label, why: vec![why] }, None));
         }
     }
-    for older in whole.iter().chain(damaged) {
+    let numbered = damaged.iter().zip(0..).map(|(older, number)| (older, Some(number)));
+    for (older, number) in whole.iter().map(|older| (older, None)).chain(numbered) {
         if older.content == ContentId::UNREADABLE {
             continue;
         }
@@ -364,12 +363,12 @@ fn mixes(
                 && risk[own + 1..].iter().all(|n| lost(trace, rules, cut, lba, n.command, why))
         });
         if !older.why.is_empty() {
-            below.push(older);
+            below.push((older, number));
         }
     }
     let granules = rules.contract.logical_bytes / granule;
     let write = risk[own].command;
-    for old in below {
+    for (old, number) in below {
         let under = match old.label {
             Label::Write(n) => Some(n),
             _ => None,
@@ -378,7 +377,10 @@ fn mixes(
             let content = trace.arena.mix(risk[own].content, old.content, granule as usize, |i| {
                 mix_takes(how, granules, i as u32)
             });
-            let label = Label::Torn { write, how, below: under };
+            let label = match number {
+                Some(older) => Label::TornOver { write, how, older },
+                None => Label::Torn { write, how, below: under },
+            };
             out.push(Content { content, label, why: old.why.clone() });
         }
     }

@@ -21,6 +21,7 @@ use crate::disk::Traffic;
 use crate::journals::{self, Row, Visitor};
 use crate::oracle::{Oracle, OracleSet};
 use crate::run::{Run, Setup, SetupError};
+use crate::workload::Op;
 
 /// The answer for one cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,7 +33,8 @@ pub enum Verdict {
     Refuted,
     /// The bound ended the search before a violation was found.
     Bounded,
-    /// The control without flushes broke nothing either: the workload proves nothing.
+    /// The control without flushes broke nothing either, or the journal took less than half of the
+    /// entries: the workload proves nothing.
     NotMeasured,
     /// An oracle that is owed was never evaluated.
     Hollow,
@@ -191,6 +193,13 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
     if let Some((broken, _)) = &explored.first {
         let names: Vec<_> = broken.iter().map(Oracle::name).collect();
         return (Verdict::Refuted, Some(names.join(", ")));
+    }
+    // A journal that is full most of the time was not asked much.
+    let asked = &cell.case.workload.lives[0].ops;
+    let asked = asked.iter().filter(|op| matches!(op, Op::Append(_))).count() as u64;
+    if cell.case.fault.is_none() && 2 * cell.appended.0 < asked {
+        let why = format!("the journal took {} of {asked} entries", cell.appended.0);
+        return (Verdict::NotMeasured, Some(why));
     }
     if cell.owed.contains(Oracle::Durability) && cell.teeth.is_none() {
         let why = "with its flushes dropped the journal loses nothing in this workload either";

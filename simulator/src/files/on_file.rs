@@ -20,7 +20,10 @@ use journal_core::{
 use super::inode::DATA_START;
 use super::{FileLog, FileOptions, FileState, NoRoom, Overlay};
 
-/// A file log, as a journal on a device of its own.
+/// A file log, as a journal on a device of its own. [`crate::check::file_log`] puts a page cache
+/// between the two; whoever explores it by other ways has to do so with
+/// [`super::under_page_cache`], since the lengths are modelled for devices on which nothing is
+/// stable before a sync.
 #[derive(Debug)]
 pub struct OnFile<L> {
     options: FileOptions,

@@ -153,6 +153,15 @@ impl Oracle {
 pub struct OracleSet(u16);
 
 impl OracleSet {
+    /// The oracles after whose violation the ledger no longer knows what the journal holds: an
+    /// entry that is in no list, or out of its place. What such a journal shows in a later life
+    /// cannot be judged, owed or not, so the leaf ends there.
+    pub const UNTOLD: OracleSet = OracleSet(
+        1 << Oracle::Order as u16
+            | 1 << Oracle::Integrity as u16
+            | 1 << Oracle::NoResurrection as u16,
+    );
+
     /// Adds one.
     #[inline]
     pub fn insert(&mut self, oracle: Oracle) {

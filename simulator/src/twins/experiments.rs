@@ -13,6 +13,7 @@ use journal_core::Survivors::{self, Carry, Forget};
 use super::Flaw;
 use crate::disk::contract::{Contract, DAMAGE_UNBOUNDED, InnerTear, TornContents};
 use crate::disk::{Fault, FaultKind, Fill, presets};
+use crate::explore::Verdict;
 use crate::oracle::Oracle;
 use crate::run::Setup;
 use crate::workload::Op::{Append, Checkpoint, Commit};
@@ -23,8 +24,8 @@ use crate::workload::{Identity, Life, Op, Payloads, Workload};
 pub enum Comes {
     /// This oracle trips, and beside it exactly these.
     Trips(Oracle, &'static [Oracle]),
-    /// The exploration notices that it cannot repeat what it did.
-    Nondeterminism,
+    /// No oracle trips, and yet the verdict is this one.
+    Says(Verdict),
 }
 
 /// An experiment.
@@ -45,12 +46,12 @@ fn preset(name: &str) -> Contract {
 }
 
 /// A cache that persists any subset of sectors until a flush.
-fn nvme() -> Contract {
+pub(super) fn nvme() -> Contract {
     preset("consumer-nvme-no-plp")
 }
 
 /// 512-byte sectors of which the one being written may be lost.
-fn disk_512n() -> Contract {
+pub(super) fn disk_512n() -> Contract {
     preset("hdd-512n")
 }
 
@@ -66,12 +67,12 @@ fn small_sectors(name: &str) -> Contract {
 }
 
 /// One life of a script.
-fn one(contract: Contract, ops: &[Op]) -> Setup {
+pub(super) fn one(contract: Contract, ops: &[Op]) -> Setup {
     lives(contract, &[], &[(Forget, ops)])
 }
 
 /// Several lives, and what comes before them.
-fn lives(contract: Contract, before: &[Op], lives: &[(Survivors, &[Op])]) -> Setup {
+pub(super) fn lives(contract: Contract, before: &[Op], lives: &[(Survivors, &[Op])]) -> Setup {
     let device_bytes = UNITS * u64::from(contract.physical_bytes);
     let lives = lives.iter().map(|&(resume, ops)| Life { resume, ops: ops.to_vec() }).collect();
     let workload = Workload {
@@ -99,6 +100,27 @@ const LONG: &[Op] = &[Append(1200), Commit];
 const ONE: &[Op] = &[Append(100), Commit];
 
 impl Flaw {
+    /// The oracles that trip beside the one that names the flaw: an acknowledged entry that is gone
+    /// is also an unreported loss where a later commit was acknowledged; a journal that does not
+    /// open shows nothing of what it owes; a shortened entry has no place in the log.
+    const fn also(self) -> &'static [Oracle] {
+        use Oracle::{Durability, Honesty, Idempotence, Order};
+        match self {
+            Flaw::NeverSyncs
+            | Flaw::DoesNothing
+            | Flaw::ContinuesAfterNoSpace
+            | Flaw::AppendBehindTornTail => &[Honesty],
+            Flaw::ReplayInPlace | Flaw::ResetNotAtomic => &[Idempotence, Honesty],
+            Flaw::FuaOnlyCommit => &[Durability],
+            Flaw::LengthUnsummed => &[Order],
+            Flaw::HeaderInPlace | Flaw::SlotsInOneUnit | Flaw::SlotsTogether => {
+                &[Durability, Idempotence]
+            }
+            Flaw::SequenceRestarts => &[Idempotence],
+            _ => &[],
+        }
+    }
+
     /// The occasion that brings it out, and what it does then.
     #[must_use]
     pub fn experiment(self) -> Experiment {
@@ -106,20 +128,17 @@ impl Flaw {
             Afterlife, Atomicity, Availability, Durability, Honesty, Idempotence, Integrity,
             NoResurrection, Order,
         };
-        let trips = |setup, oracle| Experiment { setup, comes: Comes::Trips(oracle, &[]) };
-        let also = |setup, oracle, also| Experiment { setup, comes: Comes::Trips(oracle, also) };
-        let honest = [Honesty].as_slice();
+        let trips = |setup, oracle| Experiment { setup, comes: Comes::Trips(oracle, self.also()) };
+        let says = |setup, verdict| Experiment { setup, comes: Comes::Says(verdict) };
         match self {
-            Flaw::NeverSyncs | Flaw::SyncBeforeWrite | Flaw::AckBeforeSync => {
-                also(one(nvme(), TWO), Durability, honest)
-            }
+            Flaw::NeverSyncs => trips(one(nvme(), TWO), Durability),
+            Flaw::SyncBeforeWrite | Flaw::AckBeforeSync => trips(one(nvme(), TWO), Durability),
             Flaw::FirstCommitUnsynced => {
-                also(lives(nvme(), &[], &[(Forget, ONE), (Carry, ONE)]), Durability, honest)
+                trips(lives(nvme(), &[], &[(Forget, ONE), (Carry, ONE)]), Durability)
             }
-            Flaw::PointerBeforeData | Flaw::FreesEarly => also(
+            Flaw::PointerBeforeData | Flaw::FreesEarly => trips(
                 one(nvme(), &[Append(100), Commit, Append(100), Commit, Checkpoint(1)]),
                 Durability,
-                honest,
             ),
             Flaw::FuaOnlyCommit | Flaw::CommitWithData => {
                 trips(one(nvme(), &[Append(100), Commit, Append(700), Commit]), Integrity)
@@ -153,8 +172,8 @@ impl Flaw {
             }
             Flaw::PanicsOnTear => trips(one(nvme(), LONG), Availability),
             Flaw::PlaceholderFirst => trips(one(nvme(), ONE), Integrity),
-            Flaw::TailRewrite => also(one(disk_512n(), TWO), Durability, honest),
-            Flaw::PadsToLogical => also(one(preset("hdd-512e"), TWO), Durability, honest),
+            Flaw::TailRewrite => trips(one(disk_512n(), TWO), Durability),
+            Flaw::PadsToLogical => trips(one(preset("hdd-512e"), TWO), Durability),
             Flaw::HeaderInPlace => {
                 trips(lives(disk_512n(), &[], &[(Forget, ONE), (Carry, ONE)]), Availability)
             }
@@ -185,33 +204,27 @@ impl Flaw {
                 trips(lives(nvme(), &[], &[(Forget, PAIR), (Carry, ONE)]), NoResurrection)
             }
             Flaw::AppendBehindTornTail => {
-                also(lives(nvme(), &[], &[(Forget, LONG), (Carry, ONE)]), Durability, honest)
+                trips(lives(nvme(), &[], &[(Forget, LONG), (Carry, ONE)]), Durability)
             }
             Flaw::ResealsTornTail => {
                 trips(lives(nvme(), &[], &[(Forget, LONG), (Carry, ONE)]), Integrity)
             }
             Flaw::ReplayPastHole => trips(one(nvme(), PAIR), Order),
-            Flaw::ReplayInPlace => also(
-                lives(nvme(), &[], &[(Forget, TWO), (Carry, ONE)]),
-                Durability,
-                &[Idempotence, Honesty],
-            ),
-            Flaw::ResetNotAtomic => also(
-                lives(nvme(), &[], &[(Forget, TWO), (Forget, ONE)]),
-                Durability,
-                &[Idempotence],
-            ),
+            Flaw::ReplayInPlace => {
+                trips(lives(nvme(), &[], &[(Forget, TWO), (Carry, ONE)]), Durability)
+            }
+            Flaw::ResetNotAtomic => {
+                trips(lives(nvme(), &[], &[(Forget, TWO), (Forget, ONE)]), Durability)
+            }
             Flaw::DuplicateOnCarry => {
                 trips(lives(nvme(), &[], &[(Forget, ONE), (Carry, ONE)]), Order)
             }
-            Flaw::DropsLast => also(one(nvme(), TWO), Durability, honest),
+            Flaw::DropsLast => trips(one(nvme(), TWO), Durability),
             Flaw::ShowsUncommitted => trips(one(nvme(), PAIR), Atomicity),
             Flaw::PoisonedByTear => {
                 trips(lives(nvme(), &[], &[(Forget, LONG), (Carry, ONE)]), Afterlife)
             }
-            Flaw::Nondeterministic => {
-                Experiment { setup: one(nvme(), PAIR), comes: Comes::Nondeterminism }
-            }
+            Flaw::Nondeterministic => says(one(nvme(), PAIR), Verdict::Nondeterministic),
             Flaw::OpenWrites => trips(one(nvme(), ONE), Idempotence),
             Flaw::SilentCorruption => {
                 let contract = Contract { bit_flips: 1, ..small_sectors("one-bit-flips") };
@@ -228,15 +241,17 @@ impl Flaw {
                 trips(failing(one(nvme(), TWO), 2, FaultKind::Error), Durability)
             }
             Flaw::ContinuesAfterNoSpace => {
-                also(failing(one(nvme(), THREE), 2, FaultKind::NoSpace), Durability, honest)
+                trips(failing(one(nvme(), THREE), 2, FaultKind::NoSpace), Durability)
             }
-            Flaw::DoesNothing => also(one(nvme(), TWO), Durability, honest),
+            Flaw::DoesNothing => trips(one(nvme(), TWO), Durability),
             Flaw::AlwaysFull | Flaw::AckLags | Flaw::LsnStandsStill => {
                 trips(one(nvme(), TWO), Afterlife)
             }
             Flaw::FullForever => {
                 trips(lives(nvme(), &[], &[(Forget, ONE), (Forget, ONE)]), Afterlife)
             }
+            Flaw::OneEntryOnly => says(one(nvme(), THREE), Verdict::NotMeasured),
+            Flaw::Remembers => trips(one(nvme(), TWO), NoResurrection),
             Flaw::RenamesSurvivors => trips(one(nvme(), TWO), Order),
             Flaw::ForgetsAtCheckpoint => {
                 trips(one(nvme(), &[Append(100), Append(100), Commit, Checkpoint(1)]), Durability)

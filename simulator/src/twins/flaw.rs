@@ -201,6 +201,12 @@ flaws! {
     FullForever, Log, "full-forever",
         "takes one entry, and then none, whatever is released",
         "cheat";
+    OneEntryOnly, Log, "one-entry-only",
+        "takes one entry in each generation",
+        "cheat";
+    Remembers, Log, "remembers",
+        "keeps its entries in memory and shows them after the power cut",
+        "cheat";
     AckLags, Log, "ack-lags",
         "acknowledges with each commit what the commit before made durable",
         "cheat";

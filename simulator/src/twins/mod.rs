@@ -20,6 +20,7 @@
 //! | `write` | append, commit, generations |
 //! | `inspect` | annotated decoding |
 //! | `experiments` | what catches each flaw |
+//! | `failures` | the same for the RFC's catalogue, F1 to F8 |
 //!
 //! Invariant: without a flaw a twin keeps all it promises on every device that honours flush and
 //! whose torn writes stay within a physical sector.
@@ -28,13 +29,14 @@
 
 mod bytes;
 pub mod experiments;
+pub mod failures;
 mod flaw;
 mod inspect;
 mod layout;
 mod recover;
 mod write;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use journal_core::{
     BlockDevice, End, Entropy, Entry, Error, Geometry, Journal, Limits, Lsn, Opened, Promises,
@@ -154,7 +156,10 @@ pub struct TwinLog {
 const PAYLOAD_MAX: u32 = 1 << 16;
 
 thread_local! {
+    /// Opens since the last format: what `nondeterministic` depends on.
     static OPENS: Cell<u64> = const { Cell::new(0) };
+    /// What `remembers` was given since the last format.
+    static REMEMBERED: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl TwinLog {
@@ -224,6 +229,8 @@ impl Journal for TwinLog {
         entropy: Entropy,
     ) -> Result<(), Error> {
         let layout = Layout::new(*options, device.geometry())?;
+        OPENS.set(0);
+        REMEMBERED.take();
         let salt = journal_core::Checksum::Xxh3.of(&[&entropy]);
         let header = Header { generation: 1, salt, start_lsn: 1, area: 0, mounts: 0 };
         let sector = header.sector(layout.sector as usize);
@@ -245,7 +252,16 @@ impl Journal for TwinLog {
             // FLAW nondeterministic: read ahead, if the scheduler likes.
             let _ = recover::see(device, options, &layout, &header, layout.unit)?;
         }
-        let found = recover::walk(device, options, &layout, &header, replay)?;
+        let mut found = recover::walk(device, options, &layout, &header, replay)?;
+        if options.has(Flaw::Remembers) {
+            // FLAW remembers: what the disk lost is still here.
+            let more = REMEMBERED.with_borrow(|all| all.get(found.live.len()..).map(<[_]>::to_vec));
+            for payload in more.unwrap_or_default() {
+                let lsn = Lsn(header.start_lsn + found.live.len() as u64);
+                replay(Entry { lsn, payload: &payload });
+                found.live.push(payload);
+            }
+        }
         let entries = found.live.len() as u64;
         let mut journal = TwinLog {
             options,
@@ -293,6 +309,8 @@ impl Journal for TwinLog {
             Some(Flaw::AlwaysFull) => true,
             // FLAW full-forever: the same, after a first entry for show.
             Some(Flaw::FullForever) => self.next_lsn() > 1,
+            // FLAW one-entry-only: full, and honestly so.
+            Some(Flaw::OneEntryOnly) => self.filled > 0,
             _ => needs > self.layout.area_bytes,
         };
         if full {
@@ -306,6 +324,9 @@ impl Journal for TwinLog {
         let lsn = Lsn(self.next_lsn());
         self.filled = end;
         self.pending.push(payload.to_vec());
+        if self.options.has(Flaw::Remembers) {
+            REMEMBERED.with_borrow_mut(|all| all.push(payload.to_vec()));
+        }
         // FLAW lsn-stands-still: one name for all.
         Ok(if self.options.has(Flaw::LsnStandsStill) { Lsn(1) } else { lsn })
     }

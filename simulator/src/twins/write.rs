@@ -48,17 +48,15 @@ impl TwinLog {
         if packed && !at.is_multiple_of(sector) {
             pieces.push((at / sector * sector, self.tail.clone()));
         }
-        let mut covers = 0;
-        for &(kind, payload) in records {
+        for (before, &(kind, payload)) in (0..).zip(records) {
             at = self.layout.aligned(at);
             let head = Head {
                 salt,
                 durable: durable.unwrap_or(at) as u32,
                 kind,
-                covers: if kind == Kind::Commit { covers } else { 0 },
+                covers: if kind == Kind::Commit { before } else { 0 },
                 len: payload.len() as u32,
             };
-            covers += 1;
             let record = bytes::record(self.options, head, payload, sector as usize);
             let end = at + record.len() as u64;
             match pieces.last_mut() {

@@ -9,6 +9,7 @@
 //!
 //! What it is not: a benchmark of journals. Scripts are made to reach states.
 
+pub mod from_file;
 mod generate;
 mod payload;
 

@@ -17,8 +17,9 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, TearShape};
+use simulator::disk::contract::{CacheOrder, Contract, InnerTear, TearShape};
 
+use crate::life::{Command, Life};
 use crate::traces::Call;
 
 /// A sector's content; `None` cannot be read.
@@ -37,30 +38,6 @@ pub struct Model {
 
 /// Images and combinations beyond which a case is turned away.
 const WORK_MAX: usize = 60_000;
-
-/// One command of the life.
-#[derive(Debug)]
-struct Command {
-    lba: usize,
-    data: Vec<Vec<u8>>,
-    /// Number of its call among the write calls.
-    number: usize,
-    stable: bool,
-}
-
-impl Command {
-    fn writes(&self, lba: usize) -> bool {
-        (self.lba..self.lba + self.data.len()).contains(&lba)
-    }
-}
-
-/// A life up to its power cut.
-#[derive(Debug, Default)]
-struct Life {
-    commands: Vec<Command>,
-    /// Write calls with at least this number come after a completed barrier, the others before.
-    barriers: Vec<usize>,
-}
 
 /// A domain and the command that strikes it.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +63,7 @@ impl Model {
     /// Every image after the power went during call `at` of a life that began with `base`; `None`
     /// if that is too much work.
     pub fn images(&self, base: &Image, calls: &[Call], at: usize) -> Option<BTreeSet<Image>> {
-        let life = self.life(calls, at);
+        let life = Life::new(&self.contract, calls, at);
         let pages = self.contract.page_bytes > self.contract.logical_bytes;
         if pages && self.contract.order != CacheOrder::WriteThrough {
             return self.page_images(base, &life);
@@ -96,66 +73,6 @@ impl Model {
             self.fates(base, &life, &strikes, &mut Vec::new(), &mut found)?;
         }
         Some(found)
-    }
-
-    /// Rule 1: what is stable when the power goes during call `at`.
-    fn life(&self, calls: &[Call], at: usize) -> Life {
-        let mut life = Life::default();
-        let mut numbers = 0;
-        for (i, call) in calls.iter().enumerate().take(at + 1) {
-            let completed = i < at;
-            let zeros;
-            let written: Vec<(usize, &Vec<Vec<u8>>, bool)> = match call {
-                Call::Flush => {
-                    if completed {
-                        self.flushed(&mut life, numbers);
-                    }
-                    continue;
-                }
-                // Rule 8.
-                Call::Discard { lba, sectors } => {
-                    zeros = vec![vec![0; self.bytes()]; *sectors];
-                    vec![(*lba, &zeros, false)]
-                }
-                Call::Write(commands) => commands.iter().map(|c| (c.lba, &c.data, c.fua)).collect(),
-            };
-            // A flush that comes with FUA covers the calls before and the FUA commands of its own
-            // call; whether the cached ones beside them had completed when it was issued, nobody
-            // knows. As a barrier it stands behind the call.
-            let post_flush = self.contract.fua == Fua::PostFlush && written.iter().any(|w| w.2);
-            numbers += 1;
-            if completed && post_flush {
-                self.flushed(&mut life, numbers);
-            }
-            for (lba, data, fua) in written {
-                let through = self.contract.order == CacheOrder::WriteThrough;
-                let forced = match self.contract.fua {
-                    Fua::Native => fua,
-                    Fua::PostFlush => fua && self.contract.flush == Flush::Honoured,
-                    Fua::Ignored => false,
-                };
-                let (stable, number) = (completed && (through || forced), numbers - 1);
-                life.commands.push(Command { lba, data: data.clone(), number, stable });
-            }
-        }
-        life
-    }
-
-    /// A flush completed before write call `numbers`.
-    fn flushed(&self, life: &mut Life, numbers: usize) {
-        if self.contract.flush == Flush::Honoured {
-            life.commands.iter_mut().for_each(|c| c.stable = true);
-        }
-        let barrier = match self.contract.flush {
-            // What it does not cover (see `life`) is kept apart in epoch order.
-            Flush::Honoured => self.contract.order == CacheOrder::Epoch,
-            Flush::BarrierOnly => true,
-            // It does nothing: no barrier either.
-            Flush::Ignored => false,
-        };
-        if barrier {
-            life.barriers.push(numbers);
-        }
     }
 
     /// Rule 2: whether a command persists whole or not at all.
@@ -221,7 +138,7 @@ impl Model {
     fn may_strike(&self, life: &Life, domain: usize, command: usize) -> bool {
         let c = &life.commands[command];
         let writes_there = (c.lba..c.lba + c.data.len())
-            .any(|lba| self.domain(lba) == domain && !superseded(life, command, lba));
+            .any(|lba| self.domain(lba) == domain && !life.superseded(command, lba));
         let strikes_nothing = c.data.len() > 1 && self.atomic(c);
         !c.stable && writes_there && !strikes_nothing
     }
@@ -346,7 +263,7 @@ impl Model {
             let command = &life.commands[strike.command];
             for lba in (0..base.len()).filter(|&lba| self.domain(lba) == strike.domain) {
                 let mut damaged: BTreeSet<Sector> = BTreeSet::new();
-                if command.writes(lba) && !superseded(life, strike.command, lba) {
+                if command.writes(lba) && !life.superseded(strike.command, lba) {
                     let later_persisted = (strike.command + 1..all).any(|later| {
                         let later_command = &life.commands[later];
                         later_command.writes(lba)
@@ -446,9 +363,4 @@ impl Model {
         }
         Some(images.into_iter().collect())
     }
-}
-
-/// Whether a later stable write took the place of what a command wrote in a sector.
-fn superseded(life: &Life, command: usize, lba: usize) -> bool {
-    life.commands[command + 1..].iter().any(|later| later.stable && later.writes(lba))
 }

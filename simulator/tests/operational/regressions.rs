@@ -5,11 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, TornContents};
+use simulator::choose::{Exhaustive, Record, Undisturbed};
+use simulator::disk::Live;
+use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, TornContents};
 
-use crate::compare::{check, leaves};
-use crate::program::tell;
-use crate::told::{SECTOR, assert_images, base, case};
+use crate::compare::{Lazy, check, disk_after_cut, leaves};
+use crate::program::{Medium, tell};
+use crate::told::{SECTOR, assert_images, base, calls, case};
 use crate::traces::Call;
 
 /// 1. Two sectors are written at address 1, on a device whose atomic unit is four sectors.
@@ -132,4 +134,32 @@ fn transcripts(contract: &Contract, sectors: usize, trace: &str) -> BTreeSet<Str
     case.program.seed = 1;
     check(&case);
     leaves(&case, usize::MAX).iter().map(|leaf| tell(leaf)).collect()
+}
+
+/// 1. At the first cut a sector is torn: mixes of `a` and zeros. The second life writes `b` over it
+///    and is cut; the sector is torn again.
+/// 2. "`b` torn over what was there" named three answers: over zeros, and over each mix that reads otherwise.
+/// 3. The replay of a recorded failure took the first of them, and passed.
+#[test]
+fn mixes_over_different_torn_contents_have_different_names() {
+    let contract = Contract { inner_tear: InnerTear::Linear(2), damage_max: 1, ..base() };
+    let case = case(&contract, 1, "*a@0");
+    let mut disk = disk_after_cut(&case);
+    Lazy(Live::new(&mut disk, &mut Undisturbed)).call(&calls("b@0").0[0]);
+    disk.cut(disk.life_start());
+    let (mark, mut chooser) = (disk.mark(), Exhaustive::new());
+    let mut names = BTreeSet::new();
+    let mut contents = BTreeSet::new();
+    loop {
+        disk.rewind(&mark);
+        chooser.rewind();
+        let mut record = Record::new(&mut chooser);
+        let read = Lazy(Live::new(&mut disk, &mut record)).read(0, 1, false);
+        names.insert(record.decisions[0].is.to_string());
+        contents.insert(read);
+        if !chooser.next_leaf() {
+            break;
+        }
+    }
+    assert_eq!(names.len(), contents.len(), "{names:?}");
 }

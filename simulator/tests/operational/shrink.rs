@@ -11,6 +11,9 @@ use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, Tea
 
 use crate::traces::{Call, Case};
 
+/// Takes changes of a case.
+type With<'a> = dyn FnMut(&dyn Fn(&mut Case)) + 'a;
+
 /// The smallest failing case found from `case`, and why it fails.
 pub fn shrink(case: &Case, fails: &dyn Fn(&Case) -> Option<String>) -> (Case, String) {
     let mut small = case.clone();
@@ -85,13 +88,7 @@ fn reach(call: &Call) -> usize {
     }
 }
 
-fn smaller_command(
-    with: &mut dyn FnMut(&dyn Fn(&mut Case)),
-    i: usize,
-    j: usize,
-    commands: usize,
-    sectors: usize,
-) {
+fn smaller_command(with: &mut With<'_>, i: usize, j: usize, commands: usize, sectors: usize) {
     let change = |c: &mut Case, f: &dyn Fn(&mut Vec<crate::traces::Cmd>)| {
         if let Call::Write(commands) = &mut c.calls[i] {
             f(commands);
@@ -127,7 +124,7 @@ fn smaller_command(
     }
 }
 
-fn knobs(case: &Case, with: &mut dyn FnMut(&dyn Fn(&mut Case))) {
+fn knobs(case: &Case, with: &mut With<'_>) {
     let base = Contract::base("");
     let sector = case.contract.logical_bytes;
     let mut knob = |change: &dyn Fn(&mut Contract)| with(&|c| change(&mut c.contract));

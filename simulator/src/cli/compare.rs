@@ -1,0 +1,365 @@
+//! `compare`: the matrix.
+//!
+//! Method. Every journal meets every device under each workload: one life, two lives, and two lives
+//! in which the client does its lost work again. The experiments are independent and run on as many
+//! threads as there are; their rows are put together in the order of the lists.
+//!
+//! Invariant: the report does not depend on the number of threads. A refuted cell is a result: the
+//! exit code tells of it only where one journal was asked about, or with `--strict`.
+//!
+//! What it is not: tuned to a verdict. All journals get the same questions and the same bound.
+
+use std::path::PathBuf;
+
+use journal_core::Survivors;
+use rayon::prelude::*;
+use simulator::case::Case;
+use simulator::disk::Fill;
+use simulator::disk::contract::Contract;
+use simulator::explore::{Bounds, Verdict, prove};
+use simulator::journals::Family;
+use simulator::report::model::{Asked, CostRow, DeviceRow, JournalRow, Tool, WorkloadRow};
+use simulator::report::{Report, SCHEMA_VERSION, build, cost, json, matrix, oracles};
+use simulator::run::Setup;
+use simulator::workload::{Identity, Life, Op, Payloads, Workload, from_file};
+
+use super::exit::{Exit, Failure};
+use super::screen::{Progress, Screen, remark};
+use super::{Common, list, signal};
+
+/// Crash states visited at most in each experiment, unless told otherwise.
+const LEAVES_MAX: u64 = 20_000;
+
+/// Entries between two commits.
+const COMMIT_EVERY: u32 = 2;
+
+/// Bytes of each simulated device.
+const DEVICE_BYTES: u64 = 128 * 1024;
+
+/// What to compare.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Arguments {
+    /// Journals [default: all but twins]
+    #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
+    journal: Vec<String>,
+    /// Devices [default: all]
+    #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::device_names())]
+    device: Vec<String>,
+    /// Entries appended in each life, with a commit after every second and at the end
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+    entries: u32,
+    /// Bytes of each entry; each size gives workloads of its own. The default is the RFC's hash entry,
+    /// and one that straddles sectors after a few entries
+    #[arg(long, value_name = "N", num_args = 1.., default_values_t = [48, 240])]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
+    bytes: Vec<u32>,
+    /// Lives at most, each ended by a power cut
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
+    lives: u32,
+    /// Crash states visited at most in each experiment; a search that ends there says BOUNDED
+    #[arg(long, value_name = "N", default_value_t = LEAVES_MAX)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    max_leaves: u64,
+    /// Exit with 1 if anything is refuted, and with 3 if anything is inconclusive (so it is anyway
+    /// where a single journal is asked about)
+    #[arg(long)]
+    strict: bool,
+    /// Folder of the report: DIR/latest, the one before in DIR/previous
+    #[arg(long, value_name = "DIR", default_value = "reports/out")]
+    out: PathBuf,
+    /// Take payloads from the 64 KiB clusters of a file, such as a disk image
+    #[arg(long, value_name = "FILE")]
+    payload_from: Option<PathBuf>,
+}
+
+impl Default for Arguments {
+    fn default() -> Self {
+        #[derive(clap::Parser)]
+        struct Alone {
+            #[command(flatten)]
+            arguments: Arguments,
+        }
+        <Alone as clap::Parser>::parse_from(["compare"]).arguments
+    }
+}
+
+/// Compares.
+pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    signal::listen();
+    let report = report(arguments, common)?;
+    let written = json::write(&report, &arguments.out);
+    let folder = written.as_ref().ok().map(|path| path.display().to_string());
+    screen.show(&report, || {
+        let mut out = matrix::draw(&report, folder.as_deref(), screen.look);
+        if let Some(folder) = &folder {
+            out += &format!("\nreport   {folder}/report.json\n");
+        }
+        out
+    })?;
+    written?;
+    Ok(exit(arguments, &report))
+}
+
+fn exit(arguments: &Arguments, report: &Report) -> Exit {
+    let any = |verdict| report.cells.iter().any(|cell| cell.verdict == verdict);
+    let inconclusive =
+        [Verdict::Bounded, Verdict::Hollow, Verdict::NotMeasured, Verdict::Senseless];
+    let strict = arguments.strict || arguments.journal.len() == 1;
+    if report.partial {
+        Exit::Interrupted
+    } else if any(Verdict::Nondeterministic) {
+        Exit::Nondeterminism
+    } else if strict && any(Verdict::Refuted) {
+        Exit::Violation
+    } else if strict && inconclusive.into_iter().any(any) {
+        Exit::Inconclusive
+    } else {
+        Exit::Clean
+    }
+}
+
+/// Keeps the rows that were asked for, in the order of the list.
+fn chosen<T>(
+    all: Vec<T>,
+    asked: &[String],
+    name: impl Fn(&T) -> &str,
+    by_default: impl Fn(&T) -> bool,
+) -> Vec<T> {
+    let wanted = |row: &T| match asked {
+        [] => by_default(row),
+        asked => asked.iter().any(|asked| asked == name(row)),
+    };
+    all.into_iter().filter(wanted).collect()
+}
+
+fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
+    let workloads = workloads(arguments)?;
+    let no_twins = |row: &JournalRow| row.family != Family::Twin;
+    let journals = chosen(list::journal_rows(), &arguments.journal, |row| &row.name, no_twins);
+    let devices = chosen(list::device_rows(), &arguments.device, |row| &row.name, |_| true);
+    let contracts: Vec<Contract> = devices.iter().map(|row| row.contract.clone()).collect();
+    let pool = common.pool()?;
+    let (cells, partial) =
+        pool.install(|| cells(&journals, &contracts, &workloads, arguments.max_leaves));
+    let mut report = Report {
+        schema_version: SCHEMA_VERSION,
+        tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        asked: Asked {
+            command: "compare".to_owned(),
+            device_bytes: DEVICE_BYTES,
+            leaves_max: Some(arguments.max_leaves),
+            workloads: workloads.clone(),
+        },
+        partial,
+        costs: costs(&journals, &devices, &workloads[0].workload),
+        journals,
+        devices,
+        oracles: oracles::rows(),
+        owed: oracles::owed(&contracts),
+        cells,
+        campaign: None,
+    };
+    report.name_neighbours();
+    Ok(report)
+}
+
+fn setup(contract: &Contract, workload: &Workload) -> Setup {
+    Setup {
+        contract: contract.clone(),
+        device_bytes: DEVICE_BYTES,
+        fill: Fill::Zeros,
+        workload: workload.clone(),
+        fault: None,
+    }
+}
+
+/// All experiments, and whether some were left out because of an interrupt.
+fn cells(
+    journals: &[JournalRow],
+    contracts: &[Contract],
+    workloads: &[WorkloadRow],
+    leaves_max: u64,
+) -> (Vec<simulator::report::model::CellRow>, bool) {
+    let mut questions = Vec::new();
+    for journal in journals {
+        for contract in contracts {
+            for workload in workloads {
+                questions.push((journal, contract, workload));
+            }
+        }
+    }
+    let progress = Progress::new("experiments", Some(questions.len() as u64));
+    let bounds = Bounds { leaves_max, first_only: false };
+    let answers: Vec<_> = questions
+        .par_iter()
+        .with_max_len(1)
+        .map(|(journal, contract, workload)| {
+            if signal::stopped() {
+                return None;
+            }
+            let cell = prove(&journal.name, &setup(contract, &workload.workload), bounds)?;
+            let row = build::experiment(&workload.name, &cell);
+            progress.one_more();
+            Some(row)
+        })
+        .collect();
+    let mut answers = answers.into_iter();
+    let mut cells = Vec::new();
+    let mut partial = false;
+    for journal in journals {
+        for contract in contracts {
+            let mine: Vec<_> = answers.by_ref().take(workloads.len()).flatten().collect();
+            if mine.len() == workloads.len() {
+                cells.push(build::cell(&journal.name, contract, mine));
+            } else {
+                partial = true;
+            }
+        }
+    }
+    (cells, partial)
+}
+
+/// The costs of each journal on each shape of device.
+fn costs(journals: &[JournalRow], devices: &[DeviceRow], like: &Workload) -> Vec<CostRow> {
+    let first = like.lives[0].ops.iter().find_map(|op| match op {
+        Op::Append(bytes) => Some(*bytes),
+        _ => None,
+    });
+    let ops = script(cost::ENTRIES, first.unwrap_or(0));
+    let once = Workload::repeated(&ops, 1, Survivors::Carry);
+    let workload = Workload { payloads: like.payloads.clone(), ..once };
+    let mut rows: Vec<CostRow> = Vec::new();
+    for journal in journals {
+        for device in devices {
+            let shape = (device.contract.logical_bytes, device.contract.physical_bytes);
+            let known = |row: &CostRow| {
+                row.journal == journal.name && (row.logical_bytes, row.physical_bytes) == shape
+            };
+            if rows.iter().any(known) {
+                continue;
+            }
+            let case = Case::new(&journal.name, &setup(&device.contract, &workload));
+            rows.extend(cost::count(&case).ok().filter(|row| row.entries > 0));
+        }
+    }
+    rows
+}
+
+/// Appends with a commit after every second, and at the end.
+fn script(entries: u32, bytes: u32) -> Vec<Op> {
+    let mut ops = Workload::appends(entries, bytes, COMMIT_EVERY);
+    if ops.last() != Some(&Op::Commit) {
+        ops.push(Op::Commit);
+    }
+    ops
+}
+
+/// Workloads that are there for one question each.
+fn special() -> [WorkloadRow; 2] {
+    let again = |lives: [&[Op]; 2]| Workload {
+        before: Vec::new(),
+        lives: lives.map(|ops| Life { resume: Survivors::Carry, ops: ops.to_vec() }).to_vec(),
+        identity: Identity::SameAgain,
+        payloads: Payloads::Generated,
+    };
+    let large = Op::Append(240);
+    let one = Op::Append(48);
+    let grouped = [one, Op::Commit, one, Op::EndGroup, one, Op::EndGroup, Op::Commit];
+    [
+        WorkloadRow {
+            name: "again-changed".to_owned(),
+            about:
+                "3 entries of 240 bytes in one commit; what was lost is appended again, but the \
+                    third is another one: does its stale namesake come back?"
+                    .to_owned(),
+            workload: again([
+                &[large, large, large, Op::Commit],
+                &[large, large, Op::Append(200), Op::Commit],
+            ]),
+        },
+        WorkloadRow {
+            name: "again-groups".to_owned(),
+            about:
+                "an entry and a commit, then two groups without a commit between them; what was \
+                    lost is appended again"
+                    .to_owned(),
+            workload: again([&grouped, &grouped]),
+        },
+    ]
+}
+
+/// The workloads that every journal meets on every device.
+fn workloads(arguments: &Arguments) -> Result<Vec<WorkloadRow>, Failure> {
+    let mut entries = arguments.entries;
+    let mut payloads = Payloads::Generated;
+    let mut from = String::new();
+    if let Some(path) = &arguments.payload_from {
+        let wanted = entries * arguments.lives;
+        let found = from_file::read(path, wanted as usize).map_err(|error| {
+            let exit = match error {
+                from_file::FromFileError::Io { .. } => Exit::Io,
+                from_file::FromFileError::Empty(_) => Exit::BadData,
+            };
+            Failure::new(exit, error.to_string())
+        })?;
+        let have = found.payloads.len() as u32;
+        if have < arguments.lives {
+            let read = if found.complete { "the whole file" } else { "its first 4 GiB" };
+            let said = format!(
+                "{}: expected at least {} clusters of 64 KiB that differ, one for each life, found \
+                 {have} among {} ({read} was read); try --lives {have}",
+                path.display(),
+                arguments.lives,
+                found.clusters
+            );
+            return Err(Failure::new(Exit::BadData, said));
+        }
+        if have < wanted {
+            entries = have / arguments.lives;
+            remark(&format!(
+                "{}: {have} clusters that differ, {wanted} wanted: {entries} entries in each life",
+                path.display()
+            ));
+        }
+        payloads = Payloads::Given(found.payloads);
+        from = ", payloads from a file".to_owned();
+    }
+    let sizes = match payloads {
+        Payloads::Generated => arguments.bytes.clone(),
+        Payloads::Given(_) => vec![from_file::PAYLOAD_BYTES as u32],
+    };
+    let mut rows: Vec<WorkloadRow> = Vec::new();
+    for bytes in sizes {
+        let ops = script(entries, bytes);
+        let mut add = |name: &str, about: String, lives: u32, identity: Identity| {
+            let name = format!("{name}-{bytes}");
+            if rows.iter().all(|row| row.name != name) {
+                let workload = Workload {
+                    identity,
+                    payloads: payloads.clone(),
+                    ..Workload::repeated(&ops, lives, Survivors::Carry)
+                };
+                rows.push(WorkloadRow { name, about, workload });
+            }
+        };
+        let noun = if entries == 1 { "entry" } else { "entries" };
+        let about = format!(
+            "{entries} {noun} of {bytes} bytes{from}, a commit after every second, a power cut at \
+             any moment"
+        );
+        add("one-life", about, 1, Identity::Fresh);
+        for lives in 2..=arguments.lives {
+            let name = if lives == 2 { "two-lives".to_owned() } else { format!("{lives}-lives") };
+            let about = format!("the same {lives} times, each life behind what the last one left");
+            add(&name, about, lives, Identity::Fresh);
+        }
+        if arguments.lives >= 2 {
+            let about = "two lives; what was lost is appended again, byte for byte".to_owned();
+            add("again", about, 2, Identity::SameAgain);
+        }
+    }
+    if arguments.lives >= 2 && payloads == Payloads::Generated {
+        rows.extend(special());
+    }
+    Ok(rows)
+}

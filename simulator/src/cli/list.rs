@@ -1,0 +1,178 @@
+//! `list`: what there is, by name.
+//!
+//! The one idea: whatever an argument or a report names can be listed, with a line about it.
+
+use serde::Serialize;
+use simulator::disk::presets;
+use simulator::journals::{self, Family};
+use simulator::report::model::{DeviceRow, JournalRow, OracleRow, OwedRow};
+use simulator::report::oracles;
+use simulator::report::text::wrap;
+
+use super::exit::{Exit, Failure};
+use super::screen::Screen;
+
+/// What to list.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Which list
+    #[arg(value_enum)]
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// Every journal that can be named
+    Journals,
+    /// The RFC journal and its amendments
+    Strategies,
+    /// Device contracts
+    Devices,
+    /// What must hold after a crash, and where it is owed
+    Oracles,
+    /// What can go wrong
+    Faults,
+}
+
+#[derive(Debug, Serialize)]
+struct Oracles {
+    oracles: Vec<OracleRow>,
+    owed: Vec<OwedRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct FaultRow {
+    name: &'static str,
+    about: &'static str,
+}
+
+/// What can go wrong: contents that a contract may allow after a cut, and operations that fail.
+const FAULTS: [FaultRow; 14] = [
+    FaultRow {
+        name: "power-cut",
+        about: "during any device call, or after all of them; again in each life",
+    },
+    FaultRow { name: "lost-write", about: "a write that was acknowledged and not flushed is gone" },
+    FaultRow { name: "reordering", about: "a later write persists and an earlier one does not" },
+    FaultRow { name: "torn-write", about: "some sectors of a command persist and others do not" },
+    FaultRow { name: "shorn-write", about: "within a sector some granules are new and others old" },
+    FaultRow { name: "unreadable", about: "a sector that was being written cannot be read" },
+    FaultRow {
+        name: "zeros, ones, garbage",
+        about: "a sector that was being written holds what nobody wrote",
+    },
+    FaultRow {
+        name: "neighbours",
+        about: "damage takes the whole physical sector, also sectors that were not written",
+    },
+    FaultRow { name: "ignored-flush", about: "a flush is acknowledged and not carried out" },
+    FaultRow { name: "bit-flip", about: "one bit of a sector at rest changes" },
+    FaultRow { name: "latent", about: "a sector at rest becomes unreadable" },
+    FaultRow {
+        name: "error",
+        about: "an operation fails and has no effect; a failed flush drops what it covered",
+    },
+    FaultRow { name: "error-but-done", about: "a write reports an error and took effect" },
+    FaultRow { name: "no-space", about: "a write finds no space left" },
+];
+
+/// The journals, as rows of a report.
+pub fn journal_rows() -> Vec<JournalRow> {
+    let row = |row: journals::Row| JournalRow {
+        name: row.name.to_owned(),
+        family: row.family,
+        about: row.about.to_owned(),
+    };
+    journals::rows().into_iter().map(row).collect()
+}
+
+/// The devices, as rows of a report.
+pub fn device_rows() -> Vec<DeviceRow> {
+    let row = |preset: presets::Preset| DeviceRow {
+        name: preset.contract.name.clone(),
+        about: preset.about.to_owned(),
+        source: preset.source.to_owned(),
+        representatives: preset.contract.uses_representatives(),
+        contract: preset.contract,
+    };
+    presets::all().into_iter().map(row).collect()
+}
+
+/// Lists it.
+pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
+    let width = screen.look.width;
+    match arguments.what {
+        What::Journals | What::Strategies => {
+            let mut rows = journal_rows();
+            if arguments.what == What::Strategies {
+                rows.retain(|row| row.family == Family::Rfc);
+            }
+            let left = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+            screen.show(&rows, || {
+                let line = |row: &JournalRow| {
+                    let family = match row.family {
+                        Family::Rfc => "rfc",
+                        Family::Format => "format",
+                        Family::Twin => "twin",
+                    };
+                    wrap(&format!("{:<left$}  {family:<6}  ", row.name), &row.about, width)
+                };
+                rows.iter().map(line).collect()
+            })?;
+        }
+        What::Devices => {
+            let rows = device_rows();
+            screen.show(&rows, || {
+                let line = |row: &DeviceRow| {
+                    wrap(&format!("{:<22}", row.name), &row.about, width)
+                        + &wrap(&format!("{:<22}", ""), &format!("source: {}", row.source), width)
+                };
+                rows.iter().map(line).collect()
+            })?;
+        }
+        What::Oracles => {
+            let contracts: Vec<_> = device_rows().into_iter().map(|row| row.contract).collect();
+            let all = Oracles { oracles: oracles::rows(), owed: oracles::owed(&contracts) };
+            screen.show(&all, || oracles_text(&all, width))?;
+        }
+        What::Faults => {
+            let line = |row: &FaultRow| wrap(&format!("{:<22}", row.name), row.about, width);
+            screen.show(&FAULTS, || FAULTS.iter().map(line).collect())?;
+        }
+    }
+    Ok(Exit::Clean)
+}
+
+fn oracles_text(all: &Oracles, width: usize) -> String {
+    let mut out = String::new();
+    for row in &all.oracles {
+        out += &wrap(&format!("{}  {:<16}", row.letter, row.oracle.name()), &row.claim, width);
+    }
+    out += "\nOwed by a journal that promises everything (+), or why not:\n";
+    let mut reasons: Vec<&str> = Vec::new();
+    let mut device = "";
+    for row in &all.owed {
+        if row.device != device {
+            device = &row.device;
+            out += &format!("\n  {device:<22}");
+        }
+        let letter = all.oracles.iter().find(|o| o.oracle == row.oracle).map_or('?', |o| o.letter);
+        match row.excused.as_deref() {
+            None => out += &format!(" {letter}+ "),
+            Some(reason) => {
+                let known = reasons.iter().position(|known| *known == reason);
+                let number = known.unwrap_or_else(|| {
+                    reasons.push(reason);
+                    reasons.len() - 1
+                });
+                out += &format!(" {letter}{} ", number + 1);
+            }
+        }
+    }
+    out += "\n\n";
+    for (i, reason) in reasons.iter().enumerate() {
+        out += &format!("  {}  {reason}\n", i + 1);
+    }
+    let lines: Vec<&str> = out.lines().map(str::trim_end).collect();
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,118 @@
+//! The command line: one file per command.
+//!
+//! The one idea: a command takes its arguments and the screen, and returns how it ended. Results go
+//! to stdout, progress and trouble to stderr.
+//!
+//! Invariant: arguments, exit codes and JSON are stable; the text for people is not.
+//!
+//! What it is not: a place where anything is found out. Commands ask the library.
+
+mod cases;
+mod compare;
+mod exit;
+mod explain;
+mod inspect;
+mod list;
+mod replay;
+mod screen;
+mod selftest;
+mod signal;
+mod torture;
+
+use std::process::ExitCode;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Parser, Subcommand};
+
+use exit::{Exit, Failure};
+use screen::{Form, Screen};
+
+/// Crash-tests journals and write-ahead logs on a simulated disk.
+#[derive(Debug, Parser)]
+#[command(name = "tornwrite", version, about, after_help = exit::HELP)]
+struct Arguments {
+    /// Without a command: compare
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, clap::Args)]
+struct Common {
+    /// For people, or the same facts as JSON
+    #[arg(long, value_enum, default_value_t = Form::Text, global = true)]
+    format: Form,
+    /// Threads; the result does not depend on it [default: one per core]
+    #[arg(short = 'j', long, value_name = "N", global = true)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Columns of the text [default: the terminal's, or 80]
+    #[arg(long, value_name = "N", global = true)]
+    #[arg(value_parser = clap::value_parser!(u16).range(60..=400))]
+    width: Option<u16>,
+}
+
+impl Common {
+    fn jobs(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.jobs.map_or_else(cores, usize::from)
+    }
+
+    fn pool(&self) -> Result<rayon::ThreadPool, Failure> {
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(self.jobs());
+        builder.build().map_err(|e| Failure::new(Exit::Io, format!("cannot start threads: {e}")))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The matrix: journals x devices, each cell proven or refuted; writes the report
+    Compare(compare::Arguments),
+    /// Random workloads and decisions, as many as there is time for
+    Torture(torture::Arguments),
+    /// Runs a case again, exactly
+    Replay(replay::Arguments),
+    /// The picture of a case, or what an oracle claims
+    Explain(explain::Arguments),
+    /// What each byte of a journal image means, and where a reader would stop
+    Inspect(inspect::Arguments),
+    /// What there is
+    List(list::Arguments),
+    /// Every flawed journal caught, every sound one silent: can this program still see?
+    Selftest(selftest::Arguments),
+}
+
+/// The names of all journals, for arguments: a wrong one is refused with the nearest.
+fn journal_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(simulator::journals::rows().into_iter().map(|row| row.name))
+}
+
+/// The names of all devices.
+fn device_names() -> PossibleValuesParser {
+    let presets = simulator::disk::presets::all();
+    PossibleValuesParser::new(presets.into_iter().map(|preset| preset.contract.name))
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let screen = Screen::new(arguments.common.format, arguments.common.width);
+    let common = &arguments.common;
+    let command = arguments.command.unwrap_or(Command::Compare(compare::Arguments::default()));
+    let ended: Result<Exit, Failure> = match command {
+        Command::Compare(mine) => compare::run(&mine, common, &screen),
+        Command::Torture(mine) => torture::run(&mine, common, &screen),
+        Command::Replay(mine) => replay::run(&mine, &screen),
+        Command::Explain(mine) => explain::run(&mine, &screen),
+        Command::Inspect(mine) => inspect::run(&mine, &screen),
+        Command::List(mine) => list::run(&mine, &screen),
+        Command::Selftest(mine) => selftest::run(&mine, common, &screen),
+    };
+    let exit = ended.unwrap_or_else(|failure| {
+        screen::complain(&failure.said);
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}

@@ -1,0 +1,237 @@
+//! `torture`: random workloads on random devices, until the runs or the time are used up.
+//!
+//! The one idea: a campaign is its seed and its number of runs; with `--budget` the number of runs
+//! is found out on the way and told, so that the campaign can be had again exactly.
+//!
+//! Invariant: same seed, same number of runs, same result, on any number of threads. Silence is
+//! told as what was drawn, never as a proof.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use simulator::disk::contract::Contract;
+use simulator::explore::torture::{Plan, Tortured, torture};
+use simulator::journals::Family;
+use simulator::report::model::{Asked, Campaign, CampaignRow, JournalRow, Tool};
+use simulator::report::text::{grouped, wrap};
+use simulator::report::{Report, SCHEMA_VERSION, build, json, oracles, picture};
+use simulator::workload::Sizes;
+
+use super::exit::{Exit, Failure};
+use super::screen::{Progress, Screen, remark};
+use super::{Common, list, signal};
+
+/// Runs, if neither they nor a budget are given.
+const RUNS: u64 = 20_000;
+
+/// Bytes of each simulated device, as the campaign has them.
+const DEVICE_BYTES: u64 = 128 * 1024;
+
+/// What to torture.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Arguments {
+    /// Everything follows from it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Workloads at most [default: 20000, or as many as the budget allows]
+    #[arg(long, value_name = "N")]
+    runs: Option<u64>,
+    /// Time at most, such as 30s, 10m, 8h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    budget: Option<Duration>,
+    /// Journals [default: all but twins]
+    #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
+    journal: Vec<String>,
+    /// Devices [default: all]
+    #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::device_names())]
+    device: Vec<String>,
+    /// Exit with 1 if anything is found (so it is anyway where a single journal is asked about)
+    #[arg(long)]
+    strict: bool,
+    /// Folder of the report: DIR/latest, the one before in DIR/previous
+    #[arg(long, value_name = "DIR", default_value = "reports/out/torture")]
+    out: PathBuf,
+}
+
+/// Reads `30s`, `10m`, `8h`, `2d`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("expected a number and one of s, m, h, d, such as 30s, found `{text}`");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// Tortures.
+pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    signal::listen();
+    let asked = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
+    let mut journals = list::journal_rows();
+    journals.retain(|row| match arguments.journal.is_empty() {
+        true => row.family != Family::Twin,
+        false => asked(&arguments.journal, &row.name),
+    });
+    let mut devices = list::device_rows();
+    devices.retain(|row| asked(&arguments.device, &row.name));
+    let contracts: Vec<Contract> = devices.iter().map(|row| row.contract.clone()).collect();
+    let runs = match (arguments.runs, arguments.budget) {
+        (Some(runs), _) => runs,
+        (None, Some(_)) => u64::MAX,
+        (None, None) => RUNS,
+    };
+    let plan = Plan {
+        seed: arguments.seed,
+        runs,
+        journals: journals.iter().map(|row| row.name.clone()).collect(),
+        contracts: contracts.clone(),
+        jobs: common.jobs(),
+        sizes: Sizes::default(),
+    };
+    remark(&format!("tornwrite torture   seed {}", plan.seed));
+    let known = (runs != u64::MAX).then_some(runs);
+    let progress = Progress::new("runs", known);
+    let begun = Instant::now();
+    let late = || arguments.budget.is_some_and(|budget| begun.elapsed() >= budget);
+    let stop = || signal::stopped() || late();
+    let found = torture(&plan, &stop, &|done| progress.reached(done));
+    drop(progress);
+    let report = Report {
+        schema_version: SCHEMA_VERSION,
+        tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        asked: Asked {
+            command: "torture".to_owned(),
+            device_bytes: DEVICE_BYTES,
+            leaves_max: None,
+            workloads: Vec::new(),
+        },
+        partial: signal::stopped() && found.runs < runs,
+        oracles: oracles::rows(),
+        owed: oracles::owed(&contracts),
+        cells: Vec::new(),
+        costs: Vec::new(),
+        campaign: Some(campaign(plan.seed, &journals, &contracts, &found)),
+        journals,
+        devices,
+    };
+    let written = json::write(&report, &arguments.out);
+    let folder = written.as_ref().ok().map(|path| path.display().to_string());
+    screen.show(&report, || text(&report, folder.as_deref(), screen))?;
+    written?;
+    let failing = found.seen.values().any(|seen| seen.failing > 0);
+    Ok(if report.partial {
+        Exit::Interrupted
+    } else if failing && (arguments.strict || arguments.journal.len() == 1) {
+        Exit::Violation
+    } else {
+        Exit::Clean
+    })
+}
+
+fn campaign(
+    seed: u64,
+    journals: &[JournalRow],
+    contracts: &[Contract],
+    found: &Tortured,
+) -> Campaign {
+    let mut rows = Vec::new();
+    for journal in journals {
+        for contract in contracts {
+            let key = (journal.name.clone(), contract.name.clone());
+            if let Some(seen) = found.seen.get(&key) {
+                rows.push(build::campaign_row(&journal.name, contract, seen));
+            }
+        }
+    }
+    Campaign { seed, runs: found.runs, rows }
+}
+
+/// The campaign for people: a line for each pair that failed, a sum for the others.
+fn text(report: &Report, folder: Option<&str>, screen: &Screen) -> String {
+    let Some(campaign) = &report.campaign else { return String::new() };
+    let width = screen.look.width;
+    let mut out = String::new();
+    let sum = |of: &dyn Fn(&CampaignRow) -> u64| grouped(campaign.rows.iter().map(of).sum());
+    let facts = format!(
+        "seed {}, {} runs on {} journals x {} devices: {} crash states, {} recoveries",
+        campaign.seed,
+        grouped(campaign.runs),
+        report.journals.len(),
+        report.devices.len(),
+        sum(&|row| row.leaves),
+        sum(&|row| row.recoveries),
+    );
+    out += &wrap("tornwrite torture   ", &facts, width);
+    out += &format!("  again: --seed {} --runs {}\n", campaign.seed, campaign.runs);
+    if report.partial {
+        out += "INTERRUPTED: fewer runs than asked for\n";
+    }
+    let (failed, silent): (Vec<_>, Vec<_>) = campaign.rows.iter().partition(|row| row.failing > 0);
+    if !failed.is_empty() {
+        out += "\nFound                                   failing of crash states   first\n";
+    }
+    for row in &failed {
+        let head = format!("  x {:<15} {:<20}", row.journal, row.device);
+        let broken: Vec<&str> = row
+            .counterexample
+            .iter()
+            .flat_map(|found| found.broken.iter().map(|oracle| oracle.name()))
+            .collect();
+        let figures = format!(
+            "{} of {}  run {}: {}",
+            grouped(row.failing),
+            grouped(row.leaves),
+            row.first_run.unwrap_or(0),
+            broken.join(", ")
+        );
+        out += &wrap(&head, &format!(" {figures}"), width);
+    }
+    if let (Some(least), Some(most)) =
+        (silent.iter().map(|r| r.leaves).min(), silent.iter().map(|r| r.leaves).max())
+    {
+        let text = format!(
+            "{} pairs, {} to {} crash states each. That is what was drawn, and no proof; `compare` \
+             proves.",
+            silent.len(),
+            grouped(least),
+            grouped(most)
+        );
+        out.push('\n');
+        out += &wrap("Nothing found on ", &text, width);
+    }
+    let first = campaign.rows.iter().find_map(|row| Some((row, row.counterexample.as_ref()?)));
+    if let Some((row, found)) = first {
+        out += "\nThe first of them:\n\n";
+        out += &picture::draw(&found.story, width);
+        let case = match folder {
+            Some(folder) => {
+                format!("{folder}/{}", json::case_file(&row.journal, &row.device, json::CAMPAIGN))
+            }
+            None => found.token.clone(),
+        };
+        out += &format!("\n  replay   tornwrite replay {case}\n");
+    }
+    if let Some(folder) = folder {
+        out += &format!("\nreport   {folder}/report.json\n");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budgets_are_numbers_with_a_unit() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("8h"), Ok(Duration::from_secs(28_800)));
+        for wrong in ["", "s", "30", "x8h", "-1s", "8é", "99999999999999999999d"] {
+            assert!(duration(wrong).unwrap_err().contains("expected"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! From what an explorer returns to rows of a report.
+//!
+//! The one idea: a translation, field by field. The only thing added is the story of each
+//! counterexample, by one replay of it.
+//!
+//! Invariant: the gravest verdict of a cell's experiments is the cell's.
+//!
+//! What it is not: a judge. A counterexample that does not replay to what the explorer saw is
+//! reported as nondeterminism, which is what it is.
+
+use super::model::{CampaignRow, CellRow, Counterexample, Experiment, OracleRow, Report, Tally};
+use super::oracles::tallies;
+use super::story::tell;
+use crate::case::Case;
+use crate::disk::contract::Contract;
+use crate::explore::torture::Seen;
+use crate::explore::{Cell, Verdict};
+use crate::oracle::OracleSet;
+
+/// Verdicts from gravest to best.
+const GRAVEST_FIRST: [Verdict; 7] = [
+    Verdict::Nondeterministic,
+    Verdict::Refuted,
+    Verdict::Senseless,
+    Verdict::NotMeasured,
+    Verdict::Hollow,
+    Verdict::Bounded,
+    Verdict::Proven,
+];
+
+/// The gravest of some verdicts; senseless if there is none.
+#[must_use]
+pub fn gravest(verdicts: impl Iterator<Item = Verdict> + Clone) -> Verdict {
+    let worst = GRAVEST_FIRST.into_iter().find(|worst| verdicts.clone().any(|v| v == *worst));
+    worst.unwrap_or(Verdict::Senseless)
+}
+
+/// A counterexample with its story; an error if it does not replay to a violation of `broken`.
+fn counterexample(case: &Case, broken: Option<OracleSet>) -> Result<Counterexample, String> {
+    let (story, outcome) = tell(case).map_err(|e| e.to_string())?;
+    if outcome.broken().is_empty() || broken.is_some_and(|broken| broken != outcome.broken()) {
+        return Err("the case, replayed, does not show the violation".to_owned());
+    }
+    let broken = outcome.broken().iter().collect();
+    Ok(Counterexample { token: case.token(), case: case.clone(), broken, story })
+}
+
+/// The row of one experiment.
+#[must_use]
+pub fn experiment(workload: &str, cell: &Cell) -> Experiment {
+    let explored = &cell.explored;
+    let contract = &cell.case.contract;
+    let promises = cell.promises.as_ref();
+    let mut row = Experiment {
+        workload: workload.to_owned(),
+        verdict: cell.verdict,
+        why: cell.why.clone(),
+        complete: explored.complete,
+        leaves: explored.leaves,
+        recoveries: explored.recoveries,
+        crash_points: cell.crash_points,
+        teeth: cell.teeth,
+        oracles: tallies(contract, promises, &explored.evaluated, &explored.violations),
+        counterexample: None,
+    };
+    if let Some(case) = &cell.counterexample {
+        match counterexample(case, explored.first.as_ref().map(|first| first.0)) {
+            Ok(found) => row.counterexample = Some(found),
+            Err(said) => {
+                row.verdict = Verdict::Nondeterministic;
+                row.why = Some(said);
+            }
+        }
+    }
+    row
+}
+
+/// The owed oracles that were violated in these figures.
+fn broken(tallies: &[Tally]) -> OracleSet {
+    let owed = tallies.iter().filter(|tally| tally.excused.is_none() && tally.violations > 0);
+    owed.map(|tally| tally.oracle).collect()
+}
+
+/// The cell of some experiments, in the order of the workloads.
+#[must_use]
+pub fn cell(journal: &str, contract: &Contract, experiments: Vec<Experiment>) -> CellRow {
+    let all = experiments.iter().map(|e| broken(&e.oracles));
+    let broken = all.fold(OracleSet::default(), OracleSet::or);
+    CellRow {
+        journal: journal.to_owned(),
+        device: contract.name.clone(),
+        verdict: gravest(experiments.iter().map(|e| e.verdict)),
+        broken: broken.iter().collect(),
+        representatives: contract.uses_representatives(),
+        experiments,
+    }
+}
+
+/// The row of a journal on a device in a campaign.
+#[must_use]
+pub fn campaign_row(journal: &str, contract: &Contract, seen: &Seen) -> CampaignRow {
+    let first = seen.first.as_ref();
+    CampaignRow {
+        journal: journal.to_owned(),
+        device: contract.name.clone(),
+        runs: seen.runs,
+        senseless: seen.senseless,
+        leaves: seen.leaves,
+        recoveries: seen.recoveries,
+        failing: seen.failing,
+        oracles: tallies(contract, None, &seen.evaluated, &seen.violations),
+        first_run: first.map(|first| first.0),
+        counterexample: first.and_then(|first| counterexample(&first.2, Some(first.1)).ok()),
+    }
+}
+
+impl Report {
+    /// Tells each counterexample which journals are proven on the device where it failed.
+    pub fn name_neighbours(&mut self) {
+        let proven: Vec<(String, String)> = self
+            .cells
+            .iter()
+            .filter(|cell| cell.verdict == Verdict::Proven)
+            .map(|cell| (cell.device.clone(), cell.journal.clone()))
+            .collect();
+        for cell in &mut self.cells {
+            let mut holds: Vec<String> = Vec::new();
+            holds.extend(proven.iter().filter(|p| p.0 == cell.device).map(|p| p.1.clone()));
+            for found in cell.experiments.iter_mut().filter_map(|e| e.counterexample.as_mut()) {
+                found.story.holds.clone_from(&holds);
+            }
+        }
+    }
+
+    /// The first counterexample, with where it was found: the RFC's journals first, as listed.
+    #[must_use]
+    pub fn first_counterexample(&self) -> Option<(&CellRow, &Experiment, &Counterexample)> {
+        self.cells.iter().find_map(|cell| {
+            cell.experiments.iter().find_map(|experiment| {
+                experiment.counterexample.as_ref().map(|found| (cell, experiment, found))
+            })
+        })
+    }
+
+    /// The letter of an oracle, as this report has it.
+    #[must_use]
+    pub fn letter(&self, oracle: crate::oracle::Oracle) -> char {
+        let row: Option<&OracleRow> = self.oracles.iter().find(|row| row.oracle == oracle);
+        row.map_or('?', |row| row.letter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_verdict_is_the_cells() {
+        let all = [Verdict::Proven, Verdict::Bounded, Verdict::Refuted];
+        assert_eq!(gravest(all.into_iter()), Verdict::Refuted);
+        assert_eq!(gravest(all[..2].iter().copied()), Verdict::Bounded);
+        assert_eq!(gravest([].into_iter()), Verdict::Senseless);
+        let listed = |v| GRAVEST_FIRST.contains(&v);
+        assert!(listed(Verdict::NotMeasured) && listed(Verdict::Hollow));
+    }
+}

@@ -1,0 +1,149 @@
+//! The run folder: `latest/report.json`, `latest/cases/*.json`, and the one before as `previous`.
+//!
+//! The one idea: everything is written into a new folder beside, and takes its place by renaming,
+//! so that a reader never sees half a report, and a full disk never costs the last good one.
+//!
+//! Invariant: a folder that does not look like a report's is never removed.
+//!
+//! What it is not: an archive. Two generations are kept.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::model::{Report, SCHEMA_VERSION};
+
+/// What went wrong with a file.
+#[derive(Debug)]
+pub enum FileError {
+    /// The machine's fault.
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The content's fault.
+    Malformed {
+        /// Where.
+        path: PathBuf,
+        /// Expected, found, where in the text.
+        what: String,
+    },
+}
+
+impl std::fmt::Display for FileError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FileError::Io { doing, path, source } => {
+                write!(f, "{doing} {}: {source}", path.display())
+            }
+            FileError::Malformed { path, what } => write!(f, "{}: {what}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for FileError {}
+
+fn io(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> FileError {
+    move |source| FileError::Io { doing, path: path.to_owned(), source }
+}
+
+/// The text of a report.
+///
+/// # Panics
+/// Never: a report is plain data.
+#[must_use]
+pub fn text(report: &Report) -> String {
+    let mut text = serde_json::to_string_pretty(report).expect("a report is plain data");
+    text.push('\n');
+    text
+}
+
+/// Reads the text of a report.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn parse(text: &str) -> Result<Report, String> {
+    let version: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    match version.get("schema_version").map(|v| v.as_u64()) {
+        Some(Some(version)) if version == u64::from(SCHEMA_VERSION) => {}
+        Some(Some(found)) => {
+            return Err(format!("expected schema_version {SCHEMA_VERSION}, found {found}"));
+        }
+        _ => return Err("expected a report, found no number `schema_version`".to_owned()),
+    }
+    serde_json::from_value(version).map_err(|e| e.to_string())
+}
+
+/// The name of a counterexample's file, below the run folder.
+#[must_use]
+pub fn case_file(journal: &str, device: &str, workload: &str) -> String {
+    let plain = |name: &str| -> String {
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+    };
+    format!("cases/{}--{}--{}.json", plain(journal), plain(device), plain(workload))
+}
+
+/// The workload name under which the cases of campaigns are filed.
+pub const CAMPAIGN: &str = "torture";
+
+/// Writes a report into `out/latest`; what was there becomes `out/previous`. Returns the folder.
+///
+/// # Errors
+/// When the machine does not let it; then `latest` is as it was.
+pub fn write(report: &Report, out: &Path) -> Result<PathBuf, FileError> {
+    let latest = out.join("latest");
+    let previous = out.join("previous");
+    // Named by process, so that two runs do not write into one folder.
+    let fresh = out.join(format!(".new-{}", std::process::id()));
+    fs::create_dir_all(fresh.join("cases")).map_err(io("cannot create", &fresh))?;
+    let written = fill(report, &fresh).and_then(|()| {
+        remove_report(&previous)?;
+        if latest.exists() {
+            fs::rename(&latest, &previous).map_err(io("cannot rename", &latest))?;
+        }
+        fs::rename(&fresh, &latest).map_err(io("cannot rename", &fresh))
+    });
+    if written.is_err() {
+        let _ = fs::remove_dir_all(&fresh);
+    }
+    written.map(|()| latest)
+}
+
+fn fill(report: &Report, folder: &Path) -> Result<(), FileError> {
+    let put = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(io("cannot write", &path))
+    };
+    put("report.json", &text(report))?;
+    for cell in &report.cells {
+        for experiment in &cell.experiments {
+            if let Some(found) = &experiment.counterexample {
+                let name = case_file(&cell.journal, &cell.device, &experiment.workload);
+                put(&name, &found.case.json())?;
+            }
+        }
+    }
+    for row in report.campaign.iter().flat_map(|campaign| &campaign.rows) {
+        if let Some(found) = &row.counterexample {
+            put(&case_file(&row.journal, &row.device, CAMPAIGN), &found.case.json())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a former report, and nothing else.
+fn remove_report(folder: &Path) -> Result<(), FileError> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    if !folder.join("report.json").is_file() {
+        let what = "expected a former report here (report.json), found something else; \
+                    move it away or choose another --out";
+        return Err(FileError::Malformed { path: folder.to_owned(), what: what.to_owned() });
+    }
+    fs::remove_dir_all(folder).map_err(io("cannot remove", folder))
+}

@@ -1,0 +1,401 @@
+//! The report for a terminal: the matrix, what it costs, what it does not say.
+//!
+//! The one idea: journals down, devices across, and in each cell a sign and the letters of what
+//! broke. Whatever does not fit by name is abbreviated, and the legend says what for.
+//!
+//! Invariant: drawn from the report alone, within the width; colour repeats what a sign says.
+//!
+//! What it is not: complete. The JSON is.
+
+use super::json::case_file;
+use super::model::{CellRow, CostRow, DeviceRow, Experiment, Report};
+use super::picture;
+use super::text::{grouped, wrap};
+use crate::explore::Verdict;
+
+/// How to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Columns.
+    pub width: usize,
+    /// Whether signs are coloured as well.
+    pub colour: bool,
+}
+
+/// The sign of a verdict.
+#[must_use]
+pub const fn sign(verdict: Verdict) -> char {
+    match verdict {
+        Verdict::Proven => '+',
+        Verdict::Refuted => 'x',
+        Verdict::Bounded => '~',
+        Verdict::NotMeasured => '?',
+        Verdict::Hollow => 'o',
+        Verdict::Nondeterministic => '!',
+        Verdict::Senseless => '-',
+    }
+}
+
+const fn about(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Proven => "proven: every crash state of these workloads",
+        Verdict::Refuted => "refuted, by what",
+        Verdict::Bounded => "bounded: nothing found before the bound ended the search",
+        Verdict::NotMeasured => "not measured: the control without flushes found nothing either",
+        Verdict::Hollow => "hollow: an owed claim was never evaluated",
+        Verdict::Nondeterministic => "nondeterministic",
+        Verdict::Senseless => "the journal does not fit this device",
+    }
+}
+
+fn painted(text: &str, verdict: Verdict, look: Look) -> String {
+    let code = match verdict {
+        Verdict::Proven => 32,
+        Verdict::Refuted | Verdict::Nondeterministic => 31,
+        _ => 33,
+    };
+    if look.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+/// Short names for devices, at most `width` long where that can be: the name, or its end, or its
+/// beginning, whichever no other device could be meant by.
+#[must_use]
+pub fn short_names(names: &[&str], width: usize) -> Vec<String> {
+    let parts = |name: &str| name.split('-').map(str::to_owned).collect::<Vec<_>>();
+    let suits = |name: &str, candidate: &str| {
+        name == candidate
+            || name.starts_with(&format!("{candidate}-"))
+            || name.ends_with(&format!("-{candidate}"))
+    };
+    let mut taken: Vec<String> = Vec::new();
+    for name in names {
+        let parts = parts(name);
+        let ends = (1..parts.len()).map(|from| parts[from..].join("-"));
+        let starts = (1..parts.len()).rev().map(|to| parts[..to].join("-"));
+        let all: Vec<String> = std::iter::once((*name).to_owned())
+            .chain(ends)
+            .chain(starts)
+            .filter(|candidate| candidate.len() <= width && !taken.contains(candidate))
+            .collect();
+        let clear = all.iter().find(|c| names.iter().filter(|name| suits(name, c)).count() == 1);
+        let chosen = clear.or(all.first()).cloned().unwrap_or_else(|| {
+            let mut number = 1;
+            loop {
+                let candidate = format!("dev{number}");
+                if !taken.contains(&candidate) {
+                    break candidate;
+                }
+                number += 1;
+            }
+        });
+        taken.push(chosen);
+    }
+    taken
+}
+
+/// The whole report.
+#[must_use]
+pub fn draw(report: &Report, folder: Option<&str>, look: Look) -> String {
+    let mut out = head(report, look);
+    if !report.cells.is_empty() {
+        out += &matrix(report, look);
+        out.push('\n');
+        out += &costs(report, look);
+    }
+    out += &passes(report, look);
+    if let Some((cell, experiment, found)) = report.first_counterexample() {
+        out += "\nThe first counterexample:\n\n";
+        out += &picture::draw(&found.story, look.width);
+        out.push('\n');
+        let case = match folder {
+            Some(folder) => {
+                let file = case_file(&cell.journal, &cell.device, &experiment.workload);
+                format!("{folder}/{file}")
+            }
+            None => found.token.clone(),
+        };
+        out += &format!("  replay   tornwrite replay {case}\n");
+        out += &format!("  explain  tornwrite explain {case}\n");
+    }
+    out
+}
+
+fn head(report: &Report, look: Look) -> String {
+    let asked = &report.asked;
+    let mut out = String::new();
+    let count =
+        |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let bound = asked
+        .leaves_max
+        .map_or(String::new(), |max| format!(", at most {} crash states each", grouped(max)));
+    let text = format!(
+        "{}, {}, {}{bound}",
+        count(report.journals.len(), "journal"),
+        count(report.devices.len(), "device"),
+        count(asked.workloads.len(), "workload"),
+    );
+    out += &wrap(&format!("tornwrite {}   ", asked.command), &text, look.width);
+    for row in &asked.workloads {
+        out += &wrap(&format!("  {:<13} ", row.name), &row.about, look.width);
+    }
+    if report.partial {
+        out += "INTERRUPTED: cells that were not finished are missing\n";
+    }
+    out.push('\n');
+    out
+}
+
+fn cell_text(report: &Report, cell: Option<&CellRow>, letters_max: usize) -> String {
+    let Some(cell) = cell else { return " ".to_owned() };
+    let mut text = sign(cell.verdict).to_string();
+    if cell.representatives && cell.verdict == Verdict::Proven {
+        text.push('*');
+    }
+    if !cell.broken.is_empty() {
+        let letters: String = cell.broken.iter().map(|&oracle| report.letter(oracle)).collect();
+        text.push(' ');
+        if letters.len() > letters_max {
+            text += &letters[..letters_max.saturating_sub(1)];
+            text.push('>');
+        } else {
+            text += &letters;
+        }
+    }
+    text
+}
+
+/// Heads of the columns as long as there is room for, and the most letters in a cell.
+fn heads(report: &Report, names: &[&str], room: usize) -> (Vec<String>, usize) {
+    let longest = report.cells.iter().map(|cell| cell.broken.len()).max().unwrap_or(0);
+    let cells: Vec<usize> = names
+        .iter()
+        .map(|name| {
+            let mine = report.cells.iter().filter(|cell| cell.device == *name);
+            2 + mine.map(|cell| cell.broken.len()).max().unwrap_or(0)
+        })
+        .collect();
+    for letters_max in (3..=longest.max(3)).rev() {
+        for width in (4..=24).rev() {
+            let short = short_names(names, width);
+            let needs =
+                |(head, cell): (&String, &usize)| 1 + head.len().max((*cell).min(2 + letters_max));
+            if short.iter().zip(&cells).map(needs).sum::<usize>() <= room {
+                return (short, letters_max);
+            }
+        }
+    }
+    (short_names(names, 4), 3)
+}
+
+/// Journals down, devices across.
+#[must_use]
+pub fn matrix(report: &Report, look: Look) -> String {
+    let find = |journal: &str, device: &str| {
+        report.cells.iter().find(|c| c.journal == journal && c.device == device)
+    };
+    let left = report.journals.iter().map(|row| row.name.len()).max().unwrap_or(0) + 2;
+    let names: Vec<&str> = report.devices.iter().map(|row| row.name.as_str()).collect();
+    let room = look.width.saturating_sub(left);
+    let (short, letters_max) = heads(report, &names, room);
+    let text = |journal: &str, device: &str| cell_text(report, find(journal, device), letters_max);
+    let widths: Vec<usize> = report
+        .devices
+        .iter()
+        .zip(&short)
+        .map(|(device, head)| {
+            let cells = report.journals.iter().map(|row| text(&row.name, &device.name).len());
+            cells.max().unwrap_or(1).max(head.len())
+        })
+        .collect();
+    let total: usize = widths.iter().sum();
+    let gap = if total + 2 * widths.len() <= room { 2 } else { 1 };
+    let mut out = " ".repeat(left);
+    for (name, width) in short.iter().zip(&widths) {
+        out += &format!("{name:<w$}", w = width + gap);
+    }
+    out = out.trim_end().to_owned();
+    out.push('\n');
+    for journal in &report.journals {
+        let mut line = format!("{:<left$}", journal.name);
+        for (device, width) in report.devices.iter().zip(&widths) {
+            let cell = text(&journal.name, &device.name);
+            let pad = " ".repeat(width + gap - cell.len());
+            line += &match find(&journal.name, &device.name) {
+                Some(row) => painted(&cell, row.verdict, look),
+                None => cell,
+            };
+            line += &pad;
+        }
+        out += line.trim_end();
+        out.push('\n');
+    }
+    out.push('\n');
+    out + &legend(report, &short, look)
+}
+
+fn legend(report: &Report, short: &[String], look: Look) -> String {
+    let mut out = String::new();
+    let mut used: Vec<Verdict> = report.cells.iter().map(|cell| cell.verdict).collect();
+    used.sort_unstable();
+    used.dedup();
+    for verdict in used {
+        out += &format!("  {}  {}\n", sign(verdict), about(verdict));
+    }
+    if report.cells.iter().any(|c| c.representatives && c.verdict == Verdict::Proven) {
+        out += "  *  some contents by representatives only\n";
+    }
+    let broken = |oracle| report.cells.iter().any(|cell| cell.broken.contains(&oracle));
+    let letters: Vec<String> = report
+        .oracles
+        .iter()
+        .filter(|row| broken(row.oracle))
+        .map(|row| format!("{} {}", row.letter, row.oracle.name()))
+        .collect();
+    if !letters.is_empty() {
+        out += &wrap("  letters  ", &letters.join(", "), look.width);
+    }
+    let named: Vec<(&DeviceRow, &String)> =
+        report.devices.iter().zip(short).filter(|(device, short)| device.name != **short).collect();
+    if !named.is_empty() {
+        let names: Vec<String> =
+            named.iter().map(|(device, short)| format!("{short} = {}", device.name)).collect();
+        out += &wrap("  devices  ", &names.join(", "), look.width);
+    }
+    out
+}
+
+/// What each journal costs, on devices of the smallest and of the largest sectors.
+#[must_use]
+pub fn costs(report: &Report, look: Look) -> String {
+    let Some(first) = report.costs.first() else { return String::new() };
+    let text = format!(
+        "of {} entries of {} bytes, undisturbed; `rewritten` counts sectors written again while \
+         they held something of this life",
+        first.entries,
+        first.payload_bytes.checked_div(first.entries).unwrap_or(0),
+    );
+    let mut out = wrap("What it costs   ", &text, look.width);
+    let left = report.journals.iter().map(|row| row.name.len()).max().unwrap_or(0) + 2;
+    let mut sectors: Vec<u32> = report.costs.iter().map(|row| row.logical_bytes).collect();
+    sectors.sort_unstable();
+    sectors.dedup();
+    for bytes in sectors {
+        out += &format!(
+            "{:<left$}{:>9} {:>8} {:>8} {:>9} {:>7} {:>7}\n",
+            format!("{bytes}-byte"),
+            "written",
+            "written",
+            "flushes",
+            "rewritten",
+            "reads",
+            "space"
+        );
+        out += &format!(
+            "{:<left$}{:>9} {:>8} {:>8} {:>9} {:>7} {:>7}\n",
+            "sectors", "B/entry", "/payload", "/commit", "/entry", "/entry", "/payload"
+        );
+        for journal in &report.journals {
+            let row = report
+                .costs
+                .iter()
+                .find(|row| row.journal == journal.name && row.logical_bytes == bytes);
+            if let Some(row) = row {
+                out += &cost_line(row, left);
+            }
+        }
+    }
+    out
+}
+
+fn cost_line(row: &CostRow, left: usize) -> String {
+    format!(
+        "{:<left$}{:>9} {:>8} {:>8} {:>9} {:>7} {:>7}\n",
+        row.journal,
+        row.bytes_per_entry,
+        row.write_amplification,
+        row.flushes_per_commit,
+        row.rewritten_per_entry,
+        row.reads_per_entry,
+        row.space
+    )
+}
+
+/// What was proven, in numbers, and what that does not say.
+#[must_use]
+pub fn passes(report: &Report, look: Look) -> String {
+    let proven: Vec<&CellRow> =
+        report.cells.iter().filter(|cell| cell.verdict == Verdict::Proven).collect();
+    if proven.is_empty() {
+        return String::new();
+    }
+    let sum = |of: &dyn Fn(&Experiment) -> u64| {
+        grouped(proven.iter().flat_map(|cell| &cell.experiments).map(of).sum())
+    };
+    let mut out = String::from("\n");
+    let text = format!(
+        "{} of {} cells: {} leaves (classes of crash states), {} recoveries; durability evaluated \
+         {} times",
+        proven.len(),
+        report.cells.len(),
+        sum(&|e| e.leaves),
+        sum(&|e| e.recoveries),
+        sum(&|e| {
+            let of = e.oracles.iter().find(|t| t.oracle == crate::oracle::Oracle::Durability);
+            of.map_or(0, |tally| tally.evaluated)
+        }),
+    );
+    out += &wrap("PROVEN  ", &text, look.width);
+    if let [only] = proven[..] {
+        for experiment in &only.experiments {
+            out += &pass(only, experiment, look);
+        }
+    }
+    out += &wrap("        ", LIMITS, look.width);
+    out
+}
+
+/// One proof in numbers.
+fn pass(cell: &CellRow, experiment: &Experiment, look: Look) -> String {
+    let evaluated: Vec<String> = experiment
+        .oracles
+        .iter()
+        .filter(|tally| tally.excused.is_none())
+        .map(|tally| format!("{} {}", tally.oracle.name(), grouped(tally.evaluated)))
+        .collect();
+    let text = format!(
+        "{} x {}: {} leaves, {} recoveries; evaluated: {}",
+        cell.journal,
+        cell.device,
+        grouped(experiment.leaves),
+        grouped(experiment.recoveries),
+        evaluated.join(", ")
+    );
+    wrap(&format!("        {:<13} ", experiment.workload), &text, look.width)
+}
+
+/// What a proof here does not say.
+const LIMITS: &str = "A proof here covers these workloads on these contracts, and no others: not \
+    longer logs, larger devices, or devices that do what their contract excludes; and it is a proof \
+    about this implementation's writes, not about a compiler or a drive.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::presets;
+
+    #[test]
+    fn short_names_fit_and_differ_and_are_not_misleading() {
+        let all: Vec<String> = presets::all().into_iter().map(|p| p.contract.name).collect();
+        let names: Vec<&str> = all.iter().map(String::as_str).collect();
+        for width in [4, 6, 8, 30] {
+            let short = short_names(&names, width);
+            assert!(short.iter().all(|name| name.len() <= width.max(4)), "{short:?}");
+            let mut unique = short.clone();
+            unique.sort_unstable();
+            unique.dedup();
+            assert_eq!(unique.len(), short.len(), "{short:?}");
+        }
+        assert_eq!(short_names(&["lying-flush", "barrier-flush"], 7), ["lying", "barrier"]);
+        assert_eq!(short_names(&names, 30), names);
+    }
+}

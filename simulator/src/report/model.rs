@@ -1,0 +1,327 @@
+//! The report as data: versioned, typed, complete.
+//!
+//! The one idea: one tree of plain values. What was run, what is owed, what was found, what it
+//! costs; nothing refers to anything outside of the tree.
+//!
+//! Invariant: the same questions give the same bytes. No float, time, thread count or path of the
+//! machine is in it; ratios are a numerator and a denominator.
+//!
+//! What it is not: the memory of a run. It cannot be resumed from.
+
+use serde::{Deserialize, Serialize};
+
+use super::story::Story;
+use crate::case::Case;
+use crate::disk::contract::Contract;
+use crate::explore::Verdict;
+use crate::journals::Family;
+use crate::oracle::Oracle;
+use crate::workload::Workload;
+
+/// Version of the report format. It grows when a reader of the old one would be misled.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Version of this format.
+    pub schema_version: u32,
+    /// The program that made it.
+    pub tool: Tool,
+    /// What was run.
+    pub asked: Asked,
+    /// Whether it was interrupted: rows that were not begun are missing.
+    pub partial: bool,
+    /// The journals, in the order of the matrix.
+    pub journals: Vec<JournalRow>,
+    /// The devices, from kind to hostile.
+    pub devices: Vec<DeviceRow>,
+    /// What must hold after a crash.
+    pub oracles: Vec<OracleRow>,
+    /// Which claims are owed on which device, with reasons.
+    pub owed: Vec<OwedRow>,
+    /// The matrix: journal by journal, device by device.
+    pub cells: Vec<CellRow>,
+    /// What each journal costs on each shape of device.
+    pub costs: Vec<CostRow>,
+    /// A random campaign, if that is what was run.
+    pub campaign: Option<Campaign>,
+}
+
+/// The program that made a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// What was run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// The command.
+    pub command: String,
+    /// Bytes of each simulated device.
+    pub device_bytes: u64,
+    /// Leaves visited at most in each experiment; none for campaigns.
+    pub leaves_max: Option<u64>,
+    /// The workloads that every journal met on every device.
+    pub workloads: Vec<WorkloadRow>,
+}
+
+/// A workload by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkloadRow {
+    /// Its name in this report.
+    pub name: String,
+    /// A line about it.
+    pub about: String,
+    /// The script.
+    pub workload: Workload,
+}
+
+/// A journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalRow {
+    /// Its name.
+    pub name: String,
+    /// Where it comes from.
+    pub family: Family,
+    /// A line about it.
+    pub about: String,
+}
+
+/// A device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceRow {
+    /// Its name.
+    pub name: String,
+    /// A line about it.
+    pub about: String,
+    /// Where its values come from.
+    pub source: String,
+    /// Whether some damage is covered by representatives only.
+    pub representatives: bool,
+    /// What it may do.
+    pub contract: Contract,
+}
+
+/// An oracle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OracleRow {
+    /// Which.
+    pub oracle: Oracle,
+    /// Its letter in the matrix.
+    pub letter: char,
+    /// The claim.
+    pub claim: String,
+}
+
+/// Whether a claim is owed on a device, by a journal that promises everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwedRow {
+    /// The device.
+    pub device: String,
+    /// The claim.
+    pub oracle: Oracle,
+    /// Why it is not owed; none if it is.
+    pub excused: Option<String>,
+}
+
+/// One journal on one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellRow {
+    /// The journal.
+    pub journal: String,
+    /// The device.
+    pub device: String,
+    /// The gravest verdict of its experiments.
+    pub verdict: Verdict,
+    /// The owed oracles that some experiment saw violated.
+    pub broken: Vec<Oracle>,
+    /// Whether the verdict holds modulo representatives of some contents.
+    pub representatives: bool,
+    /// One per workload.
+    pub experiments: Vec<Experiment>,
+}
+
+/// One journal on one device under one workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// The workload.
+    pub workload: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, where the verdict alone does not say.
+    pub why: Option<String>,
+    /// Whether every leaf was visited.
+    pub complete: bool,
+    /// Leaves visited: classes of crash states that recovery cannot tell apart.
+    pub leaves: u64,
+    /// Recoveries run.
+    pub recoveries: u64,
+    /// Crash points of the first life.
+    pub crash_points: u32,
+    /// Leaves until the control without flushes lost something acknowledged; none if it never did.
+    pub teeth: Option<u64>,
+    /// Each oracle's figures.
+    pub oracles: Vec<Tally>,
+    /// The first violation.
+    pub counterexample: Option<Counterexample>,
+}
+
+/// One oracle in one experiment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tally {
+    /// Which.
+    pub oracle: Oracle,
+    /// Why the claim is not owed; none if it is.
+    pub excused: Option<String>,
+    /// How often it was evaluated.
+    pub evaluated: u64,
+    /// Leaves that violated it, owed or not.
+    pub violations: u64,
+}
+
+/// A violation that can be run again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counterexample {
+    /// The case as one word for a command line.
+    pub token: String,
+    /// The case.
+    pub case: Case,
+    /// The owed oracles that it violates.
+    pub broken: Vec<Oracle>,
+    /// What happens in it.
+    pub story: Story,
+}
+
+/// What a journal costs on a shape of device, counted over an undisturbed life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CostRow {
+    /// The journal.
+    pub journal: String,
+    /// Bytes of the device's logical sector.
+    pub logical_bytes: u32,
+    /// Bytes of its physical sector.
+    pub physical_bytes: u32,
+    /// Entries appended and taken.
+    pub entries: u64,
+    /// Bytes of their payloads.
+    pub payload_bytes: u64,
+    /// Commits that returned.
+    pub commits: u64,
+    /// Bytes written per entry.
+    pub bytes_per_entry: Ratio,
+    /// Bytes written per payload byte: write amplification.
+    pub write_amplification: Ratio,
+    /// Flushes per commit.
+    pub flushes_per_commit: Ratio,
+    /// Writes with forced unit access per commit.
+    pub fua_per_commit: Ratio,
+    /// Sectors per entry that were written again while they held something of this life: the
+    /// read-modify-write question.
+    pub rewritten_per_entry: Ratio,
+    /// Sectors per entry that were written over anything of this journal's, erased space included.
+    pub overwritten_per_entry: Ratio,
+    /// Reads during the life per entry.
+    pub reads_per_entry: Ratio,
+    /// Bytes of the sectors taken per payload byte: space overhead.
+    pub space: Ratio,
+}
+
+/// A fraction, as counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ratio {
+    /// Numerator.
+    pub of: u64,
+    /// Denominator.
+    pub per: u64,
+}
+
+impl Ratio {
+    /// `of` per `per`.
+    #[must_use]
+    pub const fn new(of: u64, per: u64) -> Ratio {
+        Ratio { of, per }
+    }
+}
+
+impl std::fmt::Display for Ratio {
+    /// With two decimals, rounded half up; a dash for a fraction of nothing.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.per == 0 {
+            return f.pad("-");
+        }
+        let per = u128::from(self.per);
+        let hundredths = (u128::from(self.of) * 200 + per) / (2 * per);
+        f.pad(&format!("{}.{:02}", hundredths / 100, hundredths % 100))
+    }
+}
+
+/// A random campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Campaign {
+    /// Everything follows from it.
+    pub seed: u64,
+    /// Workloads run.
+    pub runs: u64,
+    /// Journal by journal, device by device.
+    pub rows: Vec<CampaignRow>,
+}
+
+/// One journal on one device in a campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignRow {
+    /// The journal.
+    pub journal: String,
+    /// The device.
+    pub device: String,
+    /// Workloads run.
+    pub runs: u64,
+    /// Workloads that did not fit the device.
+    pub senseless: u64,
+    /// Crash states visited.
+    pub leaves: u64,
+    /// Recoveries run.
+    pub recoveries: u64,
+    /// Leaves that violated an owed oracle.
+    pub failing: u64,
+    /// Each oracle's figures; what is excused depends on the journal and is not told here.
+    pub oracles: Vec<Tally>,
+    /// Number of the run with the first violation.
+    pub first_run: Option<u64>,
+    /// The first violation.
+    pub counterexample: Option<Counterexample>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_round_half_up_and_never_divide_by_nothing() {
+        assert_eq!(Ratio::new(1, 3).to_string(), "0.33");
+        assert_eq!(Ratio::new(1, 8).to_string(), "0.13");
+        assert_eq!(Ratio::new(u64::MAX, 1).to_string(), format!("{}.00", u64::MAX));
+        assert_eq!(Ratio::new(1, 0).to_string(), "-");
+        assert_eq!(format!("{:>6}", Ratio::new(3, 2)), "  1.50");
+    }
+}
