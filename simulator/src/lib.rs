@@ -6,6 +6,7 @@ pub mod choose;
 pub mod disk;
 pub mod explore;
 pub mod files;
+pub mod fuzzing;
 pub mod journals;
 pub mod oracle;
 mod quiet;

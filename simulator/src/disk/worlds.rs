@@ -111,6 +111,25 @@ pub fn narrow(world: &mut World, latent: Latent, range: Range) -> bool {
     }
 }
 
+/// Whether every assignment in `inner` also lies in `outer`.
+fn within(inner: &World, outer: &World) -> bool {
+    outer.iter().all(|&(latent, range)| {
+        inner
+            .binary_search_by_key(&latent, |&(l, _)| l)
+            .is_ok_and(|at| inner[at].1.meet(range) == Some(inner[at].1))
+    })
+}
+
+/// Adds a box to a list, of which none lies within another: without this a content with many
+/// explanations, read a few times, makes as many boxes as all combinations of them.
+fn absorb(boxes: &mut Vec<World>, new: World) {
+    if boxes.iter().any(|old| within(&new, old)) {
+        return;
+    }
+    boxes.retain(|old| !within(old, &new));
+    boxes.push(new);
+}
+
 /// How many events of each kind one cut may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -162,11 +181,16 @@ impl Worlds {
     pub fn and(&self, explanations: &[World], budget: Budget) -> Option<Worlds> {
         let mut boxes: Vec<World> = Vec::new();
         for world in &self.boxes {
+            // What is known already adds nothing, and nothing less is needed beside it.
+            if explanations.iter().any(|explanation| within(world, explanation)) {
+                absorb(&mut boxes, world.clone());
+                continue;
+            }
             for explanation in explanations {
                 let mut both = world.clone();
                 let possible = explanation.iter().all(|&(l, r)| narrow(&mut both, l, r));
-                if possible && budget.covers(&both) && !boxes.contains(&both) {
-                    boxes.push(both);
+                if possible && budget.covers(&both) {
+                    absorb(&mut boxes, both);
                 }
             }
         }
@@ -176,7 +200,13 @@ impl Worlds {
     /// Whether one of `explanations` is still possible.
     #[must_use]
     pub fn admit(&self, explanations: &[World], budget: Budget) -> bool {
-        self.and(explanations, budget).is_some()
+        // One box will do: the product of `and` is not needed to know that it is not empty.
+        let possible = |world: &World, explanation: &World| {
+            let mut both = world.clone();
+            explanation.iter().all(|&(l, r)| narrow(&mut both, l, r)) && budget.covers(&both)
+        };
+        let explained = |world| explanations.iter().any(|why| possible(world, why));
+        self.boxes.iter().any(explained)
     }
 }
 
@@ -207,6 +237,23 @@ mod tests {
         assert!(worlds.admit(&[vec![(DRAIN, Range::of(1, 1))]], FREE));
         assert!(!worlds.admit(&[vec![(DRAIN, Range::of(3, 4))]], FREE), "a hole, not an interval");
         assert!(worlds.admit(&[vec![(DRAIN, Range::of(6, 6))]], FREE));
+    }
+
+    #[test]
+    fn a_box_within_another_is_not_kept() {
+        // Found by the fuzzer as a hang: 1. A sector reads as zeros, and any of twenty commands
+        // may have struck it. 2. The next reads as zeros too, then the next. 3. All combinations
+        // were kept, although "it was never written" already covers them all.
+        let plain = World::new();
+        let mut why = vec![plain];
+        why.extend((0..20).map(strike));
+        let worlds = (0..8).fold(Worlds::default(), |worlds, _| worlds.and(&why, FREE).unwrap());
+        assert_eq!(worlds, Worlds::default());
+        // What is wider is kept, whatever came first.
+        let narrow = vec![(DRAIN, Range::of(2, 3))];
+        let wide = vec![(DRAIN, Range::of(1, 5))];
+        let worlds = Worlds::default().and(&[narrow, wide.clone()], FREE).unwrap();
+        assert_eq!(worlds.boxes, [wide]);
     }
 
     #[test]

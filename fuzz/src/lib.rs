@@ -1,1 +1,0 @@
-//! Thin cargo-fuzz targets; see `fuzz_targets/`.

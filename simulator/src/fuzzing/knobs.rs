@@ -1,0 +1,134 @@
+//! Knobs: the structured front of a fuzz input.
+//!
+//! The one idea: every knob takes its bytes at the same place whatever the others say, so a
+//! fuzzer can turn one and keep the rest. Zero bytes mean the kind end of every knob.
+//!
+//! Invariant: the contract is always valid; combinations that no device has are mended here.
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+
+use crate::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, TearShape, TornContents};
+use crate::disk::{Fault, FaultKind, Fill, presets};
+use crate::run::Setup;
+use crate::workload::{Sizes, Workload};
+
+/// What the front of an input chooses.
+#[derive(Clone, Debug)]
+pub struct Knobs {
+    /// Which journal, modulo their number.
+    pub journal: u8,
+    /// The device.
+    pub contract: Contract,
+    /// What untouched sectors hold.
+    pub fill: Fill,
+    /// An operation that fails.
+    pub fault: Option<Fault>,
+    /// Bounds of the workload.
+    pub sizes: Sizes,
+}
+
+impl Knobs {
+    /// The setup of a run with this workload.
+    pub fn setup(&self, device_bytes: u64, workload: Workload) -> Setup {
+        Setup {
+            contract: self.contract.clone(),
+            device_bytes,
+            fill: self.fill,
+            workload,
+            fault: self.fault,
+        }
+    }
+}
+
+impl<'a> Arbitrary<'a> for Knobs {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let journal = u.arbitrary()?;
+        let fill = [Fill::Zeros, Fill::Ones, Fill::Noise][one_of(u, 3)?];
+        let fault = fault(u)?;
+        let sizes = Sizes {
+            payload_max: [300, 60, 1200, 5000][one_of(u, 4)?],
+            ops_max: [12, 4, 30][one_of(u, 3)?],
+            ..Sizes::default()
+        };
+        let preset = one_of(u, 2 * presets::all().len())?;
+        let contract = match presets::all().into_iter().nth(preset) {
+            Some(preset) => preset.contract,
+            None => contract(u)?,
+        };
+        Ok(Knobs { journal, contract, fill, fault, sizes })
+    }
+}
+
+/// An index below `n`, from one byte.
+pub fn one_of(u: &mut Unstructured<'_>, n: usize) -> Result<usize> {
+    Ok(usize::from(u.arbitrary::<u8>()?) % n)
+}
+
+/// One input in eight injects an error.
+fn fault(u: &mut Unstructured<'_>) -> Result<Option<Fault>> {
+    let kind = match u.arbitrary::<u8>()? % 24 {
+        21 => FaultKind::Error,
+        22 => FaultKind::ErrorButDone,
+        23 => FaultKind::NoSpace,
+        _ => return Ok(None),
+    };
+    Ok(Some(Fault { operation: u32::from(u.arbitrary::<u8>()?), kind }))
+}
+
+/// A device that nobody sells.
+fn contract(u: &mut Unstructured<'_>) -> Result<Contract> {
+    let logical = [512, 512, 512, 4096][one_of(u, 4)?];
+    let granule = [logical / 2, logical / 4, 64, 8][one_of(u, 4)?];
+    let bits = u.arbitrary::<u8>()?;
+    let torn = TornContents {
+        unreadable: bits & 1 != 0,
+        zeros: bits & 2 != 0,
+        ones: bits & 4 != 0,
+        garbage: bits & 8 != 0,
+    };
+    let mut contract = Contract {
+        name: "tape".to_owned(),
+        logical_bytes: logical,
+        physical_bytes: [logical, 4096, 8192][one_of(u, 3)?].max(logical),
+        atomic_bytes: [logical, logical, 4096, 16_384, u32::MAX][one_of(u, 5)?],
+        page_bytes: [logical, logical, logical, 4096][one_of(u, 4)?],
+        tear_shape: [TearShape::Any, TearShape::Prefix, TearShape::PrefixOrSuffix][one_of(u, 3)?],
+        inner_tear: match one_of(u, 4)? {
+            1 => InnerTear::Linear(granule),
+            2 => InnerTear::Any(granule),
+            _ => InnerTear::Never,
+        },
+        torn,
+        damage_max: [0, 1, 1, 2][one_of(u, 4)?],
+        neighbours: u.arbitrary::<u8>()? % 4 == 3,
+        order: [
+            CacheOrder::Any,
+            CacheOrder::WriteThrough,
+            CacheOrder::Prefix,
+            CacheOrder::Window(2),
+            CacheOrder::Window(8),
+            CacheOrder::Epoch,
+        ][one_of(u, 6)?],
+        flush: [Flush::Honoured, Flush::Honoured, Flush::BarrierOnly, Flush::Ignored]
+            [one_of(u, 4)?],
+        fua: [Fua::Native, Fua::PostFlush, Fua::Ignored][one_of(u, 3)?],
+        bit_flips: u32::from(u.arbitrary::<u8>()? % 8 == 7),
+        latent_errors: u32::from(u.arbitrary::<u8>()? % 8 == 7),
+    };
+    if contract.validate().is_err() {
+        // Caches of whole pages go with little else.
+        contract.page_bytes = contract.logical_bytes;
+    }
+    if contract.flush != Flush::Honoured {
+        // Every write of a life is at risk then; how each of them tore or struck the others is
+        // more combinations than a fuzzer can wait for.
+        contract.tear_shape = TearShape::Any;
+        contract.damage_max = 0;
+    }
+    if contract.damage_max > 0 || contract.logical_bytes > 512 {
+        // Thousands of bits, over each content: one kind of damage at a time will do.
+        contract.bit_flips = 0;
+    }
+    assert_eq!(contract.validate(), Ok(()), "the knobs of a tape make a device");
+    Ok(contract)
+}
