@@ -91,7 +91,7 @@ fn floor(n: u64) -> u64 {
     let header = vec![0xffu8; 4096];
     let blocks = vec![0x5au8; 4 * 512];
     let payloads = Payloads::Generated;
-    let mut copy = vec![0u8; 200];
+    let mut copy = [0u8; 200];
     for i in 0..n {
         black_box(crc32c(black_box(&header)));
         for block in blocks.chunks(512) {
