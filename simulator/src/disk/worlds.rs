@@ -199,7 +199,6 @@ impl Worlds {
 
     /// How many boxes there are.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
     pub fn len(&self) -> usize {
         self.boxes.len()
     }

@@ -59,14 +59,13 @@ pub struct Judge<'a> {
     owed: Obligation,
     next: Option<u32>,
     found: Judgement,
-    astray: bool,
 }
 
 impl<'a> Judge<'a> {
     /// A judge of the next recovery.
     #[must_use]
     pub fn new(ledger: &'a Ledger, payloads: &'a Payloads, owed: Obligation) -> Self {
-        Judge { ledger, payloads, owed, next: None, found: Judgement::default(), astray: false }
+        Judge { ledger, payloads, owed, next: None, found: Judgement::default() }
     }
 
     /// The bytes of the entry at a place of the log.
@@ -112,7 +111,6 @@ impl<'a> Judge<'a> {
                 self.next = Some(at + 1);
             }
             (None, _) => {
-                self.astray = true;
                 let known = self
                     .ledger
                     .sent
@@ -132,10 +130,9 @@ impl<'a> Judge<'a> {
         evaluated: &mut Evaluated,
     ) -> Judgement {
         let owed = self.owed;
-        if self.next.is_none() && !self.astray {
-            // Nothing shown: the empty range just behind what may be gone.
+        if self.next.is_none() {
+            // Nothing of the log shown: the empty range just behind what may be gone.
             self.found.first = owed.released;
-            self.next = Some(owed.released);
         }
         self.found.end = self.next.unwrap_or(owed.released).max(self.found.first);
         for oracle in [Oracle::Order, Oracle::Integrity, Oracle::Availability] {
@@ -250,6 +247,23 @@ mod tests {
         let groups = Promises { atomic_groups: true, ..PLAIN };
         assert_eq!(judge(&[0, 1, 2, 3], groups, None), []);
         assert_eq!(judge(&[0, 1, 2, 3, 4], groups, None), [Oracle::Atomicity]);
+    }
+
+    #[test]
+    fn a_recovery_of_strangers_alone_shows_the_empty_range() {
+        // Found by the reference model: 1. An entry was released. 2. Recovery shows nothing but an
+        // entry of an earlier time. 3. The range was taken for "all that was released", and the
+        // group that ends there for torn.
+        let ledger = ledger();
+        let payloads = Payloads::Generated;
+        let mut judge = Judge::new(&ledger, &payloads, ledger.obligation(9));
+        judge.entry(payloads.get(6, 16));
+        let opened = Opened { entries: 1, end: End::Clean, damage: None };
+        let groups = Promises { atomic_groups: true, ..PLAIN };
+        let found = judge.finish(&opened, &groups, &mut Evaluated::default());
+        let violated: Vec<_> = found.violated.iter().collect();
+        assert_eq!(violated, [Oracle::Durability, Oracle::NoResurrection]);
+        assert_eq!((found.first, found.end), (1, 1));
     }
 
     #[test]

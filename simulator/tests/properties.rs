@@ -1,0 +1,12 @@
+//! Properties of the simulator, on inputs nobody thought of.
+//!
+//! `cases`: what is written down reads back, and nonsense is refused. `contracts`: a kinder device
+//! leaves nothing that a more hostile one does not. `judge`: the oracles against their definitions.
+//! Inputs that failed once stay in `proptest-regressions/` and are tried first.
+
+#[path = "properties/cases.rs"]
+mod cases;
+#[path = "properties/contracts.rs"]
+mod contracts;
+#[path = "properties/judge.rs"]
+mod judge;
