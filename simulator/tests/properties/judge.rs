@@ -141,7 +141,7 @@ fn broken(truth: &Truth, recovered: &[u32], reported: bool) -> (BTreeSet<Oracle>
     let mut broken = BTreeSet::new();
     let place = |key: u32| truth.log.iter().position(|&(k, _)| k == key);
     // Integrity: nothing is invented. No resurrection: nothing comes back that had left the log.
-    if recovered.iter().any(|&key| key == 1_000_000) {
+    if recovered.contains(&1_000_000) {
         broken.insert(Oracle::Integrity);
     }
     if recovered.iter().any(|&key| key < OLD) {
