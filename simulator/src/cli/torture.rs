@@ -176,7 +176,7 @@ fn text(report: &Report, folder: Option<&str>, screen: &Screen) -> String {
         out += "\nFound                                   failing of crash states   first\n";
     }
     for row in &failed {
-        let head = format!("  x {:<15} {:<20}", row.journal, row.device);
+        let head = format!("  x {:<15} {:<20}  ", row.journal, row.device);
         let broken: Vec<&str> = row
             .counterexample
             .iter()
@@ -189,7 +189,7 @@ fn text(report: &Report, folder: Option<&str>, screen: &Screen) -> String {
             row.first_run.unwrap_or(0),
             broken.join(", ")
         );
-        out += &wrap(&head, &format!(" {figures}"), width);
+        out += &wrap(&head, &figures, width);
     }
     if let (Some(least), Some(most)) =
         (silent.iter().map(|r| r.leaves).min(), silent.iter().map(|r| r.leaves).max())

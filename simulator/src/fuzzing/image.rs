@@ -160,14 +160,14 @@ impl Image<'_> {
             let sector = self.geometry.logical_bytes;
             let kind = self.tape.byte() % 5;
             // Journals begin at the front: half of the patches strike there.
-            let near = self.tape.byte() % 2 == 0;
+            let near = self.tape.byte().is_multiple_of(2);
             let at = self.tape.below(if near { 8192 } else { size }) as usize;
             let len = 1 + self.tape.byte() as usize % 32;
             let end = (at + len).min(image.len());
             match kind {
                 0 => image[at..end].iter_mut().for_each(|byte| *byte = self.tape.byte()),
                 1 => image[at] ^= 1 << (len % 8),
-                2 => image[at..end].fill(if len % 2 == 0 { 0 } else { 0xff }),
+                2 => image[at..end].fill(if len.is_multiple_of(2) { 0 } else { 0xff }),
                 // A sector elsewhere, whole: stale, misdirected or repeated.
                 3 => {
                     let from = (self.tape.below(size / sector) * sector) as usize;

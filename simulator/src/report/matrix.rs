@@ -275,7 +275,7 @@ pub fn costs(report: &Report, look: Look) -> String {
         first.payload_bytes.checked_div(first.entries).unwrap_or(0),
     );
     let mut out = wrap("What it costs   ", &text, look.width);
-    let left = report.journals.iter().map(|row| row.name.len()).max().unwrap_or(0) + 2;
+    let left = report.journals.iter().map(|row| row.name.len()).max().unwrap_or(0).max(9) + 2;
     let mut sectors: Vec<u32> = report.costs.iter().map(|row| row.logical_bytes).collect();
     sectors.sort_unstable();
     sectors.dedup();

@@ -197,7 +197,7 @@ impl Scene<'_> {
                     "{doing} was {verb} {} when the power went; {may}",
                     match held {
                         [] => format!("LBA {lba}"),
-                        held => format!("LBA {lba}, which held {}", entries(held)),
+                        held => format!("LBA {lba}, which held {},", entries(held)),
                     }
                 ))
             }
