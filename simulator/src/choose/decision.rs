@@ -37,6 +37,13 @@ pub enum What {
         /// The first so many options are contents without damage, newest first.
         whole: u32,
     },
+    /// Which of several explanations of a content holds, where there are too many to keep open.
+    Why {
+        /// Power cuts so far.
+        cut: u32,
+        /// The sector.
+        lba: u64,
+    },
     /// Which device operation fails, or none (0).
     Fault,
     /// A choice of the workload generator.
@@ -155,6 +162,7 @@ impl fmt::Display for What {
             // `left` and `whole` weigh and order; they are not part of the name.
             What::CutHere { life, call, .. } => write!(f, "cut-here {life}.{call}"),
             What::Sector { cut, lba, .. } => write!(f, "sector {cut}.{lba}"),
+            What::Why { cut, lba } => write!(f, "why {cut}.{lba}"),
             What::Fault => write!(f, "fault"),
             What::Workload(name) => write!(f, "workload {name}"),
         }
@@ -174,6 +182,10 @@ impl FromStr for What {
         match head {
             "cut" => Ok(What::Cut),
             "fault" => Ok(What::Fault),
+            "why" => {
+                let (cut, lba) = pair().ok_or_else(wrong)?;
+                Ok(What::Why { cut, lba })
+            }
             "cut-here" => {
                 let (life, call) = pair().ok_or_else(wrong)?;
                 let call = u32::try_from(call).map_err(|_| wrong())?;
@@ -333,6 +345,7 @@ mod tests {
         let questions = [
             What::Cut,
             What::Fault,
+            What::Why { cut: 1, lba: 7 },
             What::CutHere { life: 1, call: 4, left: 0 },
             What::Sector { cut: 2, lba: 1 << 40, whole: 0 },
         ];

@@ -19,7 +19,10 @@ use super::undecided;
 use super::verified::Question;
 use super::worlds::{Latent, Range};
 use super::{Disk, Fault, FaultKind};
-use crate::choose::{Chooser, Label, What};
+use crate::choose::{Chooser, Label, What, pick};
+
+/// Most boxes of worlds that are kept side by side.
+const BOXES_MAX: usize = 64;
 
 /// The device of one life.
 #[derive(Debug)]
@@ -201,7 +204,7 @@ impl<'a, C: Chooser> Live<'a, C> {
             }
             _ => 0,
         };
-        let (content, why) = match rest.split(answer, count) {
+        let (content, mut why) = match rest.split(answer, count) {
             Pick::Whole(i) => (options[i].content, options.swap_remove(i).why),
             Pick::Lost => {
                 let lost = (Latent::Lost { cut, lba }, Range::of(1, 1));
@@ -215,6 +218,14 @@ impl<'a, C: Chooser> Live<'a, C> {
                 (flipped, rest.why_flipped(arena, flipped, &options))
             }
         };
+        // Where contents repeat on many sectors, the boxes multiply. Past a limit it is asked which
+        // explanation holds: every one of them is still visited, only not in one leaf.
+        if why.len() > 1 && why.len() * self.disk.worlds.len() > BOXES_MAX {
+            why.retain(|why| self.disk.worlds.admit(std::slice::from_ref(why), budget));
+            let what = What::Why { cut: cut + 1, lba };
+            let chosen = pick(self.chooser, what, why.len() as u32);
+            why = vec![why.swap_remove(chosen as usize)];
+        }
         let worlds = self.disk.worlds.and(&why, budget);
         self.disk.worlds = worlds.expect("offered answers are possible");
         let now = self.disk.trace.life_start;

@@ -197,6 +197,13 @@ impl Worlds {
         (!boxes.is_empty()).then_some(Worlds { boxes })
     }
 
+    /// How many boxes there are.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
+        self.boxes.len()
+    }
+
     /// Whether one of `explanations` is still possible.
     #[must_use]
     pub fn admit(&self, explanations: &[World], budget: Budget) -> bool {
