@@ -1,189 +1,244 @@
-//! Speed: full cycles, crash states of one trace, exhaustive leaves, and the floor below them.
+//! How fast the hot path is, and how far from the floor.
 //!
-//! Method. V9 in blocks of 512 bytes, 8 records of 200 bytes, a commit after every second, a cache
-//! that persists any subset, one core, through the public traits, all oracles on. The floor is the
-//! work that no design avoids: the checksums over the blocks and the header, the copy and the
-//! comparison of the payloads, and nothing else. Each figure is the median of several rounds; the
-//! ratios to the floor come from the same rounds and hold on a noisy machine.
+//! Method. One workload (8 records of 200 bytes, a commit every two) on `v9-512` over
+//! `consumer-nvme-no-plp`, one core, through the public traits with all oracles. Four figures,
+//! measured in turns in one process so that a busy machine slows all of them alike; medians of the
+//! turns, and ratios to the floor of the same run. The floor is what nobody can avoid for the same
+//! bytes: copy the records into blocks, one CRC to write and one to read each, compare.
 //!
-//! ```sh
-//! cargo bench -p simulator --bench cycle              # figures and ratios
-//! cargo bench -p simulator --bench cycle -- leaves    # leaf counts: n pending entries, each journal
-//! cargo bench -p simulator --bench cycle -- count cycle 10000   # a fixed amount, for callgrind
+//! ```text
+//! cargo bench --bench cycle                    figures, ratios, and the table of leaves
+//! cargo bench --bench cycle -- leaves          the table of leaves alone
+//! cargo bench --bench cycle -- run cycle 1000  so many cycles and nothing else, for callgrind;
+//!                                              also `leaf` and `exhaustive`
 //! ```
+//!
+//! What it is not: a gate. Clocks swing on shared machines: CI counts instructions (`.ci/run`,
+//! against `ceilings.txt`) and allocations (`tests/speed_allocations.rs`).
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use journal_core::Survivors;
-use journal_core::checksum::crc32c;
+use journal_core::formats::Format;
 use journal_core::rfc::{RfcJournal, RfcOptions, Strategy};
-use simulator::choose::Random;
+use journal_core::{Survivors, checksum};
+use simulator::choose::{Exhaustive, Random};
+use simulator::disk::contract::Contract;
 use simulator::disk::{Fill, presets};
-use simulator::explore::{Bounds, explore, prove};
-use simulator::journals::{self, Family};
+use simulator::explore::{Bounds, explore};
+use simulator::journals::{self, Family, Row, Visitor};
 use simulator::run::{Run, Setup};
-use simulator::workload::{Payloads, Workload};
+use simulator::workload::{Op, Payloads, Workload};
 
-const ROUNDS: usize = 9;
-const PER_ROUND: u64 = 200_000;
+const DEVICE: &str = "consumer-nvme-no-plp";
+const DEVICE_BYTES: u64 = 128 * 1024;
+const RECORDS: u32 = 8;
+const RECORD_BYTES: u32 = 200;
+const BLOCK_BYTES: usize = 512;
 
-fn setup(entries: u32, bytes: u32, every: u32) -> Setup {
-    let ops = Workload::appends(entries, bytes, every);
+/// Turns, and about how long one lasts.
+const TURNS: usize = 15;
+const TURN_SECONDS: f64 = 0.1;
+
+fn device() -> Contract {
+    presets::named(DEVICE).expect("a preset")
+}
+
+fn setup(ops: &[Op]) -> Setup {
     Setup {
-        contract: presets::named("consumer-nvme-no-plp").expect("a preset"),
-        device_bytes: 256 * 1024,
-        fill: Fill::Noise,
-        workload: Workload::repeated(&ops, 1, Survivors::Carry),
+        contract: device(),
+        device_bytes: DEVICE_BYTES,
+        fill: Fill::Zeros,
+        workload: Workload::repeated(ops, 1, Survivors::Carry),
         fault: None,
     }
 }
 
-/// The benchmark's journal, recorded, with the snapshot that each cycle begins from.
-struct Bench<'o> {
-    run: Run<'o, RfcJournal>,
-    ready: RfcJournal,
-    journal: RfcJournal,
-    random: Random,
+/// Something that can be done many times.
+type Work<'a> = Box<dyn FnMut(u64) + 'a>;
+
+/// (a) The full cycle: append, commit, cut, decide, recover, judge.
+fn cycle(options: &RfcOptions) -> Work<'_> {
+    let ops = Workload::appends(RECORDS, RECORD_BYTES, 2);
+    let (mut run, snapshot) = Run::<RfcJournal>::new(options, setup(&ops)).expect("it fits");
+    let mut journal = snapshot.clone();
+    let mut random = Random::new(1);
+    Box::new(move |times| {
+        for _ in 0..times {
+            journal.clone_from(&snapshot);
+            run.record_with(&mut journal, &mut None);
+            random.draw_style();
+            black_box(run.leaf(&mut random));
+        }
+    })
 }
 
-impl<'o> Bench<'o> {
-    fn new(options: &'o RfcOptions) -> Self {
-        let (mut run, ready) =
-            Run::<RfcJournal>::new(options, setup(8, 200, 2)).expect("fits the device");
-        let mut journal = ready.clone();
-        run.record_with(&mut journal, &mut None);
-        Bench { run, ready, journal, random: Random::new(1) }
-    }
-
-    /// Append, cut, open, judge.
-    fn cycles(&mut self, n: u64) -> u64 {
-        for _ in 0..n {
-            self.journal.clone_from(&self.ready);
-            self.run.record_with(&mut self.journal, &mut None);
-            self.random.draw_style();
-            black_box(self.run.leaf(&mut self.random));
+/// (b) Random crash states of one trace.
+fn leaf(options: &RfcOptions) -> Work<'_> {
+    let ops = Workload::appends(RECORDS, RECORD_BYTES, 2);
+    let (mut run, journal) = Run::<RfcJournal>::new(options, setup(&ops)).expect("it fits");
+    run.record(journal, None);
+    let mut random = Random::new(1);
+    Box::new(move |times| {
+        for _ in 0..times {
+            random.draw_style();
+            black_box(run.leaf(&mut random));
         }
-        n
-    }
+    })
+}
 
-    /// Cut, open, judge: crash states of the trace recorded last.
-    fn states(&mut self, n: u64) -> u64 {
-        for _ in 0..n {
-            self.random.draw_style();
-            black_box(self.run.leaf(&mut self.random));
+/// (c) All crash states of one trace, over and over.
+fn exhaustive(options: &RfcOptions) -> Work<'_> {
+    let ops = Workload::appends(RECORDS, RECORD_BYTES, 2);
+    let (mut run, journal) = Run::<RfcJournal>::new(options, setup(&ops)).expect("it fits");
+    run.record(journal, None);
+    let mut odometer = Exhaustive::new();
+    Box::new(move |times| {
+        for _ in 0..times {
+            odometer.rewind();
+            black_box(run.leaf(&mut odometer));
+            if !odometer.next_leaf() {
+                odometer = Exhaustive::new();
+            }
         }
-        n
-    }
+    })
+}
 
-    /// The same, exhaustively, over and over.
-    fn leaves(&mut self, n: u64) -> u64 {
-        let mut done = 0;
-        while done < n {
-            done += explore(&mut self.run, Bounds::default()).leaves;
+/// (d) The floor.
+fn floor() -> Work<'static> {
+    let blocks = (RECORDS / 2) as usize;
+    let mut disk = vec![0u8; blocks * BLOCK_BYTES];
+    Box::new(move |times| {
+        for _ in 0..times {
+            let mut equal = 0;
+            for (i, block) in (0u32..).zip(disk.chunks_exact_mut(BLOCK_BYTES)) {
+                let records = [2 * i, 2 * i + 1].map(|k| Payloads::Generated.get(k, RECORD_BYTES));
+                for (to, record) in block.chunks_mut(BLOCK_BYTES / 2).zip(records) {
+                    to[..record.len()].copy_from_slice(record);
+                }
+                black_box(checksum::crc32c(block));
+                black_box(checksum::crc32c(black_box(block)));
+                for (from, record) in block.chunks(BLOCK_BYTES / 2).zip(records) {
+                    equal += u32::from(from[..record.len()] == *record);
+                }
+            }
+            assert_eq!(black_box(equal), RECORDS);
         }
-        done
+    })
+}
+
+/// Units per second, the median of the turns, for each work.
+fn medians(works: &mut [(&str, Work<'_>)]) -> Vec<f64> {
+    let timed = |work: &mut Work<'_>, times: u64| {
+        let begun = Instant::now();
+        work(times);
+        begun.elapsed().as_secs_f64()
+    };
+    // Warm up, and find how many units fill a turn.
+    let times: Vec<u64> = works
+        .iter_mut()
+        .map(|(_, work)| {
+            let _ = timed(work, 2_000);
+            let each = timed(work, 10_000) / 10_000.0;
+            ((TURN_SECONDS / each) as u64).max(1)
+        })
+        .collect();
+    let mut rates = vec![Vec::new(); works.len()];
+    for _ in 0..TURNS {
+        for ((rates, (_, work)), &times) in rates.iter_mut().zip(works.iter_mut()).zip(&times) {
+            rates.push(times as f64 / timed(work, times));
+        }
+    }
+    rates
+        .into_iter()
+        .map(|mut rates| {
+            rates.sort_by(f64::total_cmp);
+            rates[rates.len() / 2]
+        })
+        .collect()
+}
+
+fn figures(options: &RfcOptions) {
+    let mut works = [
+        ("floor: CRC, copy, compare", floor()),
+        ("full cycle", cycle(options)),
+        ("random crash state of one trace", leaf(options)),
+        ("exhaustive leaf", exhaustive(options)),
+    ];
+    let rates = medians(&mut works);
+    println!(
+        "v9-512 on {DEVICE}, {RECORDS} records of {RECORD_BYTES} B, a commit every 2, one core"
+    );
+    println!("{:<34} {:>12} {:>12}", "", "per second", "of the floor");
+    for ((name, _), rate) in works.iter().zip(&rates) {
+        println!("{name:<34} {:>10.2} M {:>11.0} %", rate / 1e6, 100.0 * rate / rates[0]);
     }
 }
 
-/// Checksums, copy and comparison alone, for as many blocks as the mean crash state reads.
-fn floor(n: u64) -> u64 {
-    let header = vec![0xffu8; 4096];
-    let blocks = vec![0x5au8; 4 * 512];
-    let payloads = Payloads::Generated;
-    let mut copy = [0u8; 200];
-    for i in 0..n {
-        black_box(crc32c(black_box(&header)));
-        for block in blocks.chunks(512) {
-            black_box(crc32c(black_box(block)));
-        }
-        for entry in 0..8 {
-            let bytes = payloads.get(i as u32 + entry, 200);
-            copy.copy_from_slice(black_box(bytes));
-            assert!(black_box(&copy[..]) == bytes);
-        }
+/// Entries pending, each in a commit of its own that was not flushed: bounds of the table.
+const PENDING: [u32; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
+const LEAVES_MAX: u64 = 100_000;
+
+/// Leaves of a workload of `n` appends and one commit, for any journal.
+struct Leaves {
+    n: u32,
+}
+
+impl Visitor for Leaves {
+    type Out = Option<(u64, bool)>;
+
+    fn visit<J: Format>(self, _: Row, options: J::Options) -> Self::Out {
+        let mut ops = vec![Op::Append(RECORD_BYTES); self.n as usize];
+        ops.push(Op::Commit);
+        let (mut run, journal) = Run::<J>::new(&options, setup(&ops)).ok()?;
+        run.record(journal, None);
+        let bounds = Bounds { leaves_max: LEAVES_MAX, ..Bounds::default() };
+        let explored = explore(&mut run, bounds);
+        Some((explored.leaves, explored.complete))
     }
-    n
 }
 
-fn rate(work: &mut dyn FnMut(u64) -> u64) -> f64 {
-    let start = Instant::now();
-    let done = work(PER_ROUND);
-    done as f64 / start.elapsed().as_secs_f64() / 1e6
-}
-
-fn median(mut all: Vec<f64>) -> f64 {
-    all.sort_by(f64::total_cmp);
-    all[all.len() / 2]
-}
-
-fn figures(bench: &mut Bench<'_>) {
-    let names = ["full cycles", "crash states of one trace", "exhaustive leaves"];
-    let mut rates = vec![Vec::new(); names.len()];
-    let mut ratios = vec![Vec::new(); names.len()];
-    let mut floors = Vec::new();
-    for _ in 0..ROUNDS {
-        let at_best = rate(&mut floor);
-        floors.push(at_best);
-        let round = [
-            rate(&mut |n| bench.cycles(n)),
-            rate(&mut |n| bench.states(n)),
-            rate(&mut |n| bench.leaves(n)),
-        ];
-        for (i, rate) in round.into_iter().enumerate() {
-            rates[i].push(rate);
-            ratios[i].push(at_best / rate);
-        }
-    }
-    println!("V9, 8 records of 200 B, a commit every 2, any-subset cache, all oracles, one core");
-    println!("median of {ROUNDS} rounds of {PER_ROUND}; floor = checksum, copy, compare alone\n");
-    println!("{:<28}{:>12}{:>18}", "", "M/s", "times the floor");
-    for (i, name) in names.iter().enumerate() {
-        let (rate, ratio) = (median(rates[i].clone()), median(ratios[i].clone()));
-        println!("{name:<28}{rate:>12.2}{ratio:>18.2}");
-    }
-    println!("{:<28}{:>12.2}{:>18.2}", "floor", median(floors), 1.0);
-}
-
-/// Leaves of one commit of n entries of 48 bytes, one life, for each journal.
-fn leaf_table() {
-    const COUNTS: [u32; 6] = [1, 2, 4, 8, 12, 16];
-    const LEAVES_MAX: u64 = 200_000;
-    println!("exhaustive leaves against n entries of 200 B pending in one commit, one life,");
-    println!("consumer-nvme-no-plp; `>` where the bound of {LEAVES_MAX} ended the count\n");
+fn table() {
+    println!(
+        "\nexhaustive leaves for n pending entries of {RECORD_BYTES} B and one commit, {DEVICE}"
+    );
     print!("{:<18}", "n");
-    COUNTS.iter().for_each(|n| print!("{n:>9}"));
+    PENDING.iter().for_each(|n| print!(" {n:>8}"));
     println!();
     for row in journals::rows().into_iter().filter(|row| row.family != Family::Twin) {
         print!("{:<18}", row.name);
-        for n in COUNTS {
-            let bounds = Bounds { leaves_max: LEAVES_MAX, first_only: false };
-            let cell = prove(row.name, &setup(n, 200, n), bounds).expect("a row of the list");
-            let more = if cell.explored.complete { "" } else { ">" };
-            print!("{:>9}", format!("{more}{}", cell.explored.leaves));
+        for n in PENDING {
+            let cell = match journals::visit(row.name, Leaves { n }).flatten() {
+                None => "-".to_owned(),
+                Some((leaves, true)) => leaves.to_string(),
+                Some((leaves, false)) => format!(">{leaves}"),
+            };
+            print!(" {cell:>8}");
         }
         println!();
     }
 }
 
 fn main() {
-    let options = RfcOptions { strategy: Strategy::named("v9-512").expect("on the ladder") };
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let options = RfcOptions { strategy: Strategy::named("v9-512").expect("a rung") };
+    // Cargo adds `--bench`.
+    let words: Vec<String> = std::env::args().skip(1).filter(|w| !w.starts_with("--")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
-        [] => figures(&mut Bench::new(&options)),
-        ["leaves"] => leaf_table(),
-        ["count", what, n] => {
-            let n = n.parse().expect("a number of units");
-            let mut bench = Bench::new(&options);
-            let done = match what {
-                "cycle" => bench.cycles(n),
-                "state" => bench.states(n),
-                "leaf" => bench.leaves(n),
-                _ => panic!("expected cycle, state or leaf, found {what}"),
+        ["run", what, times] => {
+            let times = times.parse().expect("how many times");
+            let mut work = match what {
+                "cycle" => cycle(&options),
+                "leaf" => leaf(&options),
+                "exhaustive" => exhaustive(&options),
+                other => panic!("expected cycle, leaf or exhaustive, found {other}"),
             };
-            println!("{done}");
+            work(times);
         }
-        _ => eprintln!("expected nothing, `leaves` or `count cycle|state|leaf N`"),
+        ["leaves"] => table(),
+        _ => {
+            figures(&options);
+            table();
+        }
     }
 }
