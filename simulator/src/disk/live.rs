@@ -22,7 +22,7 @@ use super::{Disk, Fault, FaultKind};
 use crate::choose::{Chooser, Label, What, pick};
 
 /// Most boxes of worlds that are kept side by side.
-const BOXES_MAX: usize = 64;
+const BOXES_MAX: usize = 512;
 
 /// The device of one life.
 #[derive(Debug)]
@@ -218,16 +218,20 @@ impl<'a, C: Chooser> Live<'a, C> {
                 (flipped, rest.why_flipped(arena, flipped, &options))
             }
         };
+        why.sort_unstable();
+        why.dedup();
         // Where contents repeat on many sectors, the boxes multiply. Past a limit it is asked which
         // explanation holds: every one of them is still visited, only not in one leaf.
-        if why.len() > 1 && why.len() * self.disk.worlds.len() > BOXES_MAX {
-            why.retain(|why| self.disk.worlds.admit(std::slice::from_ref(why), budget));
+        let before = &self.disk.worlds;
+        let affordable = why.len() * before.len() <= BOXES_MAX * 32;
+        let mut after = if affordable { before.and(&why, budget) } else { None };
+        if after.as_ref().is_none_or(|worlds| worlds.len() > BOXES_MAX) {
+            why.retain(|why| before.admit(std::slice::from_ref(why), budget));
             let what = What::Why { cut: cut + 1, lba };
             let chosen = pick(self.chooser, what, why.len() as u32);
-            why = vec![why.swap_remove(chosen as usize)];
+            after = before.and(&why[chosen as usize..=chosen as usize], budget);
         }
-        let worlds = self.disk.worlds.and(&why, budget);
-        self.disk.worlds = worlds.expect("offered answers are possible");
+        self.disk.worlds = after.expect("offered answers are possible");
         let now = self.disk.trace.life_start;
         self.disk.trace.put(lba, content, NONE, now);
         content
