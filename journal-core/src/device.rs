@@ -249,6 +249,30 @@ pub trait BlockDevice {
         Ok(running.finish() == expected)
     }
 
+    /// The first of `count` runs of `scratch.len()` bytes, one behind the other from `at` on, that
+    /// passes `test`, which is given the number of the run and its bytes: a question that a device
+    /// may answer without saying what the others hold. An unreadable run does not pass.
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::read`], save for unreadable sectors.
+    fn find(
+        &mut self,
+        at: Lba,
+        count: u64,
+        scratch: &mut [u8],
+        test: &dyn Fn(u64, &[u8]) -> bool,
+    ) -> Result<Option<u64>, DeviceError> {
+        let each = scratch.len() as u64 / u64::from(self.geometry().logical_bytes);
+        for number in 0..count {
+            match self.lend(at.plus(number * each), scratch) {
+                Ok(bytes) if test(number, bytes) => return Ok(Some(number)),
+                Ok(_) | Err(DeviceError::Unreadable(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
     /// One cached write. See [`BlockDevice::write`].
     ///
     /// # Errors

@@ -22,6 +22,7 @@ pub mod inspect;
 pub mod journal;
 pub mod memory;
 pub mod rfc;
+pub mod steps;
 
 pub use checksum::Checksum;
 pub use device::{BlockDevice, DeviceError, Durability, Geometry, Lba, Piece, Region, Write};
@@ -30,3 +31,4 @@ pub use journal::{
     Damage, End, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
 };
 pub use memory::MemoryDevice;
+pub use steps::{Plain, Recovery, Stepwise, Whole};

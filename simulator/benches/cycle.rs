@@ -10,7 +10,7 @@
 //! cargo bench --bench cycle                    figures, ratios, and the table of leaves
 //! cargo bench --bench cycle -- leaves          the table of leaves alone
 //! cargo bench --bench cycle -- run cycle 1000  so many cycles and nothing else, for callgrind;
-//!                                              also `leaf` and `exhaustive`
+//!                                              also `leaf`, `exhaustive` and `forked`
 //! ```
 //!
 //! What it is not: a gate. Clocks swing on shared machines: CI counts instructions (`.ci/run`,
@@ -27,7 +27,7 @@ use simulator::disk::contract::Contract;
 use simulator::disk::{Fill, presets};
 use simulator::explore::{Bounds, explore};
 use simulator::journals::{self, Family, Row, Visitor};
-use simulator::run::{Run, Setup};
+use simulator::run::{Run, Setup, Tree};
 use simulator::workload::{Op, Payloads, Workload};
 
 const DEVICE: &str = "consumer-nvme-no-plp";
@@ -104,7 +104,22 @@ fn exhaustive(options: &RfcOptions) -> Work<'_> {
     })
 }
 
-/// (d) The floor.
+/// (d) The same, with what leaves share done once.
+fn forked(options: &RfcOptions) -> Work<'_> {
+    let ops = Workload::appends(RECORDS, RECORD_BYTES, 2);
+    let (mut run, journal) = Run::<RfcJournal>::new(options, setup(&ops)).expect("it fits");
+    run.record(journal, None);
+    let mut tree = Tree::default();
+    Box::new(move |times| {
+        for _ in 0..times {
+            if black_box(run.next_leaf(&mut tree)).is_none() {
+                tree = Tree::default();
+            }
+        }
+    })
+}
+
+/// (e) The floor.
 fn floor() -> Work<'static> {
     let blocks = (RECORDS / 2) as usize;
     let mut disk = vec![0u8; blocks * BLOCK_BYTES];
@@ -163,7 +178,8 @@ fn figures(options: &RfcOptions) {
         ("floor: CRC, copy, compare", floor()),
         ("full cycle", cycle(options)),
         ("random crash state of one trace", leaf(options)),
-        ("exhaustive leaf", exhaustive(options)),
+        ("exhaustive leaf, from the cut", exhaustive(options)),
+        ("exhaustive leaf, forked", forked(options)),
     ];
     let rates = medians(&mut works);
     println!(
@@ -231,7 +247,8 @@ fn main() {
                 "cycle" => cycle(&options),
                 "leaf" => leaf(&options),
                 "exhaustive" => exhaustive(&options),
-                other => panic!("expected cycle, leaf or exhaustive, found {other}"),
+                "forked" => forked(&options),
+                other => panic!("expected cycle, leaf, exhaustive or forked, found {other}"),
             };
             work(times);
         }

@@ -211,7 +211,7 @@ impl Visitor for RunCase<'_, '_> {
 ///
 /// # Errors
 /// As [`Case::run`].
-pub fn run_case<J: journal_core::Journal>(
+pub fn run_case<J: journal_core::Stepwise>(
     case: &Case,
     options: &J::Options,
     mut watch: Option<Watch<'_>>,
@@ -228,7 +228,7 @@ pub fn run_case<J: journal_core::Journal>(
 }
 
 /// The decisions of one leaf, by name, leaving out those that were undisturbed anyway.
-pub fn decisions_of<J: journal_core::Journal, C: crate::choose::Chooser>(
+pub fn decisions_of<J: journal_core::Stepwise, C: crate::choose::Chooser>(
     run: &mut Run<'_, J>,
     chooser: C,
 ) -> (Leaf, Vec<Decision>) {

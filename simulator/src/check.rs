@@ -75,7 +75,7 @@ mod report;
 
 use std::time::{Duration, Instant};
 
-use journal_core::Journal;
+use journal_core::{Journal, Plain, Stepwise};
 
 pub use picture::plain_picture;
 pub use report::{CheckReport, Replayed, Row};
@@ -305,7 +305,7 @@ impl<J: Journal> Check<J> {
                     fault: None,
                 };
                 let bounds = Bounds { leaves_max: self.runs, first_only: true };
-                let cell = prove_with::<J>(&self.name, &self.options, &setup, bounds);
+                let cell = prove_with::<Plain<J>>(&self.name, &self.options, &setup, bounds);
                 let experiment = experiment.clone();
                 let broken = cell.explored.first.as_ref().map_or_else(OracleSet::default, |f| f.0);
                 let (samples, picture) = (0, None);
@@ -315,8 +315,8 @@ impl<J: Journal> Check<J> {
         self.sample(&mut rows, begun);
         for row in &mut rows {
             if let Some(case) = &mut row.cell.counterexample {
-                *case = picture::essential::<J>(case, &self.options);
-                row.picture = Some(plain_picture::<J>(case, &self.options));
+                *case = picture::essential::<Plain<J>>(case, &self.options);
+                row.picture = Some(plain_picture::<Plain<J>>(case, &self.options));
             }
         }
         CheckReport { name: self.name.clone(), rows }
@@ -325,9 +325,10 @@ impl<J: Journal> Check<J> {
     /// Draws leaves of the cells that the bound ended: the same number from each, and then, if
     /// there is a budget, batch by batch until it is spent.
     fn sample(&self, rows: &mut [Row], begun: Instant) {
-        let mut open: Vec<(&mut Row, Run<'_, J>)> = Vec::new();
+        let mut open: Vec<(&mut Row, Run<'_, Plain<J>>)> = Vec::new();
         for row in rows.iter_mut().filter(|row| row.cell.verdict == Verdict::Bounded) {
-            let Ok((mut run, journal)) = Run::new(&self.options, row.cell.case.setup()) else {
+            let Ok((mut run, journal)) = Run::<Plain<J>>::new(&self.options, row.cell.case.setup())
+            else {
                 continue;
             };
             run.record(journal, None);
@@ -364,8 +365,8 @@ impl<J: Journal> Check<J> {
     /// was changed since.
     pub fn replayed(&self, token: &str) -> Result<Replayed, CaseError> {
         let case = Case::parse(token)?;
-        let outcome = run_case::<J>(&case, &self.options, None)?;
-        let picture = plain_picture::<J>(&case, &self.options);
+        let outcome = run_case::<Plain<J>>(&case, &self.options, None)?;
+        let picture = plain_picture::<Plain<J>>(&case, &self.options);
         Ok(Replayed { outcome, picture })
     }
 
@@ -389,7 +390,7 @@ fn without_paths(name: &str) -> String {
 }
 
 /// Draws `count` more leaves of a cell; each has a seed of its own.
-fn draw<J: Journal>(row: &mut Row, run: &mut Run<'_, J>, count: u64) {
+fn draw<J: Stepwise>(row: &mut Row, run: &mut Run<'_, J>, count: u64) {
     for _ in 0..count {
         let seed = row.samples;
         row.samples += 1;

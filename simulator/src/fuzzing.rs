@@ -18,7 +18,7 @@ mod knobs;
 
 use arbitrary::Unstructured;
 use journal_core::formats::Format;
-use journal_core::{Error, Journal};
+use journal_core::{Error, Stepwise};
 
 use crate::case::{Case, decisions_of};
 use crate::choose::{Chooser, Replay, Tape};
@@ -130,7 +130,7 @@ impl Visitor for CrashTape<'_> {
 }
 
 /// Records the first life; a panic in it is ours to report.
-fn record<J: Journal>(run: &mut Run<'_, J>, journal: &mut J, case: &Case) {
+fn record<J: Stepwise>(run: &mut Run<'_, J>, journal: &mut J, case: &Case) {
     let (mut done, mut refused) = (0, false);
     let mut watch = |_: &_, _: &_, event: Event<'_>| {
         if let Event::Does { outcome, .. } = event {
@@ -147,7 +147,7 @@ fn record<J: Journal>(run: &mut Run<'_, J>, journal: &mut J, case: &Case) {
 }
 
 /// One leaf, in which nothing may panic.
-fn watched<J: Journal, C: Chooser>(run: &mut Run<'_, J>, chooser: &mut C, case: &Case) -> Leaf {
+fn watched<J: Stepwise, C: Chooser>(run: &mut Run<'_, J>, chooser: &mut C, case: &Case) -> Leaf {
     let mut panicked = None;
     let mut note = |said: &str| {
         if said.starts_with("panicked: ") && panicked.is_none() {
@@ -168,7 +168,7 @@ fn watched<J: Journal, C: Chooser>(run: &mut Run<'_, J>, chooser: &mut C, case: 
 }
 
 /// What was recorded of a leaf gives the same leaf again, in this run, and through a token.
-fn repeats<J: Journal>(run: &mut Run<'_, J>, case: &Case, leaf: Leaf, from_scratch: bool) {
+fn repeats<J: Stepwise>(run: &mut Run<'_, J>, case: &Case, leaf: Leaf, from_scratch: bool) {
     let token = case.token();
     let mut replay = Replay::new(&case.decisions);
     let replayed = run.leaf(&mut replay);

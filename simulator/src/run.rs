@@ -13,15 +13,22 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use journal_core::{
-    DeviceError, Entropy, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
-};
+use journal_core::{Entropy, Error, Limits, Lsn, Opened, Promises, Resume, Stepwise, Survivors};
 
-use crate::choose::{Chooser, Undisturbed, What, pick};
+use crate::choose::Undisturbed;
 use crate::disk::contract::Contract;
 use crate::disk::{Disk, Fault, Fill, Live, Mark, Traffic};
-use crate::oracle::{Evaluated, Judge, Judgement, Ledger, Obligation, Oracle, OracleSet};
-use crate::workload::{Identity, Op, Workload};
+use crate::oracle::{Evaluated, Judgement, Ledger, Obligation, Oracle, OracleSet};
+use crate::workload::{Op, Workload};
+
+mod leaf;
+mod script;
+mod tree;
+
+pub use tree::Tree;
+
+use leaf::Opening;
+use script::{Script, tell};
 
 /// Everything a run needs besides the journal and the answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +129,7 @@ fn reads_max(disk: &Disk) -> u64 {
 
 /// A run: the disk, the ledger and the recording of the first life.
 #[derive(Debug)]
-pub struct Run<'o, J: Journal> {
+pub struct Run<'o, J: Stepwise> {
     options: &'o J::Options,
     setup: Setup,
     promises: Promises,
@@ -142,6 +149,10 @@ pub struct Run<'o, J: Journal> {
     calls_per_life: u32,
     /// What the last recovery called the entries it handed out.
     names: Vec<Lsn>,
+    /// For each crash point, its recovery as far as that asks nothing, once known.
+    certain: Vec<Option<Opening<J::Recovery>>>,
+    /// Leaves since the recording.
+    leaves: u64,
 }
 
 /// Fresh bytes for generation `n` of a run: the simulator's source of entropy.
@@ -162,7 +173,7 @@ fn guarded<T>(what: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-impl<'o, J: Journal> Run<'o, J> {
+impl<'o, J: Stepwise> Run<'o, J> {
     /// Formats the journal, does what comes before, and stands ready for the first life.
     ///
     /// # Errors
@@ -219,6 +230,8 @@ impl<'o, J: Journal> Run<'o, J> {
             traffic: Traffic::default(),
             calls_per_life: 1,
             names: Vec::new(),
+            certain: Vec::new(),
+            leaves: 0,
             disk,
             setup,
         };
@@ -274,6 +287,12 @@ impl<'o, J: Journal> Run<'o, J> {
         self.last_call - self.first_call + 1
     }
 
+    /// Back to the end of the recording, from wherever a [`Tree`] was left.
+    pub fn leave(&mut self) {
+        self.disk.limit_reads(None);
+        self.disk.rewind(&self.end);
+    }
+
     /// Records the first life with a journal that is ready to append. Goes back to the beginning of
     /// the life first, so a run can be recorded again and again.
     pub fn record(&mut self, mut journal: J, mut watch: Option<Watch<'_>>) {
@@ -306,13 +325,7 @@ impl<'o, J: Journal> Run<'o, J> {
                 };
                 let panicked = stepped.is_err();
                 let outcome = stepped.unwrap_or_else(|panic| Err(Error::Other(panic)));
-                if let Some(watch) = watch {
-                    let lsn = script.ledger.sent.last().and_then(|s| s.lsn).map(|lsn| lsn.0);
-                    let lsn = if matches!(op, Op::Append(_)) { lsn } else { None };
-                    let outcome = outcome.as_ref().map(|()| lsn);
-                    let calls = (before, disk.calls());
-                    watch(disk, script.ledger, Event::Does { op, outcome, calls });
-                }
+                tell(watch, (disk, script.ledger), (op, before), &outcome);
                 match outcome {
                     Ok(()) => {}
                     // Full is an honest answer while there is something to make room of.
@@ -337,294 +350,7 @@ impl<'o, J: Journal> Run<'o, J> {
         self.traffic = self.disk.traffic();
         self.calls_per_life = (self.last_call - self.first_call).max(1);
         self.end = self.disk.mark();
-    }
-
-    /// Runs one leaf: cuts, recovers, judges, for as many lives as the workload has.
-    pub fn leaf<C: Chooser>(&mut self, chooser: &mut C) -> Leaf {
-        self.leaf_watched(chooser, None)
-    }
-
-    /// As [`Run::leaf`], telling what happens.
-    pub fn leaf_watched<C: Chooser>(
-        &mut self,
-        chooser: &mut C,
-        mut watch: Option<Watch<'_>>,
-    ) -> Leaf {
-        let mut leaf = Leaf { violated: self.recording_violated, ..Leaf::default() };
-        self.evaluated.count(Oracle::Afterlife);
-        if !leaf.violated.and(self.owed).is_empty() {
-            return leaf;
-        }
-        self.ledger.copy_from(&self.recorded);
-        // Newest first: answer 0 is the crash after all calls.
-        let back = pick(chooser, What::Cut, self.crash_points());
-        let mut at = self.last_call - back;
-        self.disk.cut(at);
-        // The entries that an interrupted open and resume must show again.
-        let mut shown: Option<Judgement> = None;
-        let lives = self.setup.workload.lives.len();
-        for life in 1..=lives {
-            leaf.cuts += 1;
-            if let Some(watch) = &mut watch {
-                watch(&self.disk, &self.ledger, Event::Cut(at));
-            }
-            let obligation = self.ledger.obligation(at);
-            let (judgement, journal) = self.open(chooser, obligation, shown, &mut watch);
-            leaf.recoveries += 1;
-            leaf.last = judgement;
-            leaf.violated = leaf.violated.or(judgement.violated);
-            let Some(mut journal) = journal else { break };
-            if life == lives || !judgement.violated.and(self.owed.or(OracleSet::UNTOLD)).is_empty()
-            {
-                break;
-            }
-            let (violated, resumed) =
-                self.live_on(chooser, life, &mut journal, judgement, obligation, &mut watch);
-            leaf.violated = leaf.violated.or(violated);
-            if !violated.and(self.owed).is_empty() {
-                break;
-            }
-            shown = (!resumed).then_some(judgement);
-            self.disk.cut_here();
-            at = u32::MAX;
-        }
-        self.disk.rewind(&self.end);
-        leaf
-    }
-
-    /// Opens the journal and judges what it shows.
-    fn open<C: Chooser>(
-        &mut self,
-        chooser: &mut C,
-        obligation: Obligation,
-        shown: Option<Judgement>,
-        watch: &mut Option<Watch<'_>>,
-    ) -> (Judgement, Option<J>) {
-        self.disk.limit_reads(Some(reads_max(&self.disk)));
-        let mut judge = Judge::new(&self.ledger, &self.setup.workload.payloads, obligation);
-        let mut handed_out: Vec<Vec<u8>> = Vec::new();
-        let keep = watch.is_some();
-        let before = self.disk.calls();
-        let options = self.options;
-        let names = &mut self.names;
-        names.clear();
-        let opened = {
-            let device = &mut Live::new(&mut self.disk, chooser);
-            guarded(|| {
-                J::open(device, options, &mut |entry| {
-                    judge.entry(entry.payload);
-                    names.push(entry.lsn);
-                    if keep {
-                        handed_out.push(entry.payload.to_vec());
-                    }
-                })
-            })
-        };
-        let ran_away = self.disk.limit_reads(None);
-        let wrote = self.disk.calls() != before;
-        let evaluated = &mut self.evaluated;
-        let nothing = Opened { entries: 0, end: journal_core::End::Clean, damage: None };
-        let (mut judgement, journal, said) = match opened {
-            Ok(Ok((journal, opened))) => {
-                let judgement = judge.finish(&opened, &self.promises, evaluated);
-                (judgement, Some(journal), Ok(opened))
-            }
-            other => {
-                let mut judgement = judge.finish(&nothing, &self.promises, evaluated);
-                judgement.violated.insert(Oracle::Availability);
-                let said = match other {
-                    Ok(Err(error)) => error.to_string(),
-                    Err(panic) => panic,
-                    Ok(Ok(_)) => String::new(),
-                };
-                (judgement, None, Err(said))
-            }
-        };
-        if ran_away {
-            judgement.violated.insert(Oracle::Availability);
-        }
-        // Names are the handle for checkpoints: an order of entries that names contradict is none.
-        if !self.names.is_sorted_by(|a, b| a < b) {
-            judgement.violated.insert(Oracle::Order);
-        }
-        // A recovery that only reads, and decides by what it reads, gives the same answer again;
-        // one that writes does not, and one that was interrupted in resume must show it again.
-        evaluated.count(Oracle::Idempotence);
-        let changed = shown.is_some_and(|before| {
-            (before.first, before.end) != (judgement.first, judgement.end)
-                && !(judgement.first >= judgement.end && obligation.released >= before.end)
-        });
-        if wrote || changed {
-            judgement.violated.insert(Oracle::Idempotence);
-        }
-        if let Some(watch) = watch {
-            for payload in &handed_out {
-                watch(&self.disk, &self.ledger, Event::Entry(payload));
-            }
-            let result = said.as_ref().map_err(String::as_str);
-            watch(&self.disk, &self.ledger, Event::Opened { result, owed: obligation, judgement });
-        }
-        (judgement, journal)
-    }
-
-    /// Resumes and works on until the power goes. Says what was violated and whether the resume
-    /// was completed.
-    fn live_on<C: Chooser>(
-        &mut self,
-        chooser: &mut C,
-        life: usize,
-        journal: &mut J,
-        judgement: Judgement,
-        obligation: Obligation,
-        watch: &mut Option<Watch<'_>>,
-    ) -> (OracleSet, bool) {
-        let plan = &self.setup.workload.lives[life];
-        let mut violated = OracleSet::default();
-        if let Some(watch) = watch {
-            watch(&self.disk, &self.ledger, Event::LifeBegins(life as u32));
-        }
-        self.evaluated.count(Oracle::Afterlife);
-        // Before the resume is done the client still has the old log; what may go by a checkpoint
-        // that Forget is, may go from its first write on.
-        self.ledger.reopened(obligation);
-        if plan.resume == Survivors::Forget {
-            self.ledger.release_begins(judgement.end, 0);
-        }
-        let how = Resume { survivors: plan.resume, entropy: entropy(2 + life as u32) };
-        let expected = self.calls_per_life + 4;
-        let disk = &mut self.disk;
-        let resumed = guarded(|| journal.resume(&mut Live::cuttable(disk, chooser, expected), how));
-        let resumed = match resumed {
-            Ok(result) => result,
-            Err(panic) => Err(Error::Other(panic)),
-        };
-        if let Some(watch) = watch {
-            let result = resumed.as_ref().copied();
-            watch(&self.disk, &self.ledger, Event::Resumed(plan.resume, result));
-        }
-        if self.disk.is_dead() {
-            return (violated, false);
-        }
-        if resumed.is_err() {
-            violated.insert(Oracle::Availability);
-            return (violated, false);
-        }
-        match plan.resume {
-            Survivors::Carry => {
-                self.ledger.recovered(judgement.first, judgement.end, obligation.released);
-                self.ledger.renamed(&self.names);
-            }
-            Survivors::Forget => self.ledger.forgotten(),
-        }
-        let setup = &self.setup;
-        let mut script = Script::new(&setup.workload, &mut self.ledger);
-        for &op in &plan.ops {
-            let before = self.disk.calls();
-            let disk = &mut self.disk;
-            let outcome =
-                guarded(|| script.step(journal, &mut Live::cuttable(disk, chooser, expected), op));
-            let outcome = outcome.unwrap_or_else(|panic| Err(Error::Other(panic)));
-            if let Some(watch) = watch {
-                let lsn = script.ledger.sent.last().and_then(|s| s.lsn).map(|lsn| lsn.0);
-                let lsn = if matches!(op, Op::Append(_)) { lsn } else { None };
-                let outcome = outcome.as_ref().map(|()| lsn);
-                let calls = (before, self.disk.calls());
-                watch(&self.disk, script.ledger, Event::Does { op, outcome, calls });
-            }
-            if self.disk.is_dead() {
-                break;
-            }
-            match outcome {
-                Ok(()) => {}
-                Err(Error::Full { .. }) if !script.ledger.log.is_empty() => {}
-                Err(_) => {
-                    violated.insert(Oracle::Afterlife);
-                    break;
-                }
-            }
-        }
-        (violated, true)
-    }
-}
-
-/// The client: carries out a script and keeps the ledger.
-struct Script<'a> {
-    workload: &'a Workload,
-    ledger: &'a mut Ledger,
-    /// An append failed after it had written: its entry may come back or not.
-    half_appended: bool,
-}
-
-impl<'a> Script<'a> {
-    fn new(workload: &'a Workload, ledger: &'a mut Ledger) -> Self {
-        Script { workload, ledger, half_appended: false }
-    }
-
-    #[inline]
-    fn step<J: Journal, C: Chooser>(
-        &mut self,
-        journal: &mut J,
-        device: &mut Live<'_, C>,
-        op: Op,
-    ) -> Result<(), Error> {
-        let calls = device.disk().calls();
-        match op {
-            Op::Append(bytes) => {
-                let key = match self.workload.identity {
-                    Identity::Fresh => self.ledger.sent.len() as u32,
-                    Identity::SameAgain => self.ledger.log.len() as u32,
-                };
-                let payload = self.workload.payloads.get(key, bytes);
-                self.ledger.append_begins(key, payload.len() as u32, calls);
-                match journal.append(device, payload) {
-                    Ok(lsn) => {
-                        let before = self.ledger.newest_name(1);
-                        self.ledger.append_returns(lsn);
-                        match before {
-                            Some(before) if before >= lsn => Err(Error::Other(format!(
-                                "append: expected a name above {before}, found {lsn}"
-                            ))),
-                            _ => Ok(()),
-                        }
-                    }
-                    Err(Error::Device(DeviceError::PowerCut)) => {
-                        Err(Error::Device(DeviceError::PowerCut))
-                    }
-                    Err(error) => {
-                        // Refused before anything was written: there is no such entry. Otherwise
-                        // parts of it may have reached the disk, and it may come back.
-                        if device.disk().calls() == calls {
-                            self.ledger.append_refused();
-                        } else {
-                            self.half_appended = true;
-                        }
-                        Err(error)
-                    }
-                }
-            }
-            Op::EndGroup => {
-                self.ledger.group_ends();
-                journal.end_group(device)
-            }
-            Op::Commit => {
-                let upto = journal.commit(device)?;
-                self.ledger.acknowledged(upto, device.disk().calls());
-                // What is not acknowledged is not owed: to leave out the last entry is no escape.
-                match self.ledger.newest_name(0) {
-                    Some(newest) if newest > upto => Err(Error::Other(format!(
-                        "commit: expected to acknowledge {newest}, found {upto}"
-                    ))),
-                    _ => Ok(()),
-                }
-            }
-            Op::Checkpoint(keep) => {
-                let release = self.ledger.acked().saturating_sub(keep);
-                let Some(last) = release.checked_sub(1) else { return Ok(()) };
-                let sent = self.ledger.log[last as usize];
-                let Some(lsn) = self.ledger.sent[sent as usize].lsn else { return Ok(()) };
-                self.ledger.release_begins(release, calls);
-                journal.checkpoint(device, lsn)
-            }
-        }
+        self.certain.clear();
+        self.leaves = 0;
     }
 }

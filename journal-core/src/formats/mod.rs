@@ -14,21 +14,21 @@
 use core::fmt::Debug;
 
 use crate::inspect::Inspect;
-use crate::journal::Journal;
+use crate::steps::Stepwise;
 
 pub mod leveldb;
 pub mod page_cache;
 pub mod sqlite_wal;
 
-/// What a format offers beyond being a journal: its images can be told, it can be copied at a
-/// crash point, and both it and its options can go to another thread.
+/// What a format offers beyond being a journal: its images can be told, it says how it recovers in
+/// steps, it can be copied at a crash point, and both it and its options can go to another thread.
 pub trait Format:
-    Journal<Options: Clone + Debug + Send + Sync + 'static> + Inspect + Clone + Send + 'static
+    Stepwise<Options: Clone + Debug + Send + Sync + 'static> + Inspect + Clone + Send + 'static
 {
 }
 
 impl<J> Format for J where
-    J: Journal<Options: Clone + Debug + Send + Sync + 'static> + Inspect + Clone + Send + 'static
+    J: Stepwise<Options: Clone + Debug + Send + Sync + 'static> + Inspect + Clone + Send + 'static
 {
 }
 

@@ -16,7 +16,7 @@ pub mod refusal;
 pub mod strategy;
 pub mod stream;
 
-pub use block::{BlockJournal, BlockOptions};
+pub use block::{BlockJournal, BlockOptions, BlockRecovery};
 pub use refusal::Refusal;
 pub use strategy::{LADDER, Strategy};
 pub use stream::{StreamJournal, StreamOptions};
@@ -25,6 +25,7 @@ use crate::device::{BlockDevice, DeviceError, Geometry};
 use crate::inspect::{Field, Inspect};
 use crate::journal::{Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume};
 use crate::rfc::strategy::{Framing, ReuseBy};
+use crate::steps::{Recovery, Stepwise, Whole};
 
 /// Most blocks of a block journal that are ever unflushed.
 const WINDOW_BLOCKS: u32 = 8;
@@ -80,6 +81,48 @@ impl Clone for RfcJournal {
             (RfcJournal::Stream(to), RfcJournal::Stream(from)) => to.clone_from(from),
             (RfcJournal::Block(to), RfcJournal::Block(from)) => to.clone_from(from),
             (to, from) => *to = from.clone(),
+        }
+    }
+}
+
+/// A recovery of the family.
+#[derive(Clone, Debug)]
+pub enum RfcRecovery {
+    /// All at once.
+    Stream(Whole<StreamJournal>),
+    /// Block by block.
+    Block(BlockRecovery),
+}
+
+impl Stepwise for RfcJournal {
+    type Recovery = RfcRecovery;
+}
+
+impl Recovery<RfcJournal> for RfcRecovery {
+    fn begin(options: &RfcOptions) -> Self {
+        match options.machine() {
+            Machine::Stream(options) => RfcRecovery::Stream(Whole::begin(&options)),
+            Machine::Block(options) => RfcRecovery::Block(BlockRecovery::begin(&options)),
+        }
+    }
+
+    #[inline]
+    fn step(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        options: &RfcOptions,
+        replay: &mut dyn FnMut(Entry<'_>),
+    ) -> Result<Option<(RfcJournal, Opened)>, Error> {
+        match (self, options.machine()) {
+            (RfcRecovery::Stream(recovery), Machine::Stream(options)) => {
+                let opened = recovery.step(device, &options, replay)?;
+                Ok(opened.map(|(journal, opened)| (RfcJournal::Stream(journal), opened)))
+            }
+            (RfcRecovery::Block(recovery), Machine::Block(options)) => {
+                let opened = recovery.step(device, &options, replay)?;
+                Ok(opened.map(|(journal, opened)| (RfcJournal::Block(journal), opened)))
+            }
+            _ => unreachable!("a recovery is stepped with the options it began with"),
         }
     }
 }

@@ -9,7 +9,7 @@
 
 use std::fmt::Write as _;
 
-use journal_core::{DeviceError, Error, Journal};
+use journal_core::{DeviceError, Error, Stepwise};
 
 use crate::case::{Case, run_case};
 use crate::disk::Disk;
@@ -18,7 +18,7 @@ use crate::run::Event;
 use crate::workload::Op;
 
 /// The same case without the decisions that do not matter to its first broken oracle.
-pub fn essential<J: Journal>(case: &Case, options: &J::Options) -> Case {
+pub fn essential<J: Stepwise>(case: &Case, options: &J::Options) -> Case {
     let broken = |case: &Case| run_case::<J>(case, options, None).ok().and_then(|o| o.first());
     let Some(oracle) = broken(case) else { return case.clone() };
     let mut case = case.clone();
@@ -45,7 +45,7 @@ struct Done {
 
 /// Tells what happens in a case, line by line.
 #[must_use]
-pub fn plain_picture<J: Journal>(case: &Case, options: &J::Options) -> String {
+pub fn plain_picture<J: Stepwise>(case: &Case, options: &J::Options) -> String {
     let mut text = String::new();
     let mut recorded: Vec<Done> = Vec::new();
     let mut first_cut = true;

@@ -50,6 +50,17 @@ impl Exhaustive {
         self.at = 0;
     }
 
+    /// Prepares a run that goes on behind the first `depth` questions of the path.
+    pub fn rewind_to(&mut self, depth: usize) {
+        self.at = depth;
+    }
+
+    /// Questions asked so far in this run.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.at
+    }
+
     /// Moves to the next leaf, or says that there is none.
     pub fn next_leaf(&mut self) -> bool {
         if self.at < self.path.len() && self.nondeterminism.is_none() {
@@ -68,6 +79,12 @@ impl Exhaustive {
             self.path.pop();
         }
         false
+    }
+
+    /// Whether no leaf comes after the present one.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.path[self.fixed..].iter().all(|&(answer, options)| answer + 1 >= options)
     }
 
     /// The path of the present leaf.

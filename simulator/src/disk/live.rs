@@ -157,6 +157,18 @@ impl<'a, C: Chooser> Live<'a, C> {
         Ok((first, count))
     }
 
+    /// Copies what the sectors from `lba` on hold.
+    fn gather(&mut self, lba: u64, into: &mut [u8]) -> Result<(), DeviceError> {
+        let sector = self.disk.geometry.logical_bytes as usize;
+        for (lba, to) in (lba..).zip(into.chunks_exact_mut(sector)) {
+            match self.content(lba) {
+                ContentId::UNREADABLE => return Err(DeviceError::Unreadable(Lba(lba))),
+                content => to.copy_from_slice(self.disk.trace.arena.get(content)),
+            }
+        }
+        Ok(())
+    }
+
     fn decide_independent(&mut self, lba: u64) -> ContentId {
         let disk = &mut *self.disk;
         undecided::independent(&disk.trace, &disk.rules, lba, &mut disk.options);
@@ -282,18 +294,11 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
     }
 
     fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), DeviceError> {
-        let sectors = self.range(at, into.len())?;
+        self.range(at, into.len())?;
         self.may_read(at)?;
         self.disk.traffic.reads += 1;
         self.disk.traffic.bytes_read += into.len() as u64;
-        let sector = self.disk.geometry.logical_bytes as usize;
-        for (i, to) in (0..sectors).zip(into.chunks_exact_mut(sector)) {
-            match self.content(at.0 + i) {
-                ContentId::UNREADABLE => return Err(DeviceError::Unreadable(at.plus(i))),
-                content => to.copy_from_slice(self.disk.trace.arena.get(content)),
-            }
-        }
-        Ok(())
+        self.gather(at.0, into)
     }
 
     fn lend<'a>(&'a mut self, at: Lba, scratch: &'a mut [u8]) -> Result<&'a [u8], DeviceError> {
@@ -315,6 +320,35 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
             }
         }
         Ok(scratch)
+    }
+
+    fn find(
+        &mut self,
+        at: Lba,
+        count: u64,
+        scratch: &mut [u8],
+        test: &dyn Fn(u64, &[u8]) -> bool,
+    ) -> Result<Option<u64>, DeviceError> {
+        let all = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(scratch.len());
+        let each = self.range(at, scratch.len())?;
+        self.range(at, all)?;
+        self.may_read(at)?;
+        self.disk.traffic.reads += 1;
+        self.disk.traffic.bytes_read += all as u64;
+        for number in 0..count {
+            let lba = at.0 + number * each;
+            let passes = match self.run(lba, each) {
+                Ok((first, in_a_row)) if in_a_row == each => {
+                    test(number, self.disk.trace.arena.run(first, each as usize))
+                }
+                Ok(_) => self.gather(lba, scratch).is_ok() && test(number, scratch),
+                Err(_) => false,
+            };
+            if passes {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
     }
 
     fn verify(

@@ -97,6 +97,18 @@ pub struct Disk {
     options: Vec<(ContentId, u32)>,
 }
 
+/// How much there is in the record of a disk: two equal stamps of one life, and nothing was written
+/// or decided between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Calls that change something.
+    pub calls: u32,
+    /// Versions of sectors, decided ones too.
+    versions: usize,
+    /// Questions asked.
+    decided: u64,
+}
+
 /// A moment to come back to.
 #[derive(Clone, Debug)]
 pub struct Mark {
@@ -278,6 +290,14 @@ impl Disk {
     #[must_use]
     pub fn life_start(&self) -> u32 {
         self.trace.life_start
+    }
+
+    /// How much there is in the record by now.
+    #[inline]
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        let (calls, versions) = (self.trace.now(), self.trace.versions.len());
+        Stamp { calls, versions, decided: self.traffic.decided }
     }
 
     /// This moment, to come back to.

@@ -11,7 +11,7 @@
 //! What it is not: a report. It is the data of one.
 
 use journal_core::formats::Format;
-use journal_core::{Journal, Promises};
+use journal_core::{Promises, Stepwise};
 use serde::{Deserialize, Serialize};
 
 use super::prove::{Bounds, Explored, explore};
@@ -108,7 +108,7 @@ impl Visitor for Prove<'_> {
 
 /// Proves or refutes any journal; `name` is what it is called in the case.
 #[must_use]
-pub fn prove_with<J: Journal>(
+pub fn prove_with<J: Stepwise>(
     name: &str,
     options: &J::Options,
     setup: &Setup,
@@ -150,7 +150,7 @@ pub fn prove_with<J: Journal>(
 }
 
 /// A run with its first life recorded.
-fn recorded<'o, J: Journal>(
+fn recorded<'o, J: Stepwise>(
     options: &'o J::Options,
     setup: &Setup,
 ) -> Result<Run<'o, J>, SetupError> {
@@ -163,7 +163,7 @@ fn recorded<'o, J: Journal>(
 const TEETH_LEAVES_MAX: u64 = 20_000;
 
 /// The same with flushes dropped: after how many leaves something acknowledged was lost.
-fn teeth<J: Journal>(options: &J::Options, setup: &Setup) -> Option<u64> {
+fn teeth<J: Stepwise>(options: &J::Options, setup: &Setup) -> Option<u64> {
     let setup = Setup { contract: setup.contract.without_flush(), ..setup.clone() };
     let mut run = recorded::<J>(options, &setup).ok()?;
     let mut odometer = Exhaustive::new();

@@ -10,11 +10,11 @@
 //! What it is not: minimal. The first failing leaf is the first in the order of the disk's options
 //! (newest first, damage last), not the smallest.
 
-use journal_core::Journal;
+use journal_core::Stepwise;
 
-use crate::choose::{Exhaustive, Path, What};
+use crate::choose::{Path, What};
 use crate::oracle::{Evaluated, Oracle, OracleSet};
-use crate::run::Run;
+use crate::run::{Run, Tree};
 
 /// Where an exploration stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,32 +53,32 @@ pub struct Explored {
 }
 
 /// Visits every leaf of a recorded run, within bounds.
-pub fn explore<J: Journal>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
+pub fn explore<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
     let mut found = Explored::default();
-    let mut odometer = Exhaustive::new();
+    let mut tree = Tree::default();
     let owed = run.owed();
     run.evaluated = Evaluated::default();
     loop {
         if found.leaves == bounds.leaves_max {
+            found.complete = tree.is_last();
             break;
         }
-        odometer.rewind();
-        let leaf = run.leaf(&mut odometer);
+        let leaf = run.next_leaf(&mut tree);
+        found.nondeterminism = tree.nondeterminism();
+        let Some(leaf) = leaf else {
+            found.complete = found.nondeterminism.is_none();
+            break;
+        };
         found.leaves += 1;
         found.recoveries += u64::from(leaf.recoveries);
         if !leaf.violated.is_empty() {
-            note(&mut found, leaf.violated, owed, odometer.path());
+            note(&mut found, leaf.violated, owed, tree.path());
         }
-        let more = odometer.next_leaf();
-        found.nondeterminism = odometer.nondeterminism();
         if found.nondeterminism.is_some() || (bounds.first_only && found.first.is_some()) {
             break;
         }
-        if !more {
-            found.complete = true;
-            break;
-        }
     }
+    run.leave();
     found.evaluated = run.evaluated;
     found
 }

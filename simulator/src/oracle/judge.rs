@@ -51,6 +51,13 @@ pub struct Judgement {
     pub handed_out: u32,
 }
 
+/// What was judged of a recovery so far: to be taken up again by [`Judge::going_on`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SoFar {
+    next: Option<u32>,
+    found: Judgement,
+}
+
 /// Judges one recovery.
 #[derive(Debug)]
 pub struct Judge<'a> {
@@ -65,7 +72,26 @@ impl<'a> Judge<'a> {
     /// A judge of the next recovery.
     #[must_use]
     pub fn new(ledger: &'a Ledger, payloads: &'a Payloads, owed: Obligation) -> Self {
-        Judge { ledger, payloads, owed, next: None, found: Judgement::default() }
+        Judge::going_on(ledger, payloads, owed, SoFar::default())
+    }
+
+    /// A judge of a recovery that was judged in part.
+    #[inline]
+    #[must_use]
+    pub fn going_on(
+        ledger: &'a Ledger,
+        payloads: &'a Payloads,
+        owed: Obligation,
+        so_far: SoFar,
+    ) -> Self {
+        Judge { ledger, payloads, owed, next: so_far.next, found: so_far.found }
+    }
+
+    /// What was judged so far.
+    #[inline]
+    #[must_use]
+    pub fn so_far(&self) -> SoFar {
+        SoFar { next: self.next, found: self.found }
     }
 
     /// The bytes of the entry at a place of the log.

@@ -14,7 +14,7 @@ mod ledger;
 
 use serde::{Deserialize, Serialize};
 
-pub use judge::{Evaluated, Judge, Judgement};
+pub use judge::{Evaluated, Judge, Judgement, SoFar};
 pub use ledger::{Ledger, Obligation, Sent};
 
 use crate::disk::contract::Contract;

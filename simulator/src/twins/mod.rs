@@ -40,7 +40,7 @@ use std::cell::{Cell, RefCell};
 
 use journal_core::{
     BlockDevice, End, Entropy, Entry, Error, Geometry, Journal, Limits, Lsn, Opened, Promises,
-    Resume,
+    Resume, Stepwise, Whole,
 };
 
 use bytes::{Head, Header};
@@ -204,6 +204,10 @@ impl TwinLog {
     fn next_lsn(&self) -> u64 {
         self.header.start_lsn + (self.live.len() + self.pending.len()) as u64
     }
+}
+
+impl Stepwise for TwinLog {
+    type Recovery = Whole<Self>;
 }
 
 impl Journal for TwinLog {

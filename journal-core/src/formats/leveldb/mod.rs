@@ -43,6 +43,7 @@ use crate::device::{BlockDevice, DeviceError, Geometry};
 use crate::journal::{
     Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
 };
+use crate::steps::{Stepwise, Whole};
 
 /// What LevelDB is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -170,6 +171,10 @@ impl LevelDb {
     fn last(&self) -> Lsn {
         Lsn(self.current.before.saturating_add(self.entries))
     }
+}
+
+impl Stepwise for LevelDb {
+    type Recovery = Whole<Self>;
 }
 
 impl Journal for LevelDb {

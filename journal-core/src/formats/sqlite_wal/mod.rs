@@ -51,6 +51,7 @@ use crate::device::{BlockDevice, DeviceError, Geometry};
 use crate::journal::{
     Damage, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
 };
+use crate::steps::{Stepwise, Whole};
 
 /// Bytes of a page that hold the payload's length.
 const LENGTH_BYTES: u32 = 2;
@@ -245,6 +246,10 @@ impl SqliteWal {
         self.pages.clear();
         Ok(())
     }
+}
+
+impl Stepwise for SqliteWal {
+    type Recovery = Whole<Self>;
 }
 
 impl Journal for SqliteWal {

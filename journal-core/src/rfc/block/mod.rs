@@ -34,15 +34,12 @@ mod resume;
 use alloc::vec::Vec;
 
 pub use layout::Seq;
-pub use recover::{Conditions, RULES, Row, Rule, decide};
+pub use recover::{BlockRecovery, Conditions, RULES, Row, Rule, decide};
 
 use crate::device::{BlockDevice, Geometry};
-use crate::journal::{
-    Damage, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume,
-};
-use crate::rfc::header::{
-    Generation, HEADER_BYTES, Header, HeaderPair, HeaderSeq, Magic, Newest, Salt,
-};
+use crate::journal::{Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume};
+use crate::rfc::header::{Generation, Header, HeaderPair, HeaderSeq, Magic, Salt};
+use crate::steps::{Recovery, Stepwise};
 use codec::Front;
 use layout::Layout;
 
@@ -176,6 +173,10 @@ impl BlockJournal {
     }
 }
 
+impl Stepwise for BlockJournal {
+    type Recovery = BlockRecovery;
+}
+
 impl Journal for BlockJournal {
     type Options = BlockOptions;
 
@@ -224,44 +225,12 @@ impl Journal for BlockJournal {
         options: &BlockOptions,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(Self, Opened), Error> {
-        let geometry = device.geometry();
-        let pair = layout::pair(options, geometry)?;
-        let Newest { header, spoiled } = pair.read_newest(device, Magic::V9)?;
-        let layout = Layout::of(&header, &pair, geometry)?;
-        let front = Front::new(header.salt);
-        // Clearing scratch that the device never needs costs more than the read: keep it small.
-        let found = match layout.block_bytes {
-            ..=512 => recover::recover(device, &layout, &header, front, &mut [0; 512], replay)?,
-            _ => recover::recover(device, &layout, &header, front, &mut [0; HEADER_BYTES], replay)?,
-        };
-        let spoiled = spoiled.map(|at_bytes| Damage {
-            at_bytes,
-            proven: false,
-            what: "a header copy: a torn switch, or a newer header that was damaged",
-        });
-        // What is proven must not hide behind what is only suspected.
-        let damage = match found.damage {
-            Some(damage) if damage.proven => Some(damage),
-            other => spoiled.or(other),
-        };
-        let opened = Opened { entries: found.entries, end: found.end, damage };
-        let pending =
-            Pending { blocks: 0, used: 0, index: 0, chain: found.chain, last: found.last };
-        let state = State {
-            pair,
-            layout,
-            header,
-            front,
-            salted: options.salted,
-            phase: Phase::Opened,
-            next: found.next,
-            stop: found.stop,
-            chain: found.chain,
-            renumbered: 0,
-            acked: found.last,
-            pending,
-        };
-        Ok((BlockJournal { state, buffer: Vec::new() }, opened))
+        let mut recovery = BlockRecovery::begin(options);
+        loop {
+            if let Some(opened) = recovery.step(device, options, replay)? {
+                return Ok(opened);
+            }
+        }
     }
 
     fn resume(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {

@@ -18,12 +18,15 @@
 //!
 //! What it is not: a repair. Nothing behind a stop is handed out, proven damage or not.
 
-use super::BlockJournal;
+use alloc::vec::Vec;
+
 use super::codec::{Block, Front, Seen, see};
-use super::layout::{Layout, Seq};
+use super::layout::{self, Layout, Seq};
+use super::{BlockJournal, BlockOptions, Pending, Phase, State};
 use crate::device::{BlockDevice, DeviceError};
-use crate::journal::{Damage, End, Entry, Error, Lsn};
-use crate::rfc::header::Header;
+use crate::journal::{Damage, End, Entry, Error, Lsn, Opened};
+use crate::rfc::header::{HEADER_BYTES, Header, HeaderPair, Magic, Newest};
+use crate::steps::Recovery;
 
 /// What recovery saw, as far as the verdict depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -186,22 +189,6 @@ impl Cursor {
     }
 }
 
-/// What recovery found.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Found {
-    /// Where the next commit goes.
-    pub next: Seq,
-    /// The first place that is not good.
-    pub stop: Seq,
-    /// The chain up to there.
-    pub chain: u32,
-    /// The last entry handed out.
-    pub last: Lsn,
-    pub entries: u64,
-    pub end: End,
-    pub damage: Option<Damage>,
-}
-
 /// Reads one place. Only an unreadable sector is an answer; other errors are not the medium's.
 #[inline(always)]
 pub(super) fn read<'a>(
@@ -219,115 +206,237 @@ pub(super) fn read<'a>(
     }
 }
 
-/// Hands out what survived, and tells how the log ended.
-pub(super) fn recover(
-    device: &mut dyn BlockDevice,
-    layout: &Layout,
-    header: &Header,
+/// The recovery of a V9 journal, on its way: headers, then block by block, then the look-ahead.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockRecovery {
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Headers,
+    Walk(Walk),
+    /// Behind the stop.
+    Ahead(Walk),
+}
+
+/// Where the walk is, and what it met.
+#[derive(Clone, Copy, Debug)]
+struct Walk {
+    pair: HeaderPair,
+    layout: Layout,
+    header: Header,
     front: Front,
-    scratch: &mut [u8],
-    replay: &mut dyn FnMut(Entry<'_>),
-) -> Result<Found, Error> {
-    let mut cursor = Cursor::new(header);
-    let lap_end = cursor.seq.plus(u64::from(layout.nblocks));
-    let mut seen = Conditions::default();
-    let (mut entries, mut last, mut chain) = (0, Lsn(0), cursor.prev_crc);
-    loop {
-        if cursor.seq == lap_end {
-            seen.area_end = true;
-            break;
-        }
-        let mut give = |block: Block<'_>| {
-            for (index, payload) in block.payloads().enumerate() {
-                last = BlockJournal::name(block.seq().0, index as u64);
-                entries += 1;
-                replay(Entry { lsn: last, payload });
+    /// The other header copy, if that cannot be believed.
+    spoiled: Option<u64>,
+    cursor: Cursor,
+    seen: Conditions,
+    entries: u64,
+    /// The last entry handed out.
+    last: Lsn,
+    /// The chain up to the last commit handed out.
+    chain: u32,
+}
+
+impl Recovery<BlockJournal> for BlockRecovery {
+    fn begin(_: &BlockOptions) -> Self {
+        BlockRecovery { stage: Stage::Headers }
+    }
+
+    #[inline]
+    fn step(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        options: &BlockOptions,
+        replay: &mut dyn FnMut(Entry<'_>),
+    ) -> Result<Option<(BlockJournal, Opened)>, Error> {
+        match &mut self.stage {
+            Stage::Headers => {
+                self.stage = Stage::Walk(Walk::begin(device, options)?);
+                Ok(None)
             }
-        };
-        match read(device, layout, cursor.seq, front, scratch)? {
-            Seen::Good(block) => match cursor.step(block) {
-                Step::Single => give(block),
-                Step::Within => continue,
+            Stage::Walk(walk) => {
+                // Clearing scratch that the device never needs costs more than the read.
+                let on = match walk.layout.block_bytes {
+                    ..=512 => walk.on(device, &mut [0; 512], replay)?,
+                    _ => walk.on(device, &mut [0; HEADER_BYTES], replay)?,
+                };
+                if on {
+                    return Ok(None);
+                }
+                walk.seen.inside_commit = walk.cursor.commit < walk.cursor.seq;
+                if walk.seen.area_end {
+                    return Ok(Some(walk.end(options)));
+                }
+                self.stage = Stage::Ahead(*walk);
+                Ok(None)
+            }
+            Stage::Ahead(walk) => {
+                match walk.layout.block_bytes {
+                    ..=512 => walk.look_ahead(device, &mut [0; 512])?,
+                    _ => walk.look_ahead(device, &mut [0; HEADER_BYTES])?,
+                }
+                Ok(Some(walk.end(options)))
+            }
+        }
+    }
+}
+
+impl Walk {
+    fn begin(device: &mut dyn BlockDevice, options: &BlockOptions) -> Result<Walk, Error> {
+        let geometry = device.geometry();
+        let pair = layout::pair(options, geometry)?;
+        let Newest { header, spoiled } = pair.read_newest(device, Magic::V9)?;
+        let layout = Layout::of(&header, &pair, geometry)?;
+        let cursor = Cursor::new(&header);
+        Ok(Walk {
+            pair,
+            layout,
+            header,
+            front: Front::new(header.salt),
+            spoiled,
+            cursor,
+            seen: Conditions::default(),
+            entries: 0,
+            last: Lsn(0),
+            chain: cursor.prev_crc,
+        })
+    }
+
+    fn lap_end(&self) -> Seq {
+        Seq(self.header.start_seq).plus(u64::from(self.layout.nblocks))
+    }
+
+    fn give(&mut self, block: Block<'_>, replay: &mut dyn FnMut(Entry<'_>)) {
+        for (index, payload) in block.payloads().enumerate() {
+            self.last = BlockJournal::name(block.seq().0, index as u64);
+            self.entries += 1;
+            replay(Entry { lsn: self.last, payload });
+        }
+    }
+
+    /// Looks at the next place. False is the stop.
+    #[inline]
+    fn on(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
+        replay: &mut dyn FnMut(Entry<'_>),
+    ) -> Result<bool, Error> {
+        if self.cursor.seq == self.lap_end() {
+            self.seen.area_end = true;
+            return Ok(false);
+        }
+        match read(device, &self.layout, self.cursor.seq, self.front, scratch)? {
+            Seen::Good(block) => match self.cursor.step(block) {
+                Step::Single => self.give(block, replay),
+                Step::Within => return Ok(true),
                 Step::Ends(first, prev_crc) => {
-                    let range = (first, cursor.seq);
-                    again(device, layout, front, range, prev_crc, scratch, &mut give)?;
+                    self.again(device, first, prev_crc, scratch, replay)?;
                 }
-                Step::Stop => {
-                    seen.claims = true;
-                    break;
-                }
+                Step::Stop => self.seen.claims = true,
             },
-            Seen::Claims => {
-                seen.claims = true;
-                break;
-            }
-            Seen::Unreadable => {
-                seen.unreadable = true;
-                break;
-            }
-            Seen::Foreign => break,
+            Seen::Claims => self.seen.claims = true,
+            Seen::Unreadable => self.seen.unreadable = true,
+            Seen::Foreign => return Ok(false),
         }
-        chain = cursor.prev_crc;
+        if self.seen.claims || self.seen.unreadable {
+            return Ok(false);
+        }
+        self.chain = self.cursor.prev_crc;
+        Ok(true)
     }
-    seen.inside_commit = cursor.commit < cursor.seq;
-    if !seen.area_end {
-        look_ahead(device, layout, front, cursor.seq, lap_end, scratch, &mut seen)?;
-    }
-    let rule = decide(seen);
-    let at_bytes = layout.at_bytes(cursor.seq);
-    let damage = rule.damage.map(|(what, proven)| Damage { at_bytes, proven, what });
-    let (next, stop) = (cursor.commit, cursor.seq);
-    Ok(Found { next, stop, chain, last, entries, end: rule.end, damage })
-}
 
-/// Reads the blocks `range.0 .. range.1` of a complete commit once more, to hand them out: no
-/// memory is taken to keep them. A block that now reads differently ends the recovery with an
-/// error, since half of a commit may be out by then and must not be taken for all of it.
-fn again(
-    device: &mut dyn BlockDevice,
-    layout: &Layout,
-    front: Front,
-    range: (Seq, Seq),
-    mut prev_crc: u32,
-    scratch: &mut [u8],
-    give: &mut dyn FnMut(Block<'_>),
-) -> Result<(), Error> {
-    for number in range.0.0..range.1.0 {
-        let seq = Seq(number);
-        match read(device, layout, seq, front, scratch)? {
-            Seen::Good(block) if block.prev_crc() == prev_crc => {
-                prev_crc = block.crc();
-                give(block);
-            }
-            _ => {
-                let what = "a block that was good reads differently the second time";
-                return Err(Error::Refused { what, at_bytes: layout.at_bytes(seq) });
+    /// Reads the blocks of a complete commit from `first` on once more, to hand them out: no
+    /// memory is taken to keep them. A block that now reads differently ends the recovery with an
+    /// error, since half of a commit may be out by then and must not be taken for all of it.
+    fn again(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        first: Seq,
+        mut prev_crc: u32,
+        scratch: &mut [u8],
+        replay: &mut dyn FnMut(Entry<'_>),
+    ) -> Result<(), Error> {
+        for number in first.0..self.cursor.seq.0 {
+            let seq = Seq(number);
+            match read(device, &self.layout, seq, self.front, scratch)? {
+                Seen::Good(block) if block.prev_crc() == prev_crc => {
+                    prev_crc = block.crc();
+                    self.give(block, replay);
+                }
+                _ => {
+                    let what = "a block that was good reads differently the second time";
+                    return Err(Error::Refused { what, at_bytes: self.layout.at_bytes(seq) });
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Looks for a block behind `stop` that says whether the stop had been flushed.
-fn look_ahead(
-    device: &mut dyn BlockDevice,
-    layout: &Layout,
-    front: Front,
-    stop: Seq,
-    lap_end: Seq,
-    scratch: &mut [u8],
-    seen: &mut Conditions,
-) -> Result<(), DeviceError> {
-    let last = stop.plus(u64::from(layout.window)).0.min(lap_end.0 - 1);
-    for number in stop.0 + 1..=last {
-        let seq = Seq(number);
-        if let Seen::Good(block) = read(device, layout, seq, front, scratch)? {
-            if block.durable_upto() > stop {
-                seen.proof = true;
-                return Ok(());
+    /// Looks for a block behind the stop that says whether the stop had been flushed.
+    fn look_ahead(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
+    ) -> Result<(), DeviceError> {
+        let (layout, front, stop) = (self.layout, self.front, self.cursor.seq);
+        let scratch = &mut scratch[..layout.block_bytes as usize];
+        let end = stop.plus(u64::from(layout.window) + 1).min(self.lap_end());
+        let mut from = stop.plus(1);
+        while from < end {
+            let stretch = layout.unwrapped(from, end.0 - from.0);
+            let good = |number: u64, bytes: &[u8]| {
+                matches!(see(bytes, from.plus(number), front), Seen::Good(_))
+            };
+            let Some(number) = device.find(layout.lba(from), stretch, scratch, &good)? else {
+                from = from.plus(stretch);
+                continue;
+            };
+            let found = from.plus(number);
+            if let Seen::Good(block) = read(device, &layout, found, front, scratch)? {
+                if block.durable_upto() > stop {
+                    self.seen.proof = true;
+                    return Ok(());
+                }
+                self.seen.later = true;
             }
-            seen.later = true;
+            from = found.plus(1);
         }
+        Ok(())
     }
-    Ok(())
+
+    /// The verdict on what was seen, and the journal.
+    fn end(&self, options: &BlockOptions) -> (BlockJournal, Opened) {
+        let rule = decide(self.seen);
+        let at_bytes = self.layout.at_bytes(self.cursor.seq);
+        let damage = rule.damage.map(|(what, proven)| Damage { at_bytes, proven, what });
+        let spoiled = self.spoiled.map(|at_bytes| Damage {
+            at_bytes,
+            proven: false,
+            what: "a header copy: a torn switch, or a newer header that was damaged",
+        });
+        // What is proven must not hide behind what is only suspected.
+        let damage = match damage {
+            Some(damage) if damage.proven => Some(damage),
+            other => spoiled.or(other),
+        };
+        let opened = Opened { entries: self.entries, end: rule.end, damage };
+        let (chain, last) = (self.chain, self.last);
+        let state = State {
+            pair: self.pair,
+            layout: self.layout,
+            header: self.header,
+            front: self.front,
+            salted: options.salted,
+            phase: Phase::Opened,
+            next: self.cursor.commit,
+            stop: self.cursor.seq,
+            chain,
+            renumbered: 0,
+            acked: last,
+            pending: Pending { blocks: 0, used: 0, index: 0, chain, last },
+        };
+        (BlockJournal { state, buffer: Vec::new() }, opened)
+    }
 }

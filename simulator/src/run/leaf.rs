@@ -1,0 +1,283 @@
+//! One leaf: cut, recover, judge, live on, as often as the case says.
+//!
+//! Method. Recovery is run in steps. What it does before it asks its first question is the same in
+//! every leaf of a crash point, so it is kept when a second leaf comes by, and later leaves begin
+//! there.
+//!
+//! Invariant: a leaf that begins in the middle asks the questions, and ends in the findings, that
+//! it has when it begins at the beginning.
+//!
+//! What it is not: a search. See `tree.rs`.
+
+use journal_core::{End, Error, Lsn, Opened, Recovery, Resume, Stepwise, Survivors};
+
+use super::script::{Script, tell};
+use super::{Event, Leaf, Run, Watch, entropy, guarded, reads_max};
+use crate::choose::{Chooser, What, pick};
+use crate::disk::{Live, Stamp};
+use crate::oracle::{Judge, Judgement, Obligation, Oracle, OracleSet, SoFar};
+
+/// A recovery on its way, and what was judged of it so far.
+#[derive(Clone, Debug)]
+pub(super) struct Opening<R> {
+    pub recovery: R,
+    pub judged: SoFar,
+    pub names: Vec<Lsn>,
+}
+
+/// What [`Run::open`] needs to know of the past.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Past {
+    /// What is owed.
+    pub obligation: Obligation,
+    /// What an open before this one showed, if that was not followed by a complete resume.
+    pub shown: Option<Judgement>,
+    /// State of the disk when the open began.
+    pub stamp: Stamp,
+}
+
+impl<J: Stepwise> Run<'_, J> {
+    /// Runs one leaf: cuts, recovers, judges, for as many lives as the workload has.
+    pub fn leaf<C: Chooser>(&mut self, chooser: &mut C) -> Leaf {
+        self.leaf_watched(chooser, None)
+    }
+
+    /// As [`Run::leaf`], telling what happens.
+    pub fn leaf_watched<C: Chooser>(
+        &mut self,
+        chooser: &mut C,
+        mut watch: Option<Watch<'_>>,
+    ) -> Leaf {
+        let mut leaf = Leaf { violated: self.recording_violated, ..Leaf::default() };
+        self.evaluated.count(Oracle::Afterlife);
+        if !leaf.violated.and(self.owed).is_empty() {
+            return leaf;
+        }
+        self.leaves += 1;
+        self.ledger.copy_from(&self.recorded);
+        // Newest first: answer 0 is the crash after all calls.
+        let back = pick(chooser, What::Cut, self.crash_points());
+        let mut at = self.last_call - back;
+        self.disk.cut(at);
+        // The entries that an interrupted open and resume must show again.
+        let mut shown: Option<Judgement> = None;
+        let lives = self.setup.workload.lives.len();
+        for life in 1..=lives {
+            leaf.cuts += 1;
+            if let Some(watch) = &mut watch {
+                watch(&self.disk, &self.ledger, Event::Cut(at));
+            }
+            let obligation = self.ledger.obligation(at);
+            let point = (life == 1).then_some(at);
+            let owed = (obligation, shown);
+            let (judgement, journal) = self.open(chooser, point, owed, &mut watch);
+            leaf.recoveries += 1;
+            leaf.last = judgement;
+            leaf.violated = leaf.violated.or(judgement.violated);
+            let Some(mut journal) = journal else { break };
+            if life == lives || !judgement.violated.and(self.owed.or(OracleSet::UNTOLD)).is_empty()
+            {
+                break;
+            }
+            let (violated, resumed) =
+                self.live_on(chooser, life, &mut journal, judgement, obligation, &mut watch);
+            leaf.violated = leaf.violated.or(violated);
+            if !violated.and(self.owed).is_empty() {
+                break;
+            }
+            shown = (!resumed).then_some(judgement);
+            self.disk.cut_here();
+            at = u32::MAX;
+        }
+        self.disk.rewind(&self.end);
+        leaf
+    }
+
+    /// Opens the journal and judges what it shows. In the first recovery `at` is the call at which
+    /// the power went.
+    fn open<C: Chooser>(
+        &mut self,
+        chooser: &mut C,
+        at: Option<u32>,
+        (obligation, shown): (Obligation, Option<Judgement>),
+        watch: &mut Option<Watch<'_>>,
+    ) -> (Judgement, Option<J>) {
+        let past = Past { obligation, shown, stamp: self.disk.stamp() };
+        let point = at.filter(|_| watch.is_none()).map(|at| (at - self.first_call) as usize);
+        let known = point.and_then(|point| self.certain.get(point)?.as_ref());
+        // What a single leaf costs is not to be paid for the sake of others that never come.
+        let learns = point.is_some() && known.is_none() && self.leaves > 1;
+        let mut learned = None;
+        self.names.clear();
+        let (mut recovery, judged) = match known {
+            Some(known) => {
+                self.names.extend_from_slice(&known.names);
+                (known.recovery.clone(), known.judged)
+            }
+            None => (J::Recovery::begin(self.options), SoFar::default()),
+        };
+        let payloads = &self.setup.workload.payloads;
+        let mut judge = Judge::going_on(&self.ledger, payloads, obligation, judged);
+        let mut handed_out: Vec<Vec<u8>> = Vec::new();
+        let keep = watch.is_some();
+        self.disk.limit_reads(Some(reads_max(&self.disk)));
+        let options = self.options;
+        let (disk, names) = (&mut self.disk, &mut self.names);
+        let opened = guarded(|| {
+            loop {
+                if learns && disk.stamp() == past.stamp {
+                    let recovery = recovery.clone();
+                    let judged = judge.so_far();
+                    learned = Some(Opening { recovery, judged, names: names.clone() });
+                }
+                let device = &mut Live::new(disk, chooser);
+                let done = recovery.step(device, options, &mut |entry| {
+                    judge.entry(entry.payload);
+                    names.push(entry.lsn);
+                    if keep {
+                        handed_out.push(entry.payload.to_vec());
+                    }
+                });
+                if let Some(opened) = done.transpose() {
+                    return opened;
+                }
+            }
+        });
+        let judged = judge.so_far();
+        if let Some(point) = point.filter(|_| learns) {
+            self.certain.resize_with(self.certain.len().max(point + 1), || None);
+            self.certain[point] = learned;
+        }
+        let (judgement, journal, said) = self.judged(judged, opened, past);
+        if let Some(watch) = watch {
+            for payload in &handed_out {
+                watch(&self.disk, &self.ledger, Event::Entry(payload));
+            }
+            let result = said.as_ref().map_err(String::as_str);
+            watch(&self.disk, &self.ledger, Event::Opened { result, owed: obligation, judgement });
+        }
+        (judgement, journal)
+    }
+
+    /// What the judge says of a recovery that is over; the journal, and what it said.
+    pub(super) fn judged(
+        &mut self,
+        judged: SoFar,
+        opened: Result<Result<(J, Opened), Error>, String>,
+        past: Past,
+    ) -> (Judgement, Option<J>, Result<Opened, String>) {
+        let ran_away = self.disk.limit_reads(None);
+        let wrote = self.disk.stamp().calls != past.stamp.calls;
+        let payloads = &self.setup.workload.payloads;
+        let judge = Judge::going_on(&self.ledger, payloads, past.obligation, judged);
+        let evaluated = &mut self.evaluated;
+        let nothing = Opened { entries: 0, end: End::Clean, damage: None };
+        let (mut judgement, journal, said) = match opened {
+            Ok(Ok((journal, opened))) => {
+                let judgement = judge.finish(&opened, &self.promises, evaluated);
+                (judgement, Some(journal), Ok(opened))
+            }
+            other => {
+                let mut judgement = judge.finish(&nothing, &self.promises, evaluated);
+                judgement.violated.insert(Oracle::Availability);
+                let said = match other {
+                    Ok(Err(error)) => error.to_string(),
+                    Err(panic) => panic,
+                    Ok(Ok(_)) => String::new(),
+                };
+                (judgement, None, Err(said))
+            }
+        };
+        if ran_away {
+            judgement.violated.insert(Oracle::Availability);
+        }
+        // Names are the handle for checkpoints: an order of entries that names contradict is none.
+        if !self.names.is_sorted_by(|a, b| a < b) {
+            judgement.violated.insert(Oracle::Order);
+        }
+        // A recovery that only reads, and decides by what it reads, gives the same answer again;
+        // one that writes does not, and one that was interrupted in resume must show it again.
+        evaluated.count(Oracle::Idempotence);
+        let changed = past.shown.is_some_and(|before| {
+            (before.first, before.end) != (judgement.first, judgement.end)
+                && !(judgement.first >= judgement.end && past.obligation.released >= before.end)
+        });
+        if wrote || changed {
+            judgement.violated.insert(Oracle::Idempotence);
+        }
+        (judgement, journal, said)
+    }
+
+    /// Resumes and works on until the power goes. Says what was violated and whether the resume
+    /// was completed.
+    pub(super) fn live_on<C: Chooser>(
+        &mut self,
+        chooser: &mut C,
+        life: usize,
+        journal: &mut J,
+        judgement: Judgement,
+        obligation: Obligation,
+        watch: &mut Option<Watch<'_>>,
+    ) -> (OracleSet, bool) {
+        let plan = &self.setup.workload.lives[life];
+        let mut violated = OracleSet::default();
+        if let Some(watch) = watch {
+            watch(&self.disk, &self.ledger, Event::LifeBegins(life as u32));
+        }
+        self.evaluated.count(Oracle::Afterlife);
+        // Before the resume is done the client still has the old log; what may go by a checkpoint
+        // that Forget is, may go from its first write on.
+        self.ledger.reopened(obligation);
+        if plan.resume == Survivors::Forget {
+            self.ledger.release_begins(judgement.end, 0);
+        }
+        let how = Resume { survivors: plan.resume, entropy: entropy(2 + life as u32) };
+        let expected = self.calls_per_life + 4;
+        let disk = &mut self.disk;
+        let resumed = guarded(|| journal.resume(&mut Live::cuttable(disk, chooser, expected), how));
+        let resumed = match resumed {
+            Ok(result) => result,
+            Err(panic) => Err(Error::Other(panic)),
+        };
+        if let Some(watch) = watch {
+            let result = resumed.as_ref().copied();
+            watch(&self.disk, &self.ledger, Event::Resumed(plan.resume, result));
+        }
+        if self.disk.is_dead() {
+            return (violated, false);
+        }
+        if resumed.is_err() {
+            violated.insert(Oracle::Availability);
+            return (violated, false);
+        }
+        match plan.resume {
+            Survivors::Carry => {
+                self.ledger.recovered(judgement.first, judgement.end, obligation.released);
+                self.ledger.renamed(&self.names);
+            }
+            Survivors::Forget => self.ledger.forgotten(),
+        }
+        let setup = &self.setup;
+        let mut script = Script::new(&setup.workload, &mut self.ledger);
+        for &op in &plan.ops {
+            let before = self.disk.calls();
+            let disk = &mut self.disk;
+            let outcome =
+                guarded(|| script.step(journal, &mut Live::cuttable(disk, chooser, expected), op));
+            let outcome = outcome.unwrap_or_else(|panic| Err(Error::Other(panic)));
+            tell(watch, (&self.disk, script.ledger), (op, before), &outcome);
+            if self.disk.is_dead() {
+                break;
+            }
+            match outcome {
+                Ok(()) => {}
+                Err(Error::Full { .. }) if !script.ledger.log.is_empty() => {}
+                Err(_) => {
+                    violated.insert(Oracle::Afterlife);
+                    break;
+                }
+            }
+        }
+        (violated, true)
+    }
+}
