@@ -118,6 +118,44 @@ fn payloads_come_from_a_real_image_and_what_gives_none_is_told() {
 }
 
 #[test]
+fn torture_streams_a_real_image_and_what_gives_no_payloads_is_told() {
+    let out = tempfile::tempdir().unwrap();
+    let place = out.path().to_str().unwrap();
+    let from = |file: &str, more: &[&str]| {
+        let head = ["torture", "--journal", "v8c", "--device", "hdd-512n", "--runs", "64"];
+        let tail = ["--out", place, "--payload-from", file];
+        tornwrite(&[&head[..], &tail, more].concat())
+    };
+    let image = fixture("qcow2-small.qcow2");
+    let ran = from(&image, &["--format", "json", "-j", "1"]);
+    assert_eq!(ran.exit, 1, "one journal was asked about, and it fails: {}", ran.err);
+    assert_eq!(ran, from(&image, &["--format", "json", "-j", "3"]));
+    assert!(ran.out.contains("\"11d0eab6"), "the case carries its payloads");
+    assert!(!ran.out.contains("qcow2-small"), "no path of the machine in a report");
+    let campaign = simulator::report::json::parse(&ran.out).unwrap().campaign.unwrap();
+    assert!(campaign.payloads_from_file);
+    let found = campaign.rows[0].counterexample.as_ref().unwrap();
+    assert_eq!(tornwrite(&["replay", &found.token]).exit, 1, "without the file");
+    let said = from(&image, &[]).out;
+    assert!(said.contains("--runs 64 --payload-from the same file"), "{said}");
+
+    let file = |name: &str| out.path().join(name);
+    std::fs::write(file("empty"), "").unwrap();
+    let sparse = std::fs::File::create(file("sparse")).unwrap();
+    sparse.set_len(64 << 20).unwrap();
+    for (name, exit, says) in [
+        ("empty", 65, "empty file"),
+        ("sparse", 65, "at least 4 clusters of 64 KiB that differ"),
+        ("missing", 74, "cannot read payloads"),
+        (".", 74, "directory"),
+    ] {
+        let ran = from(file(name).to_str().unwrap(), &[]);
+        assert_eq!(ran.exit, exit, "{name}: {}", ran.err);
+        assert!(ran.err.contains(says), "{name}: {}", ran.err);
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_panic() {
     use std::process::{Command, Stdio};
     let mut child = Command::new(env!("CARGO_BIN_EXE_tornwrite"))

@@ -9,6 +9,7 @@
 //!
 //! What it is not: a benchmark of journals. Scripts are made to reach states.
 
+pub mod clusters;
 pub mod from_file;
 mod generate;
 mod payload;
@@ -90,7 +91,7 @@ impl Workload {
     #[must_use]
     pub fn entries(&self) -> usize {
         let appends = |ops: &[Op]| ops.iter().filter(|op| matches!(op, Op::Append(_))).count();
-        self.lives.iter().map(|life| appends(&life.ops)).sum()
+        appends(&self.before) + self.lives.iter().map(|life| appends(&life.ops)).sum::<usize>()
     }
 
     /// Operations in the whole script.
