@@ -5,6 +5,7 @@ mod cli_support;
 use cli_support::{case, fixture, tornwrite, tornwrite_with};
 use simulator::case::Case;
 use simulator::choose::{Decision, Label, What};
+use simulator::workload::Op;
 
 fn replayed(text: &str) -> (i32, String) {
     let ran = tornwrite_with(&["replay", "-"], text);
@@ -50,6 +51,12 @@ fn a_case_that_this_program_cannot_replay_says_why() {
     let mut senseless = good.clone();
     senseless.contract.logical_bytes = 500;
     assert_eq!(replayed(&senseless.json()).0, 65);
+    let mut large = good.clone();
+    large.workload.lives[0].ops[2] = Op::Append(70_000);
+    let (exit, said) = replayed(&large.json());
+    assert_eq!(exit, 65);
+    assert!(said.contains("operation 2 of the workload"), "{said}");
+    assert!(said.contains("found 70000"), "{said}");
     let huge = Case { device_bytes: u64::MAX, ..good };
     let (exit, said) = replayed(&huge.json());
     assert_eq!(exit, 65);
