@@ -60,6 +60,25 @@ impl Geometry {
             None
         }
     }
+
+    /// The sectors of an access to `bytes` bytes from `at` on, if the device has them.
+    ///
+    /// # Errors
+    /// [`DeviceError::Misaligned`] where that is not a whole number of sectors above zero,
+    /// [`DeviceError::OutOfRange`] where it reaches beyond the last one.
+    #[inline]
+    pub const fn access(&self, at: Lba, bytes: usize) -> Result<u64, DeviceError> {
+        let Geometry { logical_bytes: sector, sectors: have, .. } = *self;
+        // A power of two, which the compiler cannot know: a division costs as much as the rest.
+        if bytes == 0 || bytes & (sector as usize - 1) != 0 {
+            return Err(DeviceError::Misaligned { bytes: bytes as u64, sector });
+        }
+        let sectors = (bytes as u64) >> sector.trailing_zeros();
+        match at.0.checked_add(sectors) {
+            Some(end) if end <= have => Ok(sectors),
+            _ => Err(DeviceError::OutOfRange { at, sectors, have }),
+        }
+    }
 }
 
 /// What the writer asks of one write, beyond being carried out.
@@ -366,5 +385,25 @@ impl BlockDevice for Region<'_> {
         let bytes = sectors.saturating_mul(sector);
         let place = self.place(at, usize::try_from(bytes).unwrap_or(usize::MAX))?;
         self.below.discard(place, sectors).map_err(|e| self.relative(e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_access_is_whole_sectors_that_the_device_has_or_says_what_is_wrong() {
+        let device = Geometry { logical_bytes: 512, physical_bytes: 4096, sectors: 8 };
+        assert_eq!(device.access(Lba(0), 4096), Ok(8));
+        assert_eq!(device.access(Lba(7), 512), Ok(1));
+        for bytes in [0, 1, 511, 513] {
+            let error = DeviceError::Misaligned { bytes: bytes as u64, sector: 512 };
+            assert_eq!(device.access(Lba(0), bytes), Err(error));
+        }
+        for (at, sectors) in [(8, 1), (7, 2), (0, 9), (u64::MAX, 1)] {
+            let error = DeviceError::OutOfRange { at: Lba(at), sectors, have: 8 };
+            assert_eq!(device.access(Lba(at), 512 * sectors as usize), Err(error));
+        }
     }
 }

@@ -60,18 +60,9 @@ impl MemoryDevice {
 
     /// The byte range of an access, checked.
     fn range(&self, at: Lba, len: usize) -> Result<core::ops::Range<usize>, DeviceError> {
-        let sector = self.geometry.logical_bytes;
-        if len == 0 || !len.is_multiple_of(sector as usize) {
-            return Err(DeviceError::Misaligned { bytes: len as u64, sector });
-        }
-        let sectors = len as u64 / u64::from(sector);
-        match at.0.checked_add(sectors) {
-            Some(end) if end <= self.geometry.sectors => {
-                let start = (at.0 * u64::from(sector)) as usize;
-                Ok(start..start + len)
-            }
-            _ => Err(DeviceError::OutOfRange { at, sectors, have: self.geometry.sectors }),
-        }
+        self.geometry.access(at, len)?;
+        let start = (at.0 * u64::from(self.geometry.logical_bytes)) as usize;
+        Ok(start..start + len)
     }
 
     fn readable(&self, at: Lba, len: usize) -> Result<core::ops::Range<usize>, DeviceError> {

@@ -13,7 +13,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use journal_core::{Entropy, Error, Limits, Lsn, Opened, Promises, Resume, Stepwise, Survivors};
+use journal_core::{
+    BlockDevice, Entropy, Error, Limits, Lsn, Opened, Promises, Resume, Stepwise, Survivors,
+};
 
 use crate::choose::Undisturbed;
 use crate::disk::contract::Contract;
@@ -104,6 +106,15 @@ pub enum SetupError {
         /// What it said.
         said: String,
     },
+    /// A payload that the journal does not take on this device.
+    Payload {
+        /// The append, counted over the whole script from 0.
+        op: usize,
+        /// Its bytes.
+        bytes: usize,
+        /// What the journal takes.
+        limits: Limits,
+    },
 }
 
 impl std::fmt::Display for SetupError {
@@ -112,6 +123,13 @@ impl std::fmt::Display for SetupError {
             SetupError::Contract(what) => write!(f, "contract: {what}"),
             SetupError::Journal { during, said } => {
                 write!(f, "the journal failed during {during}, without any fault: {said}")
+            }
+            SetupError::Payload { op, bytes, limits: Limits { payload_min, payload_max, .. } } => {
+                write!(
+                    f,
+                    "operation {op} of the workload: expected a payload of {payload_min} to \
+                     {payload_max} bytes, found {bytes}"
+                )
             }
         }
     }
@@ -196,6 +214,11 @@ impl<'o, J: Stepwise> Run<'o, J> {
                 J::open(device, options, &mut |_| ()).map_err(says("the first open"))?;
             let forget = |n| Resume { survivors: Survivors::Forget, entropy: entropy(n) };
             journal.resume(device, forget(1)).map_err(says("the first resume"))?;
+            // Not before the journal has said that it fits the device at all.
+            let limits = J::limits(options, device.geometry());
+            if let Some((op, bytes)) = setup.workload.misfit(&limits) {
+                return Err(SetupError::Payload { op, bytes, limits });
+            }
             if !setup.workload.before.is_empty() {
                 let mut script = Script::new(&setup.workload, &mut old);
                 for &op in &setup.workload.before {

@@ -24,12 +24,6 @@ const FLOORS: &[&[&str]] = &[
     &["cli", "main", "lib"],
 ];
 
-/// Uses of a higher floor that stand for now: the file and what it uses. Take off, do not add.
-const UPWARDS: &[(&str, &str)] = &[
-    // The experiments of the twins say how far to explore; they belong to `selftest`.
-    ("simulator/src/twins/experiments.rs", "explore"),
-];
-
 /// Words that make a run depend on something besides the case, and the files that may use them.
 const IMPURE: &[(&str, &[&str])] = &[
     // `check` has a budget in seconds. What it finds is a case, and that has none.
@@ -135,8 +129,7 @@ fn a_module_uses_only_lower_floors() {
         };
         for (number, line) in source.code() {
             for name in used(line).into_iter().filter(|&name| name != module) {
-                let known = UPWARDS.contains(&(source.path.as_str(), name));
-                if !known && floor(name).is_some_and(|other| other > own) {
+                if floor(name).is_some_and(|other| other > own) {
                     wrong.push(format!("{}:{number}: {module} uses {name}", source.path));
                 }
             }

@@ -5,6 +5,7 @@ mod cli_support;
 use cli_support::{case, fixture, tornwrite, tornwrite_with};
 use simulator::case::Case;
 use simulator::choose::{Decision, Label, What};
+use simulator::workload::Op;
 
 fn replayed(text: &str) -> (i32, String) {
     let ran = tornwrite_with(&["replay", "-"], text);
@@ -50,6 +51,12 @@ fn a_case_that_this_program_cannot_replay_says_why() {
     let mut senseless = good.clone();
     senseless.contract.logical_bytes = 500;
     assert_eq!(replayed(&senseless.json()).0, 65);
+    let mut large = good.clone();
+    large.workload.lives[0].ops[2] = Op::Append(70_000);
+    let (exit, said) = replayed(&large.json());
+    assert_eq!(exit, 65);
+    assert!(said.contains("operation 2 of the workload"), "{said}");
+    assert!(said.contains("found 70000"), "{said}");
     let huge = Case { device_bytes: u64::MAX, ..good };
     let (exit, said) = replayed(&huge.json());
     assert_eq!(exit, 65);
@@ -115,6 +122,44 @@ fn payloads_come_from_a_real_image_and_what_gives_none_is_told() {
     }
     let once = from(file("sparse").to_str().unwrap(), &["--lives", "1"]);
     assert_eq!(once.exit, 0, "one life needs one entry: {}", once.err);
+}
+
+#[test]
+fn torture_streams_a_real_image_and_what_gives_no_payloads_is_told() {
+    let out = tempfile::tempdir().unwrap();
+    let place = out.path().to_str().unwrap();
+    let from = |file: &str, more: &[&str]| {
+        let head = ["torture", "--journal", "v8c", "--device", "hdd-512n", "--runs", "64"];
+        let tail = ["--out", place, "--payload-from", file];
+        tornwrite(&[&head[..], &tail, more].concat())
+    };
+    let image = fixture("qcow2-small.qcow2");
+    let ran = from(&image, &["--format", "json", "-j", "1"]);
+    assert_eq!(ran.exit, 1, "one journal was asked about, and it fails: {}", ran.err);
+    assert_eq!(ran, from(&image, &["--format", "json", "-j", "3"]));
+    assert!(ran.out.contains("\"11d0eab6"), "the case carries its payloads");
+    assert!(!ran.out.contains("qcow2-small"), "no path of the machine in a report");
+    let campaign = simulator::report::json::parse(&ran.out).unwrap().campaign.unwrap();
+    assert!(campaign.payloads_from_file);
+    let found = campaign.rows[0].counterexample.as_ref().unwrap();
+    assert_eq!(tornwrite(&["replay", &found.token]).exit, 1, "without the file");
+    let said = from(&image, &[]).out;
+    assert!(said.contains("--runs 64 --payload-from the same file"), "{said}");
+
+    let file = |name: &str| out.path().join(name);
+    std::fs::write(file("empty"), "").unwrap();
+    let sparse = std::fs::File::create(file("sparse")).unwrap();
+    sparse.set_len(64 << 20).unwrap();
+    for (name, exit, says) in [
+        ("empty", 65, "empty file"),
+        ("sparse", 65, "at least 4 clusters of 64 KiB that differ"),
+        ("missing", 74, "cannot read payloads"),
+        (".", 74, "directory"),
+    ] {
+        let ran = from(file(name).to_str().unwrap(), &[]);
+        assert_eq!(ran.exit, exit, "{name}: {}", ran.err);
+        assert!(ran.err.contains(says), "{name}: {}", ran.err);
+    }
 }
 
 #[test]

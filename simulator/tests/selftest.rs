@@ -3,7 +3,7 @@
 //! Goal: no change of the harness goes through that stops seeing one of the flaws, and no flaw is
 //! added without the experiment that shows it.
 //!
-//! The files are written from `twins::experiments` and `twins::failures`; with the environment
+//! The files are written from `selftest::experiments` and `selftest::failures`; with the environment
 //! variable `TORNWRITE_BLESS` set, this test writes them again. What it is not: a test of journals.
 
 use std::collections::BTreeMap;
@@ -13,9 +13,9 @@ use simulator::case::Case;
 use simulator::explore::{Bounds, Verdict, prove};
 use simulator::oracle::Oracle;
 use simulator::run::Setup;
-use simulator::selftest::{self, CASES, Expect, Expectation};
-use simulator::twins::experiments::Comes;
-use simulator::twins::{Flaw, failures, rows};
+use simulator::selftest::experiments::Comes;
+use simulator::selftest::{self, CASES, Expect, Expectation, failures};
+use simulator::twins::{Flaw, rows};
 
 /// Enough for every case to be complete.
 const LEAVES_MAX: u64 = 200_000;

@@ -19,6 +19,7 @@ use crate::steps::Stepwise;
 pub mod leveldb;
 pub mod page_cache;
 pub mod sqlite_wal;
+mod state;
 
 /// What a format offers beyond being a journal: its images can be told, it says how it recovers in
 /// steps, it can be copied at a crash point, and both it and its options can go to another thread.

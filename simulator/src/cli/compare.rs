@@ -295,24 +295,14 @@ fn workloads(arguments: &Arguments) -> Result<Vec<WorkloadRow>, Failure> {
     let mut from = String::new();
     if let Some(path) = &arguments.payload_from {
         let wanted = entries * arguments.lives;
-        let found = from_file::read(path, wanted as usize).map_err(|error| {
-            let exit = match error {
-                from_file::FromFileError::Io { .. } => Exit::Io,
-                from_file::FromFileError::Empty(_) => Exit::BadData,
-            };
-            Failure::new(exit, error.to_string())
-        })?;
+        let found = from_file::read(path, wanted as usize)?;
         let have = found.payloads.len() as u32;
         if have < arguments.lives {
-            let read = if found.complete { "the whole file" } else { "its first 4 GiB" };
-            let said = format!(
-                "{}: expected at least {} clusters of 64 KiB that differ, one for each life, found \
-                 {have} among {} ({read} was read); try --lives {have}",
-                path.display(),
-                arguments.lives,
-                found.clusters
-            );
-            return Err(Failure::new(Exit::BadData, said));
+            let error = found.too_few(path, arguments.lives as usize);
+            return Err(Failure::new(
+                Exit::BadData,
+                format!("{error}; each life takes one: try --lives {have}"),
+            ));
         }
         if have < wanted {
             entries = have / arguments.lives;

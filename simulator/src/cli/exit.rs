@@ -5,6 +5,8 @@
 //!
 //! Invariant: a number, once published, keeps its meaning.
 
+use simulator::workload::from_file::FromFileError;
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -58,6 +60,16 @@ impl From<simulator::report::json::FileError> for Failure {
         let exit = match error {
             simulator::report::json::FileError::Io { .. } => Exit::Io,
             simulator::report::json::FileError::Malformed { .. } => Exit::BadData,
+        };
+        Failure::new(exit, error.to_string())
+    }
+}
+
+impl From<FromFileError> for Failure {
+    fn from(error: FromFileError) -> Failure {
+        let exit = match error {
+            FromFileError::Io { .. } => Exit::Io,
+            FromFileError::Empty(_) | FromFileError::TooFew { .. } => Exit::BadData,
         };
         Failure::new(exit, error.to_string())
     }

@@ -7,6 +7,7 @@
 //! told as what was drawn, never as a proof.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use simulator::disk::contract::Contract;
@@ -16,6 +17,7 @@ use simulator::report::model::{Asked, Campaign, CampaignRow, JournalRow, Tool};
 use simulator::report::text::{grouped, wrap};
 use simulator::report::{Report, SCHEMA_VERSION, build, json, oracles, picture};
 use simulator::workload::Sizes;
+use simulator::workload::clusters::Clusters;
 
 use super::exit::{Exit, Failure};
 use super::screen::{Progress, Screen, remark};
@@ -51,6 +53,10 @@ pub struct Arguments {
     /// Folder of the report: DIR/latest, the one before in DIR/previous
     #[arg(long, value_name = "DIR", default_value = "reports/out/torture")]
     out: PathBuf,
+    /// Take payloads from the 64 KiB clusters of a file, such as a disk image of any size: each run
+    /// reads a stretch of its own
+    #[arg(long, value_name = "FILE")]
+    payload_from: Option<PathBuf>,
 }
 
 /// Reads `30s`, `10m`, `8h`, `2d`.
@@ -85,13 +91,20 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         (None, Some(_)) => u64::MAX,
         (None, None) => RUNS,
     };
+    let sizes = Sizes::default();
+    let payloads = match &arguments.payload_from {
+        // One for each life, and one for what comes before them.
+        Some(path) => Some(Arc::new(Clusters::open(path, sizes.lives_max as usize + 1)?)),
+        None => None,
+    };
     let plan = Plan {
         seed: arguments.seed,
         runs,
         journals: journals.iter().map(|row| row.name.clone()).collect(),
         contracts: contracts.clone(),
         jobs: common.jobs(),
-        sizes: Sizes::default(),
+        sizes,
+        payloads,
     };
     remark(&format!("tornwrite torture   seed {}", plan.seed));
     let known = (runs != u64::MAX).then_some(runs);
@@ -101,6 +114,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     let stop = || signal::stopped() || late();
     let found = torture(&plan, &stop, &|done| progress.reached(done));
     drop(progress);
+    let found = found?;
     let report = Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -115,7 +129,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         owed: oracles::owed(&contracts),
         cells: Vec::new(),
         costs: Vec::new(),
-        campaign: Some(campaign(plan.seed, &journals, &contracts, &found)),
+        campaign: Some(campaign(&plan, &journals, &found)),
         journals,
         devices,
     };
@@ -133,22 +147,18 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     })
 }
 
-fn campaign(
-    seed: u64,
-    journals: &[JournalRow],
-    contracts: &[Contract],
-    found: &Tortured,
-) -> Campaign {
+fn campaign(plan: &Plan, journals: &[JournalRow], found: &Tortured) -> Campaign {
     let mut rows = Vec::new();
     for journal in journals {
-        for contract in contracts {
+        for contract in &plan.contracts {
             let key = (journal.name.clone(), contract.name.clone());
             if let Some(seen) = found.seen.get(&key) {
                 rows.push(build::campaign_row(&journal.name, contract, seen));
             }
         }
     }
-    Campaign { seed, runs: found.runs, rows }
+    let payloads_from_file = plan.payloads.is_some();
+    Campaign { seed: plan.seed, runs: found.runs, payloads_from_file, rows }
 }
 
 /// The campaign for people: a line for each pair that failed, a sum for the others.
@@ -167,7 +177,8 @@ fn text(report: &Report, folder: Option<&str>, screen: &Screen) -> String {
         sum(&|row| row.recoveries),
     );
     out += &wrap("tornwrite torture   ", &facts, width);
-    out += &format!("  again: --seed {} --runs {}\n", campaign.seed, campaign.runs);
+    let file = if campaign.payloads_from_file { " --payload-from the same file" } else { "" };
+    out += &format!("  again: --seed {} --runs {}{file}\n", campaign.seed, campaign.runs);
     if report.partial {
         out += "INTERRUPTED: fewer runs than asked for\n";
     }

@@ -148,7 +148,7 @@ impl<'a, C: Chooser> Live<'a, C> {
     fn run(&mut self, lba: u64, sectors: u64) -> Result<(ContentId, u64), DeviceError> {
         let first = self.content(lba);
         if first == ContentId::UNREADABLE {
-            return Err(DeviceError::Unreadable(Lba(lba)));
+            return Err(self.no_bytes(lba));
         }
         let mut count = 1;
         while count < sectors && self.content(lba + count).0 == first.0 + count as u32 {
@@ -162,7 +162,7 @@ impl<'a, C: Chooser> Live<'a, C> {
         let sector = self.disk.geometry.logical_bytes as usize;
         for (lba, to) in (lba..).zip(into.chunks_exact_mut(sector)) {
             match self.content(lba) {
-                ContentId::UNREADABLE => return Err(DeviceError::Unreadable(Lba(lba))),
+                ContentId::UNREADABLE => return Err(self.no_bytes(lba)),
                 content => to.copy_from_slice(self.disk.trace.arena.get(content)),
             }
         }
@@ -171,12 +171,16 @@ impl<'a, C: Chooser> Live<'a, C> {
 
     fn decide_independent(&mut self, lba: u64) -> ContentId {
         let disk = &mut *self.disk;
-        undecided::independent(&disk.trace, &disk.rules, lba, &mut disk.options);
+        undecided::independent(&disk.trace, lba, &mut disk.options);
         let answer = match NonZeroU32::new(disk.options.len() as u32) {
             Some(n) if n.get() > 1 => {
+                if self.went_before() {
+                    return ContentId::UNREADABLE;
+                }
+                let disk = &mut *self.disk;
                 let what = What::Sector { cut: disk.trace.cuts.len() as u32, lba, whole: n.get() };
                 let options = &disk.options;
-                let label = |i: u32| match options[i as usize].1 {
+                let label = |i: u32| match options[i as usize].command {
                     NONE => Label::Old,
                     command => Label::Write(command),
                 };
@@ -185,10 +189,38 @@ impl<'a, C: Chooser> Live<'a, C> {
             }
             _ => 0,
         };
-        let content = self.disk.options[answer as usize].0;
-        let now = self.disk.trace.life_start;
-        self.disk.trace.put(lba, content, NONE, now);
-        content
+        let disk = &mut *self.disk;
+        let choice = disk.options[answer as usize];
+        if choice.window != disk.window() {
+            disk.trace.narrow(choice.window.0, choice.window.1);
+        }
+        let now = disk.trace.life_start;
+        disk.trace.put(lba, choice.content, NONE, now);
+        choice.content
+    }
+
+    /// Where the cut of this life was left open: asks whether the power went before now, during one
+    /// of the calls that were not asked about yet. What is decided from here on has no say in that.
+    fn went_before(&mut self) -> bool {
+        let Some(from) = self.disk.open_from else { return false };
+        let now = self.disk.trace.now();
+        if now == from {
+            return false;
+        }
+        let call = now - 1 - self.disk.trace.life_start;
+        let what = What::CutHere { life: self.disk.cuts(), call, left: 0 };
+        if pick(self.chooser, what, 2) == 1 {
+            self.disk.dead = true;
+        } else {
+            self.disk.open_from = Some(now);
+        }
+        self.disk.dead
+    }
+
+    /// The error of a sector that has no bytes.
+    #[cold]
+    fn no_bytes(&self, lba: u64) -> DeviceError {
+        if self.disk.dead { DeviceError::PowerCut } else { DeviceError::Unreadable(Lba(lba)) }
     }
 
     fn decide(&mut self, lba: u64) -> ContentId {
@@ -198,7 +230,12 @@ impl<'a, C: Chooser> Live<'a, C> {
         let (cut, budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
         let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);
         let count = options.len() as u32;
-        assert!(count + rest.answers() > 0, "some image explains what was read so far");
+        let answers = count + rest.answers();
+        assert!(answers > 0, "some image explains what was read so far");
+        if answers > 1 && self.went_before() {
+            return ContentId::UNREADABLE;
+        }
+        let disk = &mut *self.disk;
         let label = |i: u32| match rest.split(i, count) {
             Pick::Whole(i) => options[i].label,
             Pick::Lost => Label::Latent,
@@ -208,7 +245,7 @@ impl<'a, C: Chooser> Live<'a, C> {
                 _ => Label::FlipTorn { of: (of - whole) as u32, bit },
             },
         };
-        let answer = match NonZeroU32::new(count + rest.answers()) {
+        let answer = match NonZeroU32::new(answers) {
             Some(n) if n.get() > 1 => {
                 let what = What::Sector { cut: cut + 1, lba, whole: whole as u32 };
                 disk.traffic.decided += 1;
@@ -266,6 +303,7 @@ impl<'a, C: Chooser> Live<'a, C> {
             floor,
             fua: fua && disk.rules.fua_makes_stable(),
             dropped: false,
+            stable_from: NONE,
         });
         for i in 0..sectors {
             let lba = write.at.0 + i;
@@ -315,7 +353,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         scratch[..split].copy_from_slice(self.disk.trace.arena.run(first, in_a_row as usize));
         for (i, to) in (in_a_row..sectors).zip(scratch[split..].chunks_exact_mut(sector)) {
             match self.content(at.0 + i) {
-                ContentId::UNREADABLE => return Err(DeviceError::Unreadable(at.plus(i))),
+                ContentId::UNREADABLE => return Err(self.no_bytes(at.0 + i)),
                 content => to.copy_from_slice(self.disk.trace.arena.get(content)),
             }
         }
@@ -341,8 +379,13 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
                 Ok((first, in_a_row)) if in_a_row == each => {
                     test(number, self.disk.trace.arena.run(first, each as usize))
                 }
-                Ok(_) => self.gather(lba, scratch).is_ok() && test(number, scratch),
-                Err(_) => false,
+                Ok(_) => match self.gather(lba, scratch) {
+                    Ok(()) => test(number, scratch),
+                    Err(DeviceError::Unreadable(_)) => false,
+                    Err(error) => return Err(error),
+                },
+                Err(DeviceError::Unreadable(_)) => false,
+                Err(error) => return Err(error),
             };
             if passes {
                 return Ok(Some(number));

@@ -24,7 +24,7 @@ mod worlds;
 use journal_core::{DeviceError, Geometry, Lba};
 
 use arena::ContentId;
-use contract::Contract;
+use contract::{CacheOrder, Contract};
 use rules::Rules;
 use trace::{NONE, Trace};
 use verified::Verified;
@@ -94,7 +94,9 @@ pub struct Disk {
     /// Reads that are still allowed, if they are limited.
     reads_left: Option<u64>,
     verified: Verified,
-    options: Vec<(ContentId, u32)>,
+    options: Vec<undecided::Choice>,
+    /// During a life whose cut is left open: the first crash point that is still possible.
+    open_from: Option<u32>,
 }
 
 /// How much there is in the record of a disk: two equal stamps of one life, and nothing was written
@@ -157,6 +159,7 @@ impl Disk {
             reads_left: None,
             verified: Verified::default(),
             options: Vec::new(),
+            open_from: None,
         })
     }
 
@@ -275,9 +278,65 @@ impl Disk {
     /// # Panics
     /// When `at` lies before the present life.
     pub fn cut(&mut self, at: u32) {
-        assert!(at >= self.trace.life_start && at <= self.trace.now(), "no such call in this life");
-        self.trace.cut(at);
+        self.cut_between(at, at);
+    }
+
+    /// Cuts the power during one of the calls `from..=at` of the present life, and leaves open
+    /// which: what is read will tell. Under a contract that couples sectors `from` must be `at`.
+    ///
+    /// # Panics
+    /// When the calls are not of the present life, or are several under such a contract.
+    pub fn cut_between(&mut self, from: u32, at: u32) {
+        let calls = self.trace.life_start..=self.trace.now();
+        assert!(calls.contains(&from) && calls.contains(&at), "no such call in this life");
+        assert!(from == at || self.leaves_cuts_open(), "this contract wants to know the call");
+        self.trace.seal(self.rules.contract.order == CacheOrder::WriteThrough);
+        self.trace.cut(from, at);
         self.dead = false;
+        self.open_from = None;
+    }
+
+    /// Whether [`Disk::cut_between`] may leave open where the cut was.
+    #[must_use]
+    pub fn leaves_cuts_open(&self) -> bool {
+        self.rules.independent
+    }
+
+    /// The crash points that are still possible for the last cut: the first and the last of them.
+    #[must_use]
+    pub fn window(&self) -> (u32, u32) {
+        self.trace.cuts.last().map_or((0, 0), |cut| (cut.from, cut.at))
+    }
+
+    /// The last cut came during a call of `from..=at`, which must be among those still possible.
+    pub fn narrow(&mut self, from: u32, at: u32) {
+        let (first, last) = self.window();
+        assert!(first <= from && from <= at && at <= last, "only what is still possible");
+        self.trace.narrow(from, at);
+    }
+
+    /// Whether, as the last cut's life went, something became stable between crash point `at` and
+    /// the one after it. Where nothing did, whatever the first may leave the second may leave too.
+    #[must_use]
+    pub fn is_event(&self, at: u32) -> bool {
+        self.trace.is_event(at)
+    }
+
+    /// Makes ready what the cuts of the present life will need.
+    pub fn seal(&mut self) {
+        self.trace.seal(self.rules.contract.order == CacheOrder::WriteThrough);
+    }
+
+    /// From now on the power may have gone before any question: a question is asked only after it
+    /// was asked whether it had ([`What::CutHere`]). Ends with the life, or with [`Disk::cut`].
+    pub fn leave_open_from(&mut self, first: Option<u32>) {
+        self.open_from = first;
+    }
+
+    /// The first crash point of the present life that is still possible.
+    #[must_use]
+    pub fn open_from(&self) -> Option<u32> {
+        self.open_from
     }
 
     /// Cuts the power where it went, or now.

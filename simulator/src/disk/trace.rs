@@ -48,6 +48,9 @@ pub struct Command {
     pub fua: bool,
     /// A flush that covered it failed: no later flush makes it stable.
     pub dropped: bool,
+    /// The first crash point at which it is on the medium for certain, or `NONE`; known once its
+    /// life was sealed.
+    pub stable_from: u32,
 }
 
 /// The content of one sector as of some moment.
@@ -90,8 +93,15 @@ pub struct Cut {
     pub life_start: u32,
     /// The call in flight, or the number of calls if none was.
     pub at: u32,
-    /// Calls below this were stable.
+    /// Where the cut is one of several in a row and none has been told from the others yet, the
+    /// first of them, and `at` is the last. Otherwise `at`.
+    pub from: u32,
+    /// Calls below this were stable (at `from`).
     pub stable_before: u32,
+    /// Calls of that life, and of those before it.
+    pub calls: u32,
+    /// Calls below this were stable at the end of that life.
+    stable_at_end: u32,
 }
 
 /// Sectors of a page of the table of newest versions.
@@ -160,6 +170,9 @@ pub struct Mark {
     life_version: u32,
     certain: (u32, u32),
     dropped: bool,
+    sealed: u32,
+    /// The last cut: its `from`, `at` and `stable_before`.
+    window: (u32, u32, u32),
 }
 
 /// The trace.
@@ -186,6 +199,9 @@ pub struct Trace {
     pub certain: Range<u32>,
     /// A flush failed: not all that a later one covered is stable.
     pub dropped: bool,
+    /// How many calls there were when the commands of the present life were last told from when on
+    /// they are stable.
+    sealed: u32,
     /// Write calls so far.
     pub ranks: u32,
     /// Number of the first write call since the last flush.
@@ -210,6 +226,7 @@ impl Trace {
             stable_before: 0,
             certain: 0..0,
             dropped: false,
+            sealed: NONE,
             ranks: 0,
             epoch_rank: 0,
             newest: Newest::default(),
@@ -297,6 +314,8 @@ impl Trace {
             life_version: self.life_version,
             certain: (self.certain.start, self.certain.end),
             dropped: self.dropped,
+            sealed: self.sealed,
+            window: self.cuts.last().map_or((0, 0, 0), |c| (c.from, c.at, c.stable_before)),
         }
     }
 
@@ -318,19 +337,75 @@ impl Trace {
         self.life_version = mark.life_version;
         self.certain = mark.certain.0..mark.certain.1;
         self.dropped = mark.dropped;
+        self.sealed = mark.sealed;
+        if let Some(cut) = self.cuts.last_mut() {
+            (cut.from, cut.at, cut.stable_before) = mark.window;
+        }
     }
 
-    /// Cuts the power during call `at` (or after all calls). What was recorded from there on in
-    /// this life never happened.
-    pub fn cut(&mut self, at: u32) {
-        let stable_before =
-            self.calls.get(at as usize).map_or(self.stable_before, |call| call.stable_before);
-        self.cuts.push(Cut { life_start: self.life_start, at, stable_before });
-        let certain = if self.dropped { self.life_start } else { stable_before };
-        self.certain = self.life_start..certain;
+    /// Tells each command of the present life from which crash point on it is stable. Done by every
+    /// cut; who does it before a mark saves it in the cuts after.
+    pub fn seal(&mut self, write_through: bool) {
+        if self.sealed == self.now() {
+            return;
+        }
+        self.sealed = self.now();
+        let start = self.calls.get(self.life_start as usize);
+        let first = start.map_or(self.commands.len(), |call| call.first_command as usize);
+        let mut point = self.life_start;
+        for command in &mut self.commands[first..] {
+            let stable_before = |point: u32| {
+                self.calls.get(point as usize).map_or(self.stable_before, |c| c.stable_before)
+            };
+            while point <= self.sealed && stable_before(point) <= command.call {
+                point += 1;
+            }
+            let flushed = if point > self.sealed || command.dropped { NONE } else { point };
+            let done = command.call + 1;
+            let at_once = write_through || command.fua;
+            command.stable_from = if at_once { done.min(flushed) } else { flushed };
+        }
+    }
+
+    /// Whether something becomes stable between crash point `at` of the life that the last cut
+    /// ended and the one after it.
+    #[must_use]
+    pub fn is_event(&self, at: u32) -> bool {
+        let Some(cut) = self.cuts.last() else { return false };
+        let lives = self.calls.get(cut.life_start as usize).map_or(0, |call| call.first_command);
+        let commands = self.commands[lives as usize..].iter();
+        commands.take_while(|c| c.call < cut.calls).any(|c| c.stable_from == at + 1)
+    }
+
+    /// Cuts the power during a call of `from..=at` (or after all calls). What was recorded after
+    /// `at` in this life never happened.
+    pub fn cut(&mut self, from: u32, at: u32) {
+        self.cuts.push(Cut {
+            life_start: self.life_start,
+            from,
+            at,
+            stable_before: 0,
+            calls: self.now(),
+            stable_at_end: self.stable_before,
+        });
+        self.narrow(from, at);
         self.life_start = self.now();
         self.life_version = self.versions.len() as u32;
         self.stable_before = self.now();
         self.epoch_rank = self.ranks;
+        self.sealed = NONE;
+    }
+
+    /// The last cut is now known to have come during a call of `from..=at`.
+    #[inline]
+    pub fn narrow(&mut self, from: u32, at: u32) {
+        let cut = self.cuts.last_mut().expect("narrowed after a cut");
+        (cut.from, cut.at) = (from, at);
+        cut.stable_before = match self.calls.get(from as usize) {
+            Some(call) if from < cut.calls => call.stable_before,
+            _ => cut.stable_at_end,
+        };
+        let certain = if self.dropped { cut.life_start } else { cut.stable_before };
+        self.certain = cut.life_start..certain;
     }
 }

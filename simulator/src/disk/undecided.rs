@@ -47,36 +47,72 @@ fn is_stable(trace: &Trace, rules: &Rules, cut: &Cut, command: u32) -> bool {
     (command.call < cut.stable_before && !command.dropped) || (command.fua && command.call < cut.at)
 }
 
-/// The options of a sector in a device where sectors are independent of each other: the contents
-/// alone, newest first. The hot path.
-pub fn independent(trace: &Trace, rules: &Rules, lba: u64, into: &mut Vec<(ContentId, u32)>) {
+/// A content that a sector of an independent device may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What it reads as.
+    pub content: ContentId,
+    /// The command that wrote it, or `NONE`.
+    pub command: u32,
+    /// The crash points of the last cut at which it may be there.
+    pub window: (u32, u32),
+}
+
+/// The options of a sector in a device where sectors are independent of each other, newest first.
+/// The hot path.
+///
+/// Where the last cut is one of several, each option has its crash points: from the command's call
+/// on, until a newer one is stable. A content that was written twice is the newer one wherever both
+/// are possible, so that at each crash point no two options read the same.
+pub fn independent(trace: &Trace, lba: u64, into: &mut Vec<Choice>) {
     into.clear();
-    let mut add = |content: ContentId, command: u32| {
-        if !into.iter().any(|&(other, _)| trace.arena.same(other, content)) {
-            into.push((content, command));
+    let newest_cut = trace.cuts.len();
+    let Some(last) = trace.cuts.last() else { return };
+    let (from, mut until) = (last.from, last.at);
+    let mut add = |content: ContentId, command: u32, (a, mut b): (u32, u32)| {
+        for other in into.iter() {
+            if trace.arena.same(other.content, content) {
+                // Options come newest first: an older one's points begin and end earlier.
+                if other.window.0 == 0 {
+                    return;
+                }
+                b = b.min(other.window.0 - 1);
+            }
+        }
+        if a <= b {
+            into.push(Choice { content, command, window: (a, b) });
         }
     };
     let mut at = trace.newest(lba);
-    let mut cut = trace.cuts.len();
+    let mut cut = newest_cut;
     while at != NONE {
         let version = trace.versions[at as usize];
         while cut > 0 && version.call < trace.cuts[cut - 1].life_start {
             cut -= 1;
         }
-        let ended_by = &trace.cuts[cut - 1];
         at = version.prev;
         if version.command == NONE {
-            return add(version.content, NONE);
+            return add(version.content, NONE, (from, until));
         }
+        let ended_by = &trace.cuts[cut - 1];
         if version.call > ended_by.at {
             continue;
         }
-        add(version.content, version.command);
-        if is_stable(trace, rules, ended_by, version.command) {
-            return;
+        let stable_from = trace.commands[version.command as usize].stable_from;
+        if cut == newest_cut {
+            add(version.content, version.command, (from.max(version.call), until));
+            if stable_from <= from {
+                return;
+            }
+            until = until.min(stable_from - 1);
+        } else {
+            add(version.content, version.command, (from, until));
+            if stable_from <= ended_by.at {
+                return;
+            }
         }
     }
-    add(trace.original(lba), NONE);
+    add(trace.original(lba), NONE, (from, until));
 }
 
 /// The options of a sector under any contract, whole ones first and newest first; with the number

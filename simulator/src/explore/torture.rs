@@ -3,7 +3,8 @@
 //! Method. Runs are numbered. A run's seed follows from the campaign's seed and its number alone;
 //! it picks a journal and a contract, generates a workload, and visits a handful of leaves of it
 //! under the random chooser. Workers take numbers in blocks; sums are added and the finding with
-//! the lowest number is kept, so the result does not depend on who ran what.
+//! the lowest number is kept, so the result does not depend on who ran what. Payloads may come from
+//! the clusters of a file: which ones follows from the run's number, too.
 //!
 //! Invariant: the same seed and number of runs give the same result on any number of threads.
 //!
@@ -11,8 +12,8 @@
 //! bound over what was drawn, and no more.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use journal_core::formats::Format;
 
@@ -23,6 +24,8 @@ use crate::disk::contract::Contract;
 use crate::journals::{self, Row, Visitor};
 use crate::oracle::{Evaluated, OracleSet};
 use crate::run::{Run, Setup};
+use crate::workload::clusters::Clusters;
+use crate::workload::from_file::FromFileError;
 use crate::workload::{Sizes, generate};
 
 /// A campaign.
@@ -40,6 +43,8 @@ pub struct Plan {
     pub jobs: usize,
     /// Bounds of the workloads.
     pub sizes: Sizes,
+    /// A file that the payloads come from, instead of noise.
+    pub payloads: Option<Arc<Clusters>>,
 }
 
 /// What was seen of one journal on one device.
@@ -82,13 +87,24 @@ const BLOCK: u64 = 64;
 const DEVICE_BYTES: u64 = 128 * 1024;
 
 /// Runs the campaign until its runs are done or `stop` says so. `progress` is told the runs done.
+///
+/// # Errors
+/// When the file that payloads come from cannot be read any more.
 pub fn torture(
     plan: &Plan,
     stop: &(dyn Fn() -> bool + Sync),
     progress: &(dyn Fn(u64) + Sync),
-) -> Tortured {
+) -> Result<Tortured, FromFileError> {
     let next = AtomicU64::new(0);
-    let total = Mutex::new(Tortured::default());
+    let total = Mutex::new(Ok(Tortured::default()));
+    let add = |mine: Result<Tortured, FromFileError>| {
+        let mut total = total.lock().expect("no worker panics while it adds");
+        match (&mut *total, mine) {
+            (Ok(total), Ok(mine)) => total.add(mine),
+            (Ok(_), Err(error)) => *total = Err(error),
+            (Err(_), _) => {}
+        }
+    };
     std::thread::scope(|scope| {
         for _ in 0..plan.jobs.max(1) {
             scope.spawn(|| {
@@ -99,11 +115,15 @@ pub fn torture(
                         break;
                     }
                     for number in start..(start + BLOCK).min(plan.runs) {
-                        one(plan, number, &mut mine);
+                        if let Err(error) = one(plan, number, &mut mine) {
+                            // Nobody begins another block.
+                            next.store(plan.runs, Ordering::Relaxed);
+                            return add(Err(error));
+                        }
                     }
                     progress(next.load(Ordering::Relaxed).min(plan.runs));
                 }
-                total.lock().expect("no worker panics while it adds").add(mine);
+                add(Ok(mine));
             });
         }
     });
@@ -116,17 +136,17 @@ fn seed_of(seed: u64, number: u64) -> u64 {
     mixer.draw()
 }
 
-fn one(plan: &Plan, number: u64, into: &mut Tortured) {
+fn one(plan: &Plan, number: u64, into: &mut Tortured) -> Result<(), FromFileError> {
     into.runs += 1;
     let mut random = Random::new(seed_of(plan.seed, number));
     if plan.journals.is_empty() || plan.contracts.is_empty() {
-        return;
+        return Ok(());
     }
     let journal = &plan.journals[random.rng().below(plan.journals.len() as u32) as usize];
     let contract = &plan.contracts[random.rng().below(plan.contracts.len() as u32) as usize];
     let seen = into.seen.entry((journal.clone(), contract.name.clone())).or_default();
     seen.runs += 1;
-    journals::visit(journal, OneRun { plan, number, contract, random, seen });
+    journals::visit(journal, OneRun { plan, number, contract, random, seen }).unwrap_or(Ok(()))
 }
 
 struct OneRun<'a> {
@@ -138,12 +158,15 @@ struct OneRun<'a> {
 }
 
 impl Visitor for OneRun<'_> {
-    type Out = ();
+    type Out = Result<(), FromFileError>;
 
-    fn visit<J: Format>(mut self, row: Row, options: J::Options) {
+    fn visit<J: Format>(mut self, row: Row, options: J::Options) -> Self::Out {
         let geometry = self.contract.geometry(DEVICE_BYTES);
         let limits = J::limits(&options, geometry);
-        let workload = generate(&mut self.random, &limits, self.plan.sizes);
+        let mut workload = generate(&mut self.random, &limits, self.plan.sizes);
+        if let Some(clusters) = &self.plan.payloads {
+            workload = clusters.feed(self.number, workload)?;
+        }
         let fill = [Fill::Zeros, Fill::Ones, Fill::Noise][self.random.rng().below(3) as usize];
         let setup = Setup {
             contract: self.contract.clone(),
@@ -154,7 +177,7 @@ impl Visitor for OneRun<'_> {
         };
         let Ok((mut run, journal)) = Run::<J>::new(&options, setup) else {
             self.seen.senseless += 1;
-            return;
+            return Ok(());
         };
         run.record(journal, None);
         for _ in 0..LEAVES_PER_RUN {
@@ -178,6 +201,7 @@ impl Visitor for OneRun<'_> {
             }
         }
         self.seen.evaluated.add(&run.evaluated);
+        Ok(())
     }
 }
 
@@ -222,12 +246,13 @@ mod tests {
             contracts: contracts.iter().map(|name| presets::named(name).unwrap()).collect(),
             jobs,
             sizes: Sizes::default(),
+            payloads: None,
         }
     }
 
     #[test]
     fn the_result_is_the_same_on_any_number_of_threads() {
-        let run = |jobs| torture(&plan(jobs), &|| false, &|_| ());
+        let run = |jobs| torture(&plan(jobs), &|| false, &|_| ()).unwrap();
         let one = run(1);
         assert_eq!(one, run(2));
         assert_eq!(one, run(5));
@@ -236,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_it_finds_replays_to_the_same_violation() {
-        let found = torture(&plan(2), &|| false, &|_| ());
+        let found = torture(&plan(2), &|| false, &|_| ()).unwrap();
         let firsts: Vec<_> = found.seen.values().filter_map(|seen| seen.first.as_ref()).collect();
         assert!(!firsts.is_empty(), "v9-512 on 512e loses acknowledged entries");
         for (_, broken, case) in firsts {
@@ -245,6 +270,32 @@ mod tests {
             let token = Case::parse(&case.token()).unwrap();
             assert_eq!(&token, case);
             assert_eq!(&Case::parse(&case.json()).unwrap(), case);
+        }
+    }
+
+    #[test]
+    fn payloads_of_a_file_are_the_same_on_any_number_of_threads_and_stay_in_the_case() {
+        use std::io::Write;
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        for number in 0..90u32 {
+            file.write_all(&number.to_le_bytes().repeat(16 * 1024)).unwrap();
+        }
+        let clusters = Arc::new(Clusters::open(file.path(), 4).unwrap());
+        let run = |jobs| {
+            let plan = Plan { payloads: Some(clusters.clone()), runs: 192, ..plan(jobs) };
+            torture(&plan, &|| false, &|_| ())
+        };
+        let one = run(1).unwrap();
+        assert_eq!(one, run(3).unwrap());
+        let firsts: Vec<_> = one.seen.values().filter_map(|seen| seen.first.as_ref()).collect();
+        assert!(!firsts.is_empty(), "v9-512 on 512e loses acknowledged entries");
+        // A file that is gone fails a campaign, and no case.
+        file.as_file().set_len(0).unwrap();
+        assert!(matches!(run(3), Err(FromFileError::Io { .. })));
+        for (_, broken, case) in firsts {
+            let again = Case::parse(&case.token()).unwrap();
+            assert_eq!(&again, case);
+            assert_eq!(again.run(None).unwrap().broken(), *broken);
         }
     }
 }

@@ -28,18 +28,6 @@ impl<'d> Overlay<'d> {
     pub fn is_untouched(&self) -> bool {
         self.written.is_empty()
     }
-
-    fn sectors(&self, at: Lba, bytes: usize) -> Result<u64, DeviceError> {
-        let Geometry { logical_bytes: sector, sectors: have, .. } = self.geometry();
-        if bytes == 0 || !bytes.is_multiple_of(sector as usize) {
-            return Err(DeviceError::Misaligned { bytes: bytes as u64, sector });
-        }
-        let sectors = bytes as u64 / u64::from(sector);
-        match at.0.checked_add(sectors) {
-            Some(end) if end <= have => Ok(sectors),
-            _ => Err(DeviceError::OutOfRange { at, sectors, have }),
-        }
-    }
 }
 
 impl BlockDevice for Overlay<'_> {
@@ -48,7 +36,7 @@ impl BlockDevice for Overlay<'_> {
     }
 
     fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), DeviceError> {
-        let sectors = self.sectors(at, into.len())?;
+        let sectors = self.geometry().access(at, into.len())?;
         if self.written.range(at.0..at.0 + sectors).next().is_none() {
             return self.below.read(at, into);
         }
@@ -64,7 +52,7 @@ impl BlockDevice for Overlay<'_> {
 
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), DeviceError> {
         for write in writes {
-            self.sectors(write.at, write.data.len())?;
+            self.geometry().access(write.at, write.data.len())?;
         }
         let sector = self.geometry().logical_bytes as usize;
         for write in writes {
@@ -82,7 +70,7 @@ impl BlockDevice for Overlay<'_> {
     fn discard(&mut self, at: Lba, sectors: u64) -> Result<(), DeviceError> {
         let sector = self.geometry().logical_bytes as usize;
         let bytes = usize::try_from(sectors).unwrap_or(usize::MAX).saturating_mul(sector);
-        self.sectors(at, bytes)?;
+        self.geometry().access(at, bytes)?;
         self.write(&[Write::cached(at, &vec![0; bytes])])
     }
 }

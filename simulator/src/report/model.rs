@@ -282,6 +282,9 @@ pub struct Campaign {
     pub seed: u64,
     /// Workloads run.
     pub runs: u64,
+    /// Whether payloads came from a file; the cases carry them.
+    #[serde(default)]
+    pub payloads_from_file: bool,
     /// Journal by journal, device by device.
     pub rows: Vec<CampaignRow>,
 }

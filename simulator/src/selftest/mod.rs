@@ -10,6 +10,8 @@
 //! What it is not: a measure of any journal but the twins and the RFC's.
 
 mod embedded;
+pub mod experiments;
+pub mod failures;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -19,8 +19,6 @@
 //! | `recover` | open |
 //! | `write` | append, commit, generations |
 //! | `inspect` | annotated decoding |
-//! | `experiments` | what catches each flaw |
-//! | `failures` | the same for the RFC's catalogue, F1 to F8 |
 //!
 //! Invariant: without a flaw a twin keeps all it promises on every device that honours flush and
 //! whose torn writes stay within a physical sector.
@@ -28,8 +26,6 @@
 //! What it is not: a journal to use. It copies what it can copy.
 
 mod bytes;
-pub mod experiments;
-pub mod failures;
 mod flaw;
 mod inspect;
 mod layout;

@@ -48,6 +48,14 @@ pub struct FromFile {
     pub complete: bool,
 }
 
+impl FromFile {
+    /// That these are too few.
+    #[must_use]
+    pub fn too_few(self, path: &Path, wanted: usize) -> FromFileError {
+        FromFileError::TooFew { path: path.to_owned(), wanted, found: self }
+    }
+}
+
 /// Why a file gives no payloads.
 #[derive(Debug)]
 pub enum FromFileError {
@@ -60,6 +68,15 @@ pub enum FromFileError {
     },
     /// It holds nothing.
     Empty(PathBuf),
+    /// Too few of its clusters differ.
+    TooFew {
+        /// The file.
+        path: PathBuf,
+        /// Payloads wanted.
+        wanted: usize,
+        /// What there was instead.
+        found: FromFile,
+    },
 }
 
 impl fmt::Display for FromFileError {
@@ -73,6 +90,17 @@ impl fmt::Display for FromFileError {
                 "no payloads in {}: expected at least one byte, found an empty file",
                 path.display()
             ),
+            FromFileError::TooFew { path, wanted, found } => {
+                let read = if found.complete { "the whole file" } else { "its first 4 GiB" };
+                write!(
+                    f,
+                    "{}: expected at least {wanted} clusters of 64 KiB that differ, found {} among \
+                     {} ({read} was read)",
+                    path.display(),
+                    found.payloads.len(),
+                    found.clusters
+                )
+            }
         }
     }
 }
@@ -106,7 +134,7 @@ pub fn payloads(from: impl Read, payloads_max: usize) -> io::Result<FromFile> {
 
 fn within(mut from: impl Read, payloads_max: usize, clusters_max: u64) -> io::Result<FromFile> {
     let mut found = FromFile { payloads: Vec::new(), clusters: 0, complete: false };
-    let mut seen: HashSet<[u8; 32]> = HashSet::new();
+    let mut seen: HashSet<Vec<u8>> = HashSet::new();
     let mut cluster = vec![0; CLUSTER_BYTES];
     let mut before: Option<Vec<u8>> = None;
     while found.payloads.len() < payloads_max && found.clusters < clusters_max {
@@ -120,11 +148,8 @@ fn within(mut from: impl Read, payloads_max: usize, clusters_max: u64) -> io::Re
         found.clusters += 1;
         // Long stretches of one content, such as holes, cost a comparison and no hash.
         if before.as_ref() != Some(&cluster) {
-            let hash: [u8; 32] = Sha256::digest(&cluster).into();
-            if seen.insert(hash) {
-                let mut payload = hash.to_vec();
-                payload.extend_from_slice(&(index * CLUSTER_BYTES as u64).to_be_bytes());
-                payload.extend_from_slice(&index.to_be_bytes());
+            let payload = payload(index, &cluster);
+            if seen.insert(payload[..32].to_vec()) {
                 found.payloads.push(payload);
             }
             match &mut before {
@@ -138,6 +163,14 @@ fn within(mut from: impl Read, payloads_max: usize, clusters_max: u64) -> io::Re
         }
     }
     Ok(found)
+}
+
+/// The payload of the cluster of this index.
+pub(super) fn payload(index: u64, cluster: &[u8]) -> Vec<u8> {
+    let mut payload = Sha256::digest(cluster).to_vec();
+    payload.extend_from_slice(&(index * CLUSTER_BYTES as u64).to_be_bytes());
+    payload.extend_from_slice(&index.to_be_bytes());
+    payload
 }
 
 /// Reads until `into` is full or the file ends.

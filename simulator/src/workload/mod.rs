@@ -9,11 +9,12 @@
 //!
 //! What it is not: a benchmark of journals. Scripts are made to reach states.
 
+pub mod clusters;
 pub mod from_file;
 mod generate;
 mod payload;
 
-use journal_core::Survivors;
+use journal_core::{Limits, Survivors};
 use serde::{Deserialize, Serialize};
 
 pub use generate::{Sizes, generate};
@@ -90,7 +91,21 @@ impl Workload {
     #[must_use]
     pub fn entries(&self) -> usize {
         let appends = |ops: &[Op]| ops.iter().filter(|op| matches!(op, Op::Append(_))).count();
-        self.lives.iter().map(|life| appends(&life.ops)).sum()
+        appends(&self.before) + self.lives.iter().map(|life| appends(&life.ops)).sum::<usize>()
+    }
+
+    /// The first append whose payload a journal of these limits does not take: its operation,
+    /// counted over the whole script from 0, and its bytes.
+    #[must_use]
+    pub fn misfit(&self, limits: &Limits) -> Option<(usize, usize)> {
+        let ops = self.before.iter().chain(self.lives.iter().flat_map(|life| &life.ops));
+        let appends = ops.enumerate().filter_map(|(i, op)| match op {
+            Op::Append(bytes) => Some((i, *bytes)),
+            _ => None,
+        });
+        let takes = limits.payload_min as usize..=limits.payload_max as usize;
+        let sizes = (0..).zip(appends).map(|(key, (i, n))| (i, self.payloads.get(key, n).len()));
+        sizes.into_iter().find(|(_, bytes)| !takes.contains(bytes))
     }
 
     /// Operations in the whole script.
@@ -119,5 +134,26 @@ mod survivors {
                 "expected `carry` or `forget`, found `{other}`"
             ))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_payload_that_does_not_fit_is_named_wherever_it_is() {
+        let limits = Limits { payload_min: 8, payload_max: 100, groups: false };
+        let ops = [Op::Append(8), Op::Commit, Op::Append(100), Op::Commit];
+        let fits = Workload::repeated(&ops, 2, Survivors::Carry);
+        assert_eq!(fits.misfit(&limits), None);
+        let mut large = fits.clone();
+        large.lives[1].ops[2] = Op::Append(101);
+        assert_eq!(large.misfit(&limits), Some((6, 101)));
+        let before = Workload { before: vec![Op::Commit, Op::Append(7)], ..large };
+        assert_eq!(before.misfit(&limits), Some((1, 7)));
+        // Given payloads have their own length, and are used in turns.
+        let given = Payloads::Given(vec![vec![0; 8], vec![0; 200]]);
+        assert_eq!(Workload { payloads: given, ..fits }.misfit(&limits), Some((2, 200)));
     }
 }

@@ -39,6 +39,7 @@ pub use self::inspect::inspect_raw_log;
 pub use self::reader::{LogEnd, Record, read_log};
 pub use self::record::LogWriter;
 use self::record::payload_max;
+use super::state::State;
 use crate::device::{BlockDevice, DeviceError, Geometry};
 use crate::journal::{
     Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
@@ -50,13 +51,6 @@ use crate::steps::{Stepwise, Whole};
 pub struct Options {
     /// Append to the log found at open instead of starting a new one. Off in LevelDB, too.
     pub reuse_logs: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Opened,
-    Ready,
-    Poisoned,
 }
 
 /// A LevelDB log on a block device.
@@ -93,26 +87,6 @@ impl Clone for LevelDb {
 }
 
 impl LevelDb {
-    /// Runs a step that touches the device; if it fails nobody knows what is on it, and LevelDB
-    /// refuses every later write, too.
-    fn guarded<T>(
-        &mut self,
-        step: impl FnOnce(&mut Self) -> Result<T, DeviceError>,
-    ) -> Result<T, Error> {
-        step(self).map_err(|error| {
-            self.state = State::Poisoned;
-            Error::Device(error)
-        })
-    }
-
-    fn ready(&self) -> Result<(), Error> {
-        match self.state {
-            State::Ready => Ok(()),
-            State::Opened => Err(Error::NotResumed),
-            State::Poisoned => Err(Error::Poisoned),
-        }
-    }
-
     fn other_file(&self) -> u32 {
         1 - self.current.file
     }
@@ -165,6 +139,14 @@ impl LevelDb {
         }
         self.switch(device, writer, self.current.before)?;
         self.entries = copied;
+        Ok(())
+    }
+
+    /// The next record goes behind whatever the file holds.
+    fn reuse_old_log(&mut self, device: &mut dyn BlockDevice) -> Result<(), DeviceError> {
+        let area = self.layout.files[self.current.file as usize];
+        let length = reader::file_length(device, &area, self.intact_bytes)?;
+        self.writer = LogWriter::at(area, length);
         Ok(())
     }
 
@@ -235,27 +217,19 @@ impl Journal for LevelDb {
     }
 
     fn resume(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {
-        match self.state {
-            State::Opened => {}
-            State::Ready => return Err(Error::Other("resumed already".into())),
-            State::Poisoned => return Err(Error::Poisoned),
-        }
-        self.guarded(|journal| match how.survivors {
-            Survivors::Forget => journal.switch_to_empty(device),
-            Survivors::Carry if !journal.options.reuse_logs => journal.copy_to_new_log(device),
-            Survivors::Carry => {
-                let area = journal.layout.files[journal.current.file as usize];
-                let length = reader::file_length(device, &area, journal.intact_bytes)?;
-                journal.writer = LogWriter::at(area, length);
-                Ok(())
-            }
-        })?;
+        self.state.resumable()?;
+        let resumed = match how.survivors {
+            Survivors::Forget => self.switch_to_empty(device),
+            Survivors::Carry if !self.options.reuse_logs => self.copy_to_new_log(device),
+            Survivors::Carry => self.reuse_old_log(device),
+        };
+        self.state.after(resumed)?;
         self.state = State::Ready;
         Ok(())
     }
 
     fn append(&mut self, device: &mut dyn BlockDevice, payload: &[u8]) -> Result<Lsn, Error> {
-        self.ready()?;
+        self.state.ready()?;
         let max = payload_max(self.layout.files[0].bytes());
         if payload.len() as u64 > max {
             let max = u32::try_from(max).unwrap_or(u32::MAX);
@@ -272,21 +246,20 @@ impl Journal for LevelDb {
     }
 
     fn commit(&mut self, device: &mut dyn BlockDevice) -> Result<Lsn, Error> {
-        self.ready()?;
-        self.guarded(|journal| {
-            journal.writer.write_back(device)?;
-            // Always, even with nothing to write: it may be entries that a reused log showed.
-            device.flush()
-        })?;
+        self.state.ready()?;
+        // Flushed always, even with nothing to write: it may be entries that a reused log showed.
+        let written = self.writer.write_back(device).and_then(|()| device.flush());
+        self.state.after(written)?;
         Ok(self.last())
     }
 
     fn checkpoint(&mut self, device: &mut dyn BlockDevice, upto: Lsn) -> Result<(), Error> {
-        self.ready()?;
+        self.state.ready()?;
         // A log is forgotten as a whole or not at all.
         if upto < self.last() || self.entries == 0 {
             return Ok(());
         }
-        self.guarded(|journal| journal.switch_to_empty(device))
+        let switched = self.switch_to_empty(device);
+        self.state.after(switched)
     }
 }

@@ -47,6 +47,7 @@ use self::frame::{FRAME_HEADER_BYTES, FrameHeader, HeaderRead, Sums, WalHeader, 
 pub use self::inspect::inspect_raw_log;
 pub use self::reader::{Frame, Recovered, read_wal};
 use super::page_cache::{Area, PAGE_BYTES, PageCache};
+use super::state::State;
 use crate::device::{BlockDevice, DeviceError, Geometry};
 use crate::journal::{
     Damage, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
@@ -68,13 +69,6 @@ impl Default for Options {
     fn default() -> Self {
         Options { page_bytes: 512 }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Opened,
-    Ready,
-    Poisoned,
 }
 
 /// An SQLite WAL on a block device.
@@ -162,24 +156,6 @@ fn lsn_of(sequence: u32, number: u64) -> Lsn {
 }
 
 impl SqliteWal {
-    fn guarded<T>(
-        &mut self,
-        step: impl FnOnce(&mut Self) -> Result<T, DeviceError>,
-    ) -> Result<T, Error> {
-        step(self).map_err(|error| {
-            self.state = State::Poisoned;
-            Error::Device(error)
-        })
-    }
-
-    fn ready(&self) -> Result<(), Error> {
-        match self.state {
-            State::Ready => Ok(()),
-            State::Opened => Err(Error::NotResumed),
-            State::Poisoned => Err(Error::Poisoned),
-        }
-    }
-
     fn pending(&self) -> u64 {
         (self.pages.len() / self.wal.page_bytes as usize) as u64
     }
@@ -346,25 +322,20 @@ impl Journal for SqliteWal {
     }
 
     fn resume(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {
-        match self.state {
-            State::Opened => {}
-            State::Ready => return Err(Error::Other("resumed already".into())),
-            State::Poisoned => return Err(Error::Poisoned),
-        }
+        self.state.resumable()?;
         self.random = Random::seeded(&how.entropy);
         // An empty WAL has nothing to forget, and SQLite does not restart one.
         if how.survivors == Survivors::Forget && self.frames > 0 {
-            self.guarded(|journal| {
-                journal.begin_generation();
-                journal.write_header(device)
-            })?;
+            self.begin_generation();
+            let written = self.write_header(device);
+            self.state.after(written)?;
         }
         self.state = State::Ready;
         Ok(())
     }
 
     fn append(&mut self, _: &mut dyn BlockDevice, payload: &[u8]) -> Result<Lsn, Error> {
-        self.ready()?;
+        self.state.ready()?;
         let page_bytes = self.wal.page_bytes;
         let max = page_bytes - LENGTH_BYTES;
         let Some(length) = u16::try_from(payload.len()).ok().filter(|&n| u32::from(n) <= max)
@@ -384,26 +355,25 @@ impl Journal for SqliteWal {
     }
 
     fn end_group(&mut self, device: &mut dyn BlockDevice) -> Result<(), Error> {
-        self.ready()?;
-        self.guarded(|journal| journal.write_transaction(device))
+        self.state.ready()?;
+        let written = self.write_transaction(device);
+        self.state.after(written)
     }
 
     fn commit(&mut self, device: &mut dyn BlockDevice) -> Result<Lsn, Error> {
-        self.ready()?;
-        self.guarded(|journal| {
-            journal.write_transaction(device)?;
-            // Also with nothing to write: groups before it, or what recovery showed, may wait.
-            device.flush()
-        })?;
+        self.state.ready()?;
+        // Flushed also with nothing to write: groups before it, or what recovery showed, may wait.
+        let written = self.write_transaction(device).and_then(|()| device.flush());
+        self.state.after(written)?;
         Ok(self.last())
     }
 
     fn checkpoint(&mut self, device: &mut dyn BlockDevice, upto: Lsn) -> Result<(), Error> {
-        self.ready()?;
+        self.state.ready()?;
         let everything = self.frames > 0 && self.pages.is_empty() && upto >= self.last();
         if everything && !self.restart {
             // A checkpoint syncs the WAL before it copies a page into the database.
-            self.guarded(|_| device.flush())?;
+            self.state.after(device.flush())?;
             self.restart = true;
         }
         Ok(())

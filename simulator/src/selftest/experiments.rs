@@ -10,12 +10,12 @@
 
 use journal_core::Survivors::{self, Carry, Forget};
 
-use super::Flaw;
 use crate::disk::contract::{Contract, DAMAGE_UNBOUNDED, InnerTear, TornContents};
 use crate::disk::{Fault, FaultKind, Fill, presets};
 use crate::explore::Verdict;
 use crate::oracle::Oracle;
 use crate::run::Setup;
+use crate::twins::Flaw;
 use crate::workload::Op::{Append, Checkpoint, Commit};
 use crate::workload::{Identity, Life, Op, Payloads, Workload};
 
