@@ -24,6 +24,7 @@ use crate::oracle::{Evaluated, Judgement, Ledger, Obligation, Oracle, OracleSet}
 use crate::workload::{Op, Workload};
 
 mod leaf;
+mod points;
 mod script;
 mod tree;
 
@@ -313,6 +314,7 @@ impl<'o, J: Stepwise> Run<'o, J> {
     /// Back to the end of the recording, from wherever a [`Tree`] was left.
     pub fn leave(&mut self) {
         self.disk.limit_reads(None);
+        self.disk.leave_open_from(None);
         self.disk.rewind(&self.end);
     }
 
@@ -372,6 +374,7 @@ impl<'o, J: Stepwise> Run<'o, J> {
         self.last_call = self.disk.calls();
         self.traffic = self.disk.traffic();
         self.calls_per_life = (self.last_call - self.first_call).max(1);
+        self.disk.seal();
         self.end = self.disk.mark();
         self.certain.clear();
         self.leaves = 0;

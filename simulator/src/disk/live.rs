@@ -41,7 +41,12 @@ impl<'a, C: Chooser> Live<'a, C> {
 
     /// A life during which the power may go at any call; `expected` calls weigh a random cut.
     pub fn cuttable(disk: &'a mut Disk, chooser: &'a mut C, expected: u32) -> Self {
-        Live { disk, chooser, cuttable: Some(expected) }
+        Live::asking(disk, chooser, Some(expected))
+    }
+
+    /// Either of the two: a life that asks at each call, if it is said how many it expects.
+    pub fn asking(disk: &'a mut Disk, chooser: &'a mut C, expected: Option<u32>) -> Self {
+        Live { disk, chooser, cuttable: expected }
     }
 
     /// The disk below.
@@ -201,11 +206,11 @@ impl<'a, C: Chooser> Live<'a, C> {
 
     /// Where the cut of this life was left open: asks whether the power went before now, during one
     /// of the calls that were not asked about yet. What is decided from here on has no say in that.
-    fn went_before(&mut self) -> bool {
+    pub fn went_before(&mut self) -> bool {
         let Some(from) = self.disk.open_from else { return false };
         let now = self.disk.trace.now();
-        if now == from {
-            return false;
+        if now == from || self.disk.dead {
+            return self.disk.dead;
         }
         let call = now - 1 - self.disk.trace.life_start;
         let what = What::CutHere { life: self.disk.cuts(), call, left: 0 };

@@ -308,6 +308,12 @@ impl Disk {
         self.trace.cuts.last().map_or((0, 0), |cut| (cut.from, cut.at))
     }
 
+    /// The calls of the life that the last cut ended: the first, and the number of all by then.
+    #[must_use]
+    pub fn last_life(&self) -> (u32, u32) {
+        self.trace.cuts.last().map_or((0, 0), |cut| (cut.life_start, cut.calls))
+    }
+
     /// The last cut came during a call of `from..=at`, which must be among those still possible.
     pub fn narrow(&mut self, from: u32, at: u32) {
         let (first, last) = self.window();
@@ -315,8 +321,9 @@ impl Disk {
         self.trace.narrow(from, at);
     }
 
-    /// Whether, as the last cut's life went, something became stable between crash point `at` and
-    /// the one after it. Where nothing did, whatever the first may leave the second may leave too.
+    /// Whether something becomes stable between crash point `at` of the present life, which is
+    /// sealed, and the one after it. Where nothing does, whatever the first may leave on the medium
+    /// the second may leave too.
     #[must_use]
     pub fn is_event(&self, at: u32) -> bool {
         self.trace.is_event(at)

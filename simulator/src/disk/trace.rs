@@ -367,14 +367,13 @@ impl Trace {
         }
     }
 
-    /// Whether something becomes stable between crash point `at` of the life that the last cut
-    /// ended and the one after it.
+    /// Whether something becomes stable between crash point `at` of the present life, which is
+    /// sealed, and the one after it.
     #[must_use]
     pub fn is_event(&self, at: u32) -> bool {
-        let Some(cut) = self.cuts.last() else { return false };
-        let lives = self.calls.get(cut.life_start as usize).map_or(0, |call| call.first_command);
-        let commands = self.commands[lives as usize..].iter();
-        commands.take_while(|c| c.call < cut.calls).any(|c| c.stable_from == at + 1)
+        let start = self.calls.get(self.life_start as usize);
+        let first = start.map_or(self.commands.len(), |call| call.first_command as usize);
+        self.commands[first..].iter().any(|command| command.stable_from == at + 1)
     }
 
     /// Cuts the power during a call of `from..=at` (or after all calls). What was recorded after

@@ -15,7 +15,7 @@ use journal_core::{Promises, Stepwise};
 use serde::{Deserialize, Serialize};
 
 use super::prove::{Bounds, Explored, explore};
-use crate::case::{Case, decisions_of};
+use crate::case::Case;
 use crate::choose::Exhaustive;
 use crate::disk::Traffic;
 use crate::journals::{self, Row, Visitor};
@@ -140,8 +140,8 @@ pub fn prove_with<J: Stepwise>(
     cell.traffic = run.traffic();
     cell.appended = run.appended();
     cell.explored = explore(&mut run, bounds);
-    if let Some((_, path)) = &cell.explored.first {
-        let (_, decisions) = decisions_of(&mut run, Exhaustive::below(path.clone()));
+    if let Some((broken, path)) = &cell.explored.first {
+        let (_, decisions) = run.decisions_at(path, *broken);
         cell.counterexample = Some(Case { decisions, ..cell.case.clone() });
     }
     cell.teeth = teeth::<J>(options, setup);

@@ -58,6 +58,32 @@ pub struct SoFar {
     found: Judgement,
 }
 
+impl SoFar {
+    /// Whether every entry so far was the next one of the log.
+    #[inline]
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.found.violated.is_empty()
+    }
+
+    /// The place in the log of the first entry that was handed out, and how many were.
+    #[inline]
+    #[must_use]
+    pub fn shown(&self) -> (u32, u32) {
+        (self.found.first, self.found.handed_out)
+    }
+
+    /// Whether what was judged so far would have been judged alike with this owed.
+    #[inline]
+    #[must_use]
+    pub fn holds_for(&self, owed: Obligation) -> bool {
+        let (first, _) = self.shown();
+        self.is_clean()
+            && self.next.is_none_or(|next| next <= owed.sent)
+            && (first == 0 || first <= owed.released)
+    }
+}
+
 /// Judges one recovery.
 #[derive(Debug)]
 pub struct Judge<'a> {

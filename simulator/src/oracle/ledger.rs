@@ -144,6 +144,15 @@ impl Ledger {
         Obligation { sent, acked, acked_before, released: begun.max().unwrap_or(0) }
     }
 
+    /// The power went during call `at`: the entries of the present life that would have been
+    /// appended after it never were.
+    pub fn cut(&mut self, at: u32, sent_before: usize) {
+        while self.sent.len() > sent_before && self.sent[self.sent.len() - 1].begun > at {
+            self.sent.pop();
+            self.log.pop();
+        }
+    }
+
     /// The power went and the journal was opened, but it did not resume yet: the log is what it was
     /// at the cut.
     pub fn reopened(&mut self, owed: Obligation) {

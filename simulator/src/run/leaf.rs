@@ -25,15 +25,22 @@ pub(super) struct Opening<R> {
     pub names: Vec<Lsn>,
 }
 
-/// What [`Run::open`] needs to know of the past.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Past {
-    /// What is owed.
-    pub obligation: Obligation,
-    /// What an open before this one showed, if that was not followed by a complete resume.
-    pub shown: Option<Judgement>,
-    /// State of the disk when the open began.
-    pub stamp: Stamp,
+/// What can be said of a recovery whatever was owed.
+#[derive(Clone, Debug)]
+pub(super) struct Over {
+    /// What it said: of the log, or why it could not open it.
+    pub said: Result<Opened, String>,
+    /// The oracles that it violated in any case.
+    pub violated: OracleSet,
+}
+
+/// How the power may go while the journal lives on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Power {
+    /// It is asked at each device call whether it goes.
+    MayGo,
+    /// It goes at some call, and it is left open at which.
+    LeftOpen,
 }
 
 impl<J: Stepwise> Run<'_, J> {
@@ -79,8 +86,14 @@ impl<J: Stepwise> Run<'_, J> {
             {
                 break;
             }
-            let (violated, resumed) =
-                self.live_on(chooser, life, &mut journal, judgement, obligation, &mut watch);
+            let (violated, resumed) = self.live_on(
+                chooser,
+                (life, Power::MayGo),
+                &mut journal,
+                owed,
+                judgement,
+                &mut watch,
+            );
             leaf.violated = leaf.violated.or(violated);
             if !violated.and(self.owed).is_empty() {
                 break;
@@ -102,7 +115,7 @@ impl<J: Stepwise> Run<'_, J> {
         (obligation, shown): (Obligation, Option<Judgement>),
         watch: &mut Option<Watch<'_>>,
     ) -> (Judgement, Option<J>) {
-        let past = Past { obligation, shown, stamp: self.disk.stamp() };
+        let began = self.disk.stamp();
         let point = at.filter(|_| watch.is_none()).map(|at| (at - self.first_call) as usize);
         let known = point.and_then(|point| self.certain.get(point)?.as_ref());
         // What a single leaf costs is not to be paid for the sake of others that never come.
@@ -125,7 +138,7 @@ impl<J: Stepwise> Run<'_, J> {
         let (disk, names) = (&mut self.disk, &mut self.names);
         let opened = guarded(|| {
             loop {
-                if learns && disk.stamp() == past.stamp {
+                if learns && disk.stamp() == began {
                     let recovery = recovery.clone();
                     let judged = judge.so_far();
                     learned = Some(Opening { recovery, judged, names: names.clone() });
@@ -148,64 +161,71 @@ impl<J: Stepwise> Run<'_, J> {
             self.certain.resize_with(self.certain.len().max(point + 1), || None);
             self.certain[point] = learned;
         }
-        let (judgement, journal, said) = self.judged(judged, opened, past);
+        let (over, journal) = self.over(opened, began);
+        let judgement = self.judged(judged, &over, (obligation, shown));
         if let Some(watch) = watch {
             for payload in &handed_out {
                 watch(&self.disk, &self.ledger, Event::Entry(payload));
             }
-            let result = said.as_ref().map_err(String::as_str);
+            let result = over.said.as_ref().map_err(String::as_str);
             watch(&self.disk, &self.ledger, Event::Opened { result, owed: obligation, judgement });
         }
         (judgement, journal)
     }
 
-    /// What the judge says of a recovery that is over; the journal, and what it said.
-    pub(super) fn judged(
+    /// A recovery is over: what can be said of it whatever was owed, and the journal.
+    pub(super) fn over(
         &mut self,
-        judged: SoFar,
         opened: Result<Result<(J, Opened), Error>, String>,
-        past: Past,
-    ) -> (Judgement, Option<J>, Result<Opened, String>) {
-        let ran_away = self.disk.limit_reads(None);
-        let wrote = self.disk.stamp().calls != past.stamp.calls;
-        let payloads = &self.setup.workload.payloads;
-        let judge = Judge::going_on(&self.ledger, payloads, past.obligation, judged);
-        let evaluated = &mut self.evaluated;
-        let nothing = Opened { entries: 0, end: End::Clean, damage: None };
-        let (mut judgement, journal, said) = match opened {
-            Ok(Ok((journal, opened))) => {
-                let judgement = judge.finish(&opened, &self.promises, evaluated);
-                (judgement, Some(journal), Ok(opened))
-            }
-            other => {
-                let mut judgement = judge.finish(&nothing, &self.promises, evaluated);
-                judgement.violated.insert(Oracle::Availability);
-                let said = match other {
-                    Ok(Err(error)) => error.to_string(),
-                    Err(panic) => panic,
-                    Ok(Ok(_)) => String::new(),
-                };
-                (judgement, None, Err(said))
-            }
-        };
-        if ran_away {
-            judgement.violated.insert(Oracle::Availability);
+        began: Stamp,
+    ) -> (Over, Option<J>) {
+        let mut violated = OracleSet::default();
+        if self.disk.limit_reads(None) {
+            violated.insert(Oracle::Availability);
         }
         // Names are the handle for checkpoints: an order of entries that names contradict is none.
         if !self.names.is_sorted_by(|a, b| a < b) {
-            judgement.violated.insert(Oracle::Order);
+            violated.insert(Oracle::Order);
         }
         // A recovery that only reads, and decides by what it reads, gives the same answer again;
-        // one that writes does not, and one that was interrupted in resume must show it again.
-        evaluated.count(Oracle::Idempotence);
-        let changed = past.shown.is_some_and(|before| {
+        // one that writes does not.
+        if self.disk.stamp().calls != began.calls {
+            violated.insert(Oracle::Idempotence);
+        }
+        let (said, journal) = match opened {
+            Ok(Ok((journal, opened))) => (Ok(opened), Some(journal)),
+            Ok(Err(error)) => (Err(error.to_string()), None),
+            Err(panic) => (Err(panic), None),
+        };
+        if said.is_err() {
+            violated.insert(Oracle::Availability);
+        }
+        (Over { said, violated }, journal)
+    }
+
+    /// What the judge says of a recovery that is over.
+    pub(super) fn judged(
+        &mut self,
+        judged: SoFar,
+        over: &Over,
+        (owed, shown): (Obligation, Option<Judgement>),
+    ) -> Judgement {
+        const NOTHING: Opened = Opened { entries: 0, end: End::Clean, damage: None };
+        let payloads = &self.setup.workload.payloads;
+        let judge = Judge::going_on(&self.ledger, payloads, owed, judged);
+        let opened = over.said.as_ref().unwrap_or(&NOTHING);
+        let mut judgement = judge.finish(opened, &self.promises, &mut self.evaluated);
+        judgement.violated = judgement.violated.or(over.violated);
+        // A recovery that was interrupted in its resume must show the same again.
+        self.evaluated.count(Oracle::Idempotence);
+        let changed = shown.is_some_and(|before| {
             (before.first, before.end) != (judgement.first, judgement.end)
-                && !(judgement.first >= judgement.end && past.obligation.released >= before.end)
+                && !(judgement.first >= judgement.end && owed.released >= before.end)
         });
-        if wrote || changed {
+        if changed {
             judgement.violated.insert(Oracle::Idempotence);
         }
-        (judgement, journal, said)
+        judgement
     }
 
     /// Resumes and works on until the power goes. Says what was violated and whether the resume
@@ -213,10 +233,10 @@ impl<J: Stepwise> Run<'_, J> {
     pub(super) fn live_on<C: Chooser>(
         &mut self,
         chooser: &mut C,
-        life: usize,
+        (life, power): (usize, Power),
         journal: &mut J,
+        (obligation, _): (Obligation, Option<Judgement>),
         judgement: Judgement,
-        obligation: Obligation,
         watch: &mut Option<Watch<'_>>,
     ) -> (OracleSet, bool) {
         let plan = &self.setup.workload.lives[life];
@@ -233,8 +253,12 @@ impl<J: Stepwise> Run<'_, J> {
         }
         let how = Resume { survivors: plan.resume, entropy: entropy(2 + life as u32) };
         let expected = self.calls_per_life + 4;
+        if power == Power::LeftOpen {
+            self.disk.leave_open_from(Some(self.disk.calls()));
+        }
+        let asks = (power == Power::MayGo).then_some(expected);
         let disk = &mut self.disk;
-        let resumed = guarded(|| journal.resume(&mut Live::cuttable(disk, chooser, expected), how));
+        let resumed = guarded(|| journal.resume(&mut Live::asking(disk, chooser, asks), how));
         let resumed = match resumed {
             Ok(result) => result,
             Err(panic) => Err(Error::Other(panic)),
@@ -243,7 +267,8 @@ impl<J: Stepwise> Run<'_, J> {
             let result = resumed.as_ref().copied();
             watch(&self.disk, &self.ledger, Event::Resumed(plan.resume, result));
         }
-        if self.disk.is_dead() {
+        // Where the power was left open, what comes next holds only if it did not go before.
+        if self.disk.is_dead() || Live::asking(&mut self.disk, chooser, asks).went_before() {
             return (violated, false);
         }
         if resumed.is_err() {
@@ -263,7 +288,7 @@ impl<J: Stepwise> Run<'_, J> {
             let before = self.disk.calls();
             let disk = &mut self.disk;
             let outcome =
-                guarded(|| script.step(journal, &mut Live::cuttable(disk, chooser, expected), op));
+                guarded(|| script.step(journal, &mut Live::asking(disk, chooser, asks), op));
             let outcome = outcome.unwrap_or_else(|panic| Err(Error::Other(panic)));
             tell(watch, (&self.disk, script.ledger), (op, before), &outcome);
             if self.disk.is_dead() {
@@ -273,7 +298,9 @@ impl<J: Stepwise> Run<'_, J> {
                 Ok(()) => {}
                 Err(Error::Full { .. }) if !script.ledger.log.is_empty() => {}
                 Err(_) => {
-                    violated.insert(Oracle::Afterlife);
+                    if !Live::asking(&mut self.disk, chooser, asks).went_before() {
+                        violated.insert(Oracle::Afterlife);
+                    }
                     break;
                 }
             }

@@ -1,23 +1,32 @@
-//! All leaves of a run, with what they share done once.
+//! All crash states of a run, with what they share done once.
 //!
-//! Method. The odometer (`choose::Exhaustive`) says which leaf comes next: the path of the one
-//! before, changed at its last question that has an answer left. Everything before that question is
-//! the same, so nothing before it is done again: a *fork* is kept of each recovery step that asked
-//! something, as it was before the step, and the next leaf goes on from the last fork that lies
-//! before the change. A journal whose recovery is one step is forked at the power cut.
+//! Method
+//! 1. The odometer (`choose::Exhaustive`) says which leaf comes next: the path of the one before,
+//!    changed at its last question that has an answer left. Everything before that question is the
+//!    same, so nothing before it is done again: a *fork* is kept of each recovery step that asked
+//!    something, as it was before the step, and the next leaf goes on from the last fork that lies
+//!    before the change. A journal whose recovery is one step is forked at the power cut.
+//! 2. Where the device couples no sectors, the cut is left open: one recovery stands for all crash
+//!    points at which it would read the same, and every content that is read narrows them. A leaf
+//!    is judged by what is owed at each crash point that is left. Other devices are asked for one
+//!    crash point of each kind (`points.rs`).
+//! 3. A later life is lived to its end, with its cut left open likewise. What it reads on the way
+//!    must not depend on a cut before, so it is asked first whether that came
+//!    (`Live::went_before`).
 //!
-//! Invariant: the leaves, their order, their paths and what they find are those that
-//! [`Run::leaf`] gives, one after the other, under the same odometer.
+//! Invariant: for every crash point that speaks for others, every leaf that [`Run::leaf`] has there
+//! is had here, once; and nothing else is.
 //!
 //! What it is not: parallel, or bounded. Its caller is both.
 
 use journal_core::{Error, Lsn, Opened, Recovery, Stepwise};
 
-use super::leaf::Past;
+use super::leaf::{Over, Power};
+use super::points::{self, Point};
 use super::{Leaf, Run, guarded, reads_max};
-use crate::choose::{Exhaustive, What, pick};
-use crate::disk::{Live, Mark};
-use crate::oracle::{Judge, Judgement, Ledger, Obligation, Oracle, OracleSet, SoFar};
+use crate::choose::{Chooser, Decision, Exhaustive, Label, Record, Replay, What, pick};
+use crate::disk::{Live, Mark, Stamp};
+use crate::oracle::{Judge, Judgement, Ledger, OracleSet, SoFar};
 
 /// A recovery step that asked something, as things were before it.
 #[derive(Debug)]
@@ -28,29 +37,89 @@ struct Fork<R> {
     recovery: R,
     judged: SoFar,
     names: usize,
+    strangers: usize,
     disk: Mark,
 }
 
-/// What was so when a life's recovery began.
+/// What is known of a life's recovery besides the recovery itself.
 #[derive(Debug)]
 struct Begun {
-    /// Questions of the path before the cut: of the first life, before the crash point.
-    past: Past,
     leaf: Leaf,
+    /// State of the disk when the recovery began.
+    stamp: Stamp,
+    /// The crash points of the life before that are possible.
+    points: Vec<Point>,
+    /// What an open before this one showed, if that was not followed by a complete resume.
+    shown: Option<Judgement>,
     /// The ledger, if it is not that of the recording.
     ledger: Ledger,
+    /// Entries that were in the ledger when the life before began.
+    sent_before: usize,
     names: Vec<Lsn>,
+    /// Payloads from the first one on that was not the next of the log, to be judged again.
+    strangers: Vec<Vec<u8>>,
+    /// Where the entries before those begin in the log, and how many they are.
+    clean: (u32, u32),
+}
+
+impl Begun {
+    fn new(stamp: Stamp) -> Self {
+        Begun {
+            leaf: Leaf::default(),
+            stamp,
+            points: Vec::new(),
+            shown: None,
+            ledger: Ledger::default(),
+            sent_before: 0,
+            names: Vec::new(),
+            strangers: Vec::new(),
+            clean: (0, 0),
+        }
+    }
 }
 
 /// The leaves of a run, one by one.
 #[derive(Debug)]
 pub struct Tree<R> {
-    odometer: Exhaustive,
+    questions: Questions,
     forks: Vec<Fork<R>>,
     /// One for each life that was reached on the present path.
     begun: Vec<Begun>,
+    /// The crash points of the last life that the present leaf stands for.
+    stands_for: Vec<u32>,
     /// Whether there was a leaf before.
     started: bool,
+}
+
+/// The odometer; with an ear, if somebody wants to know the names of its answers.
+#[derive(Debug, Default)]
+struct Questions {
+    odometer: Exhaustive,
+    heard: Option<Heard>,
+}
+
+/// What was heard of a leaf.
+#[derive(Debug, Default)]
+struct Heard {
+    decisions: Vec<Decision>,
+    /// The oracles of which a violation is wanted.
+    wanted: OracleSet,
+}
+
+impl Chooser for Questions {
+    #[inline]
+    fn choose(
+        &mut self,
+        what: What,
+        options: std::num::NonZeroU32,
+        label: &dyn Fn(u32) -> Label,
+    ) -> u32 {
+        let answer = self.odometer.choose(what, options, label);
+        if let (Some(heard), What::Sector { .. } | What::Why { .. }) = (&mut self.heard, what) {
+            heard.decisions.push(Decision { what: what.named(), is: label(answer) });
+        }
+        answer
+    }
 }
 
 impl<R> Default for Tree<R> {
@@ -63,25 +132,39 @@ impl<R> Tree<R> {
     /// The leaves that this odometer visits.
     #[must_use]
     pub fn below(odometer: Exhaustive) -> Self {
-        Tree { odometer, forks: Vec::new(), begun: Vec::new(), started: false }
+        let questions = Questions { odometer, heard: None };
+        Tree {
+            questions,
+            forks: Vec::new(),
+            begun: Vec::new(),
+            stands_for: Vec::new(),
+            started: false,
+        }
     }
 
     /// The path of the present leaf.
     #[must_use]
     pub fn path(&self) -> &[(u32, u32)] {
-        self.odometer.path()
+        self.questions.odometer.path()
+    }
+
+    /// The crash points of its last life that the present leaf stands for, each speaking for those
+    /// before it at which nothing else is possible; newest first.
+    #[must_use]
+    pub fn stands_for(&self) -> &[u32] {
+        &self.stands_for
     }
 
     /// Whether no leaf comes after the present one.
     #[must_use]
     pub fn is_last(&self) -> bool {
-        self.started && self.odometer.is_last()
+        self.started && self.questions.odometer.is_last()
     }
 
     /// See [`Exhaustive::nondeterminism`].
     #[must_use]
     pub fn nondeterminism(&self) -> Option<(What, u32, u32)> {
-        self.odometer.nondeterminism()
+        self.questions.odometer.nondeterminism()
     }
 }
 
@@ -92,68 +175,108 @@ struct Going<R> {
     judged: SoFar,
 }
 
+/// A recovery that is over.
+type Ended<J> = (SoFar, Result<Result<(J, Opened), Error>, String>);
+
 impl<J: Stepwise> Run<'_, J> {
     /// The next leaf of a tree; `None` after the last one. All leaves of a tree must be taken from
     /// the same recording, and nothing else be done with the run meanwhile.
     pub fn next_leaf(&mut self, tree: &mut Tree<J::Recovery>) -> Option<Leaf> {
-        if tree.started && !tree.odometer.next_leaf() {
-            self.disk.rewind(&self.end);
+        if tree.started && !tree.questions.odometer.next_leaf() {
+            self.leave();
             return None;
         }
-        let mut going = if tree.started { self.back_to_fork(tree) } else { None };
+        let fork = if tree.started { self.back_to_fork(tree) } else { None };
         tree.started = true;
-        if going.is_none() {
-            match self.begin_first(tree) {
-                Ok(begun) => going = Some(begun),
-                Err(leaf) => return Some(leaf),
-            }
-        }
-        let mut going = going.expect("just set");
+        let mut going = match fork.map_or_else(|| self.begin_first(tree), Ok) {
+            Ok(going) => going,
+            Err(leaf) => return Some(leaf),
+        };
         loop {
             let life = going.life;
-            let opened = self.recover(tree, going);
-            match self.after_recovery(tree, life, opened) {
+            let ended = self.recover(tree, going);
+            match self.after_recovery(tree, life, ended) {
                 Ok(next) => going = next,
                 Err(leaf) => return Some(leaf),
             }
         }
     }
 
+    /// The leaf at the end of `path`, as decisions that [`Run::leaf`] takes: at the last crash
+    /// point, of those that the leaf stands for, at which one of `wanted` is violated.
+    ///
+    /// # Panics
+    /// When no violation of `wanted` is there, or the leaf cannot be had in the ordinary way: then
+    /// this tree and the odometer disagree, and nothing that was proved holds.
+    pub fn decisions_at(
+        &mut self,
+        path: &[(u32, u32)],
+        wanted: OracleSet,
+    ) -> (Leaf, Vec<Decision>) {
+        let mut tree = Tree::below(Exhaustive::below(path.to_vec()));
+        tree.questions.heard = Some(Heard { wanted, ..Heard::default() });
+        let found = self.next_leaf(&mut tree).expect("a path leads to a leaf");
+        self.leave();
+        let evaluated = self.evaluated;
+        let decisions = tree.questions.heard.map_or_else(Vec::new, |heard| heard.decisions);
+        let mut again = Record::new(Replay::new(&decisions));
+        let leaf = self.leaf(&mut again);
+        self.evaluated = evaluated;
+        let same = !leaf.violated.and(wanted).is_empty();
+        assert!(same, "the tree found {found:?}, and run alone it is {leaf:?}: {decisions:?}");
+        (leaf, again.decisions)
+    }
+
     /// Cuts the first life.
     fn begin_first(&mut self, tree: &mut Tree<J::Recovery>) -> Result<Going<J::Recovery>, Leaf> {
-        self.disk.rewind(&self.end);
-        tree.odometer.rewind();
+        self.leave();
+        tree.questions.odometer.rewind();
         tree.forks.clear();
         let leaf = Leaf { violated: self.recording_violated, ..Leaf::default() };
-        self.evaluated.count(Oracle::Afterlife);
+        self.evaluated.count(crate::oracle::Oracle::Afterlife);
         if !leaf.violated.and(self.owed).is_empty() {
             return Err(leaf);
         }
         self.ledger.copy_from(&self.recorded);
-        let back = pick(&mut tree.odometer, What::Cut, self.crash_points());
-        let at = self.last_call - back;
-        self.disk.cut(at);
-        let obligation = self.ledger.obligation(at);
-        Ok(self.begin_life(tree, 1, leaf, (obligation, None)))
+        Ok(self.begin_life(tree, 1, leaf, (self.first_call, None)))
     }
 
-    /// Stands before the recovery of life `life`, with the ledger as it is.
+    /// Cuts the present life at a crash point from `from` on, and stands before the recovery.
     fn begin_life(
         &mut self,
         tree: &mut Tree<J::Recovery>,
         life: usize,
         leaf: Leaf,
-        (obligation, shown): (Obligation, Option<Judgement>),
+        (from, shown): (u32, Option<Judgement>),
     ) -> Going<J::Recovery> {
-        let past = Past { obligation, shown, stamp: self.disk.stamp() };
-        let leaf = Leaf { cuts: leaf.cuts + 1, ..leaf };
         if tree.begun.len() < life {
-            let (ledger, names) = (Ledger::default(), Vec::new());
-            tree.begun.push(Begun { past, leaf, ledger, names });
+            tree.begun.push(Begun::new(self.disk.stamp()));
         }
         let begun = &mut tree.begun[life - 1];
-        (begun.past, begun.leaf) = (past, leaf);
+        self.disk.seal();
+        points::list(&self.disk, &self.ledger, from, &mut begun.points);
+        // The power went before a question: the calls are all done, and none was in flight.
+        if self.disk.is_dead() {
+            begun.points.retain(|point| point.first < self.disk.calls());
+            let last = begun.points.last_mut().expect("there was a call before");
+            last.at = last.at.min(self.disk.calls() - 1);
+        }
+        if self.disk.leaves_cuts_open() {
+            let last = begun.points.last().expect("a life has a crash point");
+            self.disk.cut_between(from, last.at);
+        } else {
+            // Newest first.
+            let newest = begun.points.len() - 1;
+            let back = pick(&mut tree.questions, cut_of(life), newest as u32 + 1);
+            begun.points.swap(0, newest - back as usize);
+            begun.points.truncate(1);
+            self.disk.cut(begun.points[0].at);
+        }
+        begun.leaf = Leaf { cuts: leaf.cuts + 1, ..leaf };
+        begun.stamp = self.disk.stamp();
+        begun.shown = shown;
         begun.names.clear();
+        begun.strangers.clear();
         if life > 1 {
             begun.ledger.copy_from(&self.ledger);
         }
@@ -163,15 +286,20 @@ impl<J: Stepwise> Run<'_, J> {
 
     /// Back to the last fork before what the odometer changed.
     fn back_to_fork(&mut self, tree: &mut Tree<J::Recovery>) -> Option<Going<J::Recovery>> {
-        let changed = tree.odometer.path().len() - 1;
+        let changed = tree.path().len() - 1;
         while tree.forks.last().is_some_and(|fork| fork.depth > changed) {
             tree.forks.pop();
         }
         let fork = tree.forks.last()?;
         self.disk.rewind(&fork.disk);
-        tree.odometer.rewind_to(fork.depth);
+        self.disk.leave_open_from(None);
+        tree.questions.odometer.rewind_to(fork.depth);
+        if let Some(heard) = &mut tree.questions.heard {
+            heard.decisions.clear();
+        }
         let begun = &mut tree.begun[fork.life - 1];
         begun.names.truncate(fork.names);
+        begun.strangers.truncate(fork.strangers);
         if self.setup.workload.lives.len() > 1 {
             self.ledger.copy_from(if fork.life > 1 { &begun.ledger } else { &self.recorded });
         }
@@ -179,21 +307,19 @@ impl<J: Stepwise> Run<'_, J> {
     }
 
     /// Runs a recovery to its end, and keeps a fork of each step that asks something.
-    fn recover(
-        &mut self,
-        tree: &mut Tree<J::Recovery>,
-        going: Going<J::Recovery>,
-    ) -> (SoFar, Result<Result<(J, Opened), Error>, String>) {
+    fn recover(&mut self, tree: &mut Tree<J::Recovery>, going: Going<J::Recovery>) -> Ended<J> {
         let Going { life, mut recovery, judged } = going;
-        let Tree { odometer, forks, begun, .. } = tree;
-        let Begun { past, names, .. } = &mut begun[life - 1];
+        let Tree { questions, forks, begun, .. } = tree;
+        let Begun { points, names, strangers, clean, .. } = &mut begun[life - 1];
+        // At the last point most is owed and most may be there.
+        let owed = points.last().expect("a life has a crash point").owed;
         let payloads = &self.setup.workload.payloads;
-        let mut judge = Judge::going_on(&self.ledger, payloads, past.obligation, judged);
+        let mut judge = Judge::going_on(&self.ledger, payloads, owed, judged);
         self.disk.limit_reads(Some(reads_max(&self.disk)));
         let (disk, options) = (&mut self.disk, self.options);
         let opened = guarded(|| {
             loop {
-                let depth = odometer.depth();
+                let depth = questions.odometer.depth();
                 // The step before asked nothing: who comes back goes on from here.
                 if forks.last().is_some_and(|fork| fork.depth == depth) {
                     forks.pop();
@@ -204,11 +330,20 @@ impl<J: Stepwise> Run<'_, J> {
                     recovery: recovery.clone(),
                     judged: judge.so_far(),
                     names: names.len(),
+                    strangers: strangers.len(),
                     disk: disk.mark(),
                 });
-                let done = recovery.step(&mut Live::new(disk, odometer), options, &mut |entry| {
+                let done = recovery.step(&mut Live::new(disk, questions), options, &mut |entry| {
                     judge.entry(entry.payload);
                     names.push(entry.lsn);
+                    let so_far = judge.so_far();
+                    if !so_far.is_clean() {
+                        if strangers.is_empty() {
+                            let (first, shown) = so_far.shown();
+                            *clean = (first, shown - 1);
+                        }
+                        strangers.push(entry.payload.to_vec());
+                    }
                 });
                 if let Some(opened) = done.transpose() {
                     return opened;
@@ -223,33 +358,126 @@ impl<J: Stepwise> Run<'_, J> {
         &mut self,
         tree: &mut Tree<J::Recovery>,
         life: usize,
-        (judged, opened): (SoFar, Result<Result<(J, Opened), Error>, String>),
+        (judged, opened): Ended<J>,
     ) -> Result<Going<J::Recovery>, Leaf> {
-        let begun = &mut tree.begun[life - 1];
-        let (past, mut leaf) = (begun.past, begun.leaf);
-        std::mem::swap(&mut self.names, &mut begun.names);
-        let (judgement, journal, _) = self.judged(judged, opened, past);
+        std::mem::swap(&mut self.names, &mut tree.begun[life - 1].names);
+        let (over, journal) = self.over(opened, tree.begun[life - 1].stamp);
+        let next = self.with_names(tree, life, judged, &over, journal);
+        std::mem::swap(&mut self.names, &mut tree.begun[life - 1].names);
+        let (leaf, from, shown) = next?;
+        Ok(self.begin_life(tree, life + 1, leaf, (from, shown)))
+    }
+
+    /// [`Run::after_recovery`], with the recovery's names in place: the leaf so far, the first
+    /// crash point of the life that was lived, and what its resume left to be shown again.
+    fn with_names(
+        &mut self,
+        tree: &mut Tree<J::Recovery>,
+        life: usize,
+        judged: SoFar,
+        over: &Over,
+        journal: Option<J>,
+    ) -> Result<(Leaf, u32, Option<Judgement>), Leaf> {
+        let (from, until) = self.disk.window();
+        let begun = &tree.begun[life - 1];
+        let possible = |point: &Point| from <= point.at && point.first <= until;
+        let mut leaf = begun.leaf;
         leaf.recoveries += 1;
+        let Some(mut journal) = journal.filter(|_| life < self.setup.workload.lives.len()) else {
+            let mut violated_at = None;
+            tree.stands_for.clear();
+            for at in (0..begun.points.len()).rev() {
+                let point = tree.begun[life - 1].points[at];
+                if !possible(&point) {
+                    continue;
+                }
+                tree.stands_for.push(point.at.min(until));
+                let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
+                leaf.violated = leaf.violated.or(judgement.violated);
+                if violated_at.is_none() {
+                    leaf.last = judgement;
+                }
+                let wanted = tree.questions.heard.as_ref().map_or(self.owed, |h| h.wanted);
+                if violated_at.is_none() && !judgement.violated.and(wanted).is_empty() {
+                    violated_at = Some(point);
+                }
+            }
+            let at = violated_at.map(|point| point.at.min(until));
+            self.hear_cut(tree, life, at.unwrap_or(until));
+            return Err(leaf);
+        };
+        // What comes next depends on what was owed: one point after the other, newest first.
+        let count = begun.points.iter().filter(|p| possible(p)).count();
+        let back = pick(&mut tree.questions, cut_of(life), count as u32) as usize;
+        let point = tree.begun[life - 1].points.iter().rev().filter(|p| possible(p)).nth(back);
+        let point = *point.expect("it was counted");
+        let at = point.at.min(until);
+        self.hear_cut(tree, life, at);
+        self.disk.narrow(at, at);
+        let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
         leaf.last = judgement;
         leaf.violated = leaf.violated.or(judgement.violated);
-        let ended = life == self.setup.workload.lives.len()
-            || !judgement.violated.and(self.owed.or(OracleSet::UNTOLD)).is_empty();
-        let lived = match journal {
-            Some(mut journal) if !ended => {
-                let (owed, odometer) = (past.obligation, &mut tree.odometer);
-                Some(self.live_on(odometer, life, &mut journal, judgement, owed, &mut None))
-            }
-            _ => None,
-        };
-        std::mem::swap(&mut self.names, &mut tree.begun[life - 1].names);
-        let Some((violated, resumed)) = lived else { return Err(leaf) };
+        if !judgement.violated.and(self.owed.or(OracleSet::UNTOLD)).is_empty() {
+            return Err(leaf);
+        }
+        if life > 1 {
+            self.ledger.cut(at, tree.begun[life - 1].sent_before);
+        }
+        let (start, sent_before) = (self.disk.calls(), self.ledger.sent.len());
+        let (power, owed) = ((life, Power::LeftOpen), (point.owed, None));
+        let questions = &mut tree.questions;
+        let (violated, resumed) =
+            self.live_on(questions, power, &mut journal, owed, judgement, &mut None);
+        if tree.begun.len() == life {
+            tree.begun.push(Begun::new(self.disk.stamp()));
+        }
+        tree.begun[life].sent_before = sent_before;
         leaf.violated = leaf.violated.or(violated);
         if !violated.and(self.owed).is_empty() {
             return Err(leaf);
         }
-        self.disk.cut_here();
-        let obligation = self.ledger.obligation(u32::MAX);
-        let shown = (!resumed).then_some(judgement);
-        Ok(self.begin_life(tree, life + 1, leaf, (obligation, shown)))
+        let from = self.disk.open_from().unwrap_or(start);
+        Ok((leaf, from, (!resumed).then_some(judgement)))
     }
+
+    /// The judgement of a recovery for one of the crash points that it stands for.
+    fn judged_at(&mut self, begun: &Begun, point: Point, judged: SoFar, over: &Over) -> Judgement {
+        let owed = (point.owed, begun.shown);
+        if judged.holds_for(point.owed) {
+            return self.judged(judged, over, owed);
+        }
+        // Entry by entry once more: some of them are judged otherwise with this owed.
+        let payloads = &self.setup.workload.payloads;
+        let mut judge = Judge::new(&self.ledger, payloads, point.owed);
+        let (first, count) = if begun.strangers.is_empty() { judged.shown() } else { begun.clean };
+        for at in first..first + count {
+            let sent = self.ledger.sent[self.ledger.log[at as usize] as usize];
+            judge.entry(payloads.get(sent.key, sent.bytes));
+        }
+        begun.strangers.iter().for_each(|payload| judge.entry(payload));
+        let judged = judge.so_far();
+        self.judged(judged, over, owed)
+    }
+
+    /// Tells who listens at which crash point life `life` was cut.
+    fn hear_cut(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32) {
+        let Some(heard) = &mut tree.questions.heard else { return };
+        let (start, calls) = self.disk.last_life();
+        if life == 1 {
+            let back = self.last_call - at;
+            let is = Label::Index(back);
+            heard.decisions.extend((back > 0).then_some(Decision { what: What::Cut, is }));
+        } else if at < calls {
+            let what = What::CutHere { life: life as u32 - 1, call: at - start, left: 0 };
+            heard.decisions.push(Decision { what, is: Label::Index(1) });
+        }
+    }
+}
+
+/// The question at which point the life before recovery `life` was cut.
+fn cut_of(life: usize) -> What {
+    if life == 1 {
+        return What::Cut;
+    }
+    What::CutHere { life: life as u32 - 1, call: 0, left: 0 }
 }
