@@ -14,6 +14,8 @@ mod choosers;
 mod compare;
 #[path = "operational/counts.rs"]
 mod counts;
+#[path = "operational/images.rs"]
+mod images;
 #[path = "operational/life.rs"]
 mod life;
 #[path = "operational/model.rs"]

@@ -13,6 +13,7 @@
 pub mod arena;
 mod at_rest;
 pub mod contract;
+mod count;
 mod live;
 pub mod presets;
 mod rules;
@@ -30,6 +31,7 @@ use trace::{NONE, Trace};
 use verified::Verified;
 use worlds::Worlds;
 
+pub use count::Universe;
 pub use live::Live;
 pub use trace::{CallKind, Fill};
 pub use undecided::{mix_kinds, mix_takes};

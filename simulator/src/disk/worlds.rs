@@ -164,7 +164,7 @@ impl Budget {
 }
 
 /// The state of knowledge: the boxes that are still possible. Never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Worlds {
     boxes: Vec<World>,
 }
@@ -195,6 +195,30 @@ impl Worlds {
             }
         }
         (!boxes.is_empty()).then_some(Worlds { boxes })
+    }
+
+    /// The same knowledge of the latents that `keep` names, and of how many events each cut had:
+    /// what tells one of the others from another is dropped.
+    #[must_use]
+    pub fn project(&self, keep: impl Fn(&Latent) -> bool) -> Worlds {
+        let mut boxes = Vec::with_capacity(self.boxes.len());
+        for world in &self.boxes {
+            let mut left: World = Vec::with_capacity(world.len());
+            let mut dropped = 0;
+            for &(latent, range) in world {
+                if keep(&latent) {
+                    left.push((latent, range));
+                } else if let Latent::Strike { cut, .. } = latent {
+                    // It counts, wherever it was. No device has so many sectors.
+                    dropped += 1;
+                    left.push((Latent::Strike { cut, lba: u64::MAX - dropped }, Range::of(1, 1)));
+                }
+            }
+            left.sort_unstable();
+            absorb(&mut boxes, left);
+        }
+        boxes.sort_unstable();
+        Worlds { boxes }
     }
 
     /// How many boxes there are.

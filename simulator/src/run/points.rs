@@ -53,7 +53,8 @@ mod tests {
         let contract = presets::named(device).unwrap();
         let mut disk = Disk::new(&contract, 1 << 16, Fill::Zeros).unwrap();
         let sector = vec![7; contract.logical_bytes as usize];
-        let device = &mut Live::new(&mut disk, &mut Undisturbed);
+        let mut calm = Undisturbed;
+        let device = &mut Live::new(&mut disk, &mut calm);
         device.write_one(Lba(1), &sector).unwrap();
         device.write_one(Lba(2), &sector).unwrap();
         device.flush().unwrap();

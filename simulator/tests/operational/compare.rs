@@ -33,7 +33,7 @@ pub enum Compared {
 
 /// The answers at rest of one eager life: an odometer of its own.
 #[derive(Default)]
-struct Branches {
+pub struct Branches {
     path: Vec<(u32, u32)>,
     at: usize,
 }
@@ -60,10 +60,11 @@ impl Branches {
 }
 
 /// An image at work during one life after a cut, with the damage at rest of rule 7.
-struct Eager<'a> {
-    bytes: usize,
+pub struct Eager<'a> {
+    /// Bytes of a sector.
+    pub bytes: usize,
     /// What the medium held when the life began; damage at rest goes in here when it is read.
-    base: Image,
+    pub base: Image,
     /// What reads see: `base` and the writes of this life.
     seen: Image,
     /// Read or written in this life: no longer at rest.
@@ -71,11 +72,13 @@ struct Eager<'a> {
     flips_left: u32,
     losses_left: u32,
     branches: &'a mut Branches,
-    calls: Vec<Call>,
+    /// What it was asked to change.
+    pub calls: Vec<Call>,
 }
 
 impl<'a> Eager<'a> {
-    fn new(contract: &Contract, image: &Image, branches: &'a mut Branches) -> Eager<'a> {
+    /// A life on `image`.
+    pub fn new(contract: &Contract, image: &Image, branches: &'a mut Branches) -> Eager<'a> {
         Eager {
             bytes: contract.logical_bytes as usize,
             base: image.clone(),
@@ -360,7 +363,7 @@ pub fn disagreement(case: &Case) -> Result<Compared, String> {
             Err(format!("the disk misses: {} ({count})", tell(t)))
         }
         (_, Some(t), _) => Err(format!("two leaves tell the same: {} ({count})", tell(t))),
-        _ => Ok(Compared::Equal(wanted.len())),
+        _ => crate::images::disagreement(case).map(|()| Compared::Equal(wanted.len())),
     }
 }
 
