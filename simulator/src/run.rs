@@ -28,7 +28,7 @@ mod points;
 mod script;
 mod tree;
 
-pub use tree::Tree;
+pub use tree::{Images, Tree};
 
 use leaf::Opening;
 use script::{Script, tell};

@@ -106,6 +106,9 @@ fn forked<J: Stepwise>(run: &mut Run<'_, J>, case: &str) -> Option<Found> {
             return None;
         }
     }
+    for images in tree.images() {
+        assert_eq!(images.covered, images.all, "{case}");
+    }
     found.leaves.values_mut().for_each(|leaves| leaves.sort_unstable());
     Some(found)
 }

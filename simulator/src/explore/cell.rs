@@ -140,8 +140,9 @@ pub fn prove_with<J: Stepwise>(
     cell.traffic = run.traffic();
     cell.appended = run.appended();
     cell.explored = explore(&mut run, bounds);
-    if let Some((broken, path)) = &cell.explored.first {
-        let (_, decisions) = run.decisions_at(path, *broken);
+    if let Some((broken, path)) = &mut cell.explored.first {
+        let (leaf, decisions) = run.decisions_at(path, *broken);
+        *broken = leaf.violated.and(cell.owed);
         cell.counterexample = Some(Case { decisions, ..cell.case.clone() });
     }
     cell.teeth = teeth::<J>(options, setup);

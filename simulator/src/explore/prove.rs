@@ -14,7 +14,7 @@ use journal_core::Stepwise;
 
 use crate::choose::{Path, What};
 use crate::oracle::{Evaluated, Oracle, OracleSet};
-use crate::run::{Run, Tree};
+use crate::run::{Images, Run, Tree};
 
 /// Where an exploration stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,9 @@ pub struct Explored {
     pub first: Option<(OracleSet, Path)>,
     /// The first leaf that violated each oracle that is not owed.
     pub unowed: Vec<(Oracle, Path)>,
+    /// For each power cut: how many images it may leave, over all crash points and pasts, and how
+    /// many of them the leaves stand for. Empty where they cannot be counted.
+    pub images: Vec<Images>,
     /// How often each oracle was evaluated.
     pub evaluated: Evaluated,
     /// Whether every leaf was visited.
@@ -79,6 +82,13 @@ pub fn explore<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
         }
     }
     run.leave();
+    found.images = tree.images().to_vec();
+    if found.complete {
+        for (cut, images) in found.images.iter().enumerate() {
+            // What the leaves stand for is counted leaf by leaf, and all there is without them.
+            assert_eq!(images.covered, images.all, "the leaves of cut {} are not all", cut + 1);
+        }
+    }
     found.evaluated = run.evaluated;
     found
 }

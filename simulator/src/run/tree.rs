@@ -20,12 +20,13 @@
 //! What it is not: parallel, or bounded. Its caller is both.
 
 use journal_core::{Error, Lsn, Opened, Recovery, Stepwise};
+use num_bigint::BigUint;
 
 use super::leaf::{Over, Power};
 use super::points::{self, Point};
 use super::{Leaf, Run, guarded, reads_max};
 use crate::choose::{Chooser, Decision, Exhaustive, Label, Record, Replay, What, pick};
-use crate::disk::{Live, Mark, Stamp};
+use crate::disk::{Live, Mark, Stamp, Universe};
 use crate::oracle::{Judge, Judgement, Ledger, OracleSet, SoFar};
 
 /// A recovery step that asked something, as things were before it.
@@ -53,6 +54,8 @@ struct Begun {
     shown: Option<Judgement>,
     /// The ledger, if it is not that of the recording.
     ledger: Ledger,
+    /// The sectors that are open, where images can be counted.
+    universe: Option<Universe>,
     /// Entries that were in the ledger when the life before began.
     sent_before: usize,
     names: Vec<Lsn>,
@@ -70,12 +73,23 @@ impl Begun {
             points: Vec::new(),
             shown: None,
             ledger: Ledger::default(),
+            universe: None,
             sent_before: 0,
             names: Vec::new(),
             strangers: Vec::new(),
             clean: (0, 0),
         }
     }
+}
+
+/// Images of the medium after one of a run's cuts, over all crash points that speak for others and
+/// all that happened before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Images {
+    /// Those that the contract allows, counted when the power was cut.
+    pub all: BigUint,
+    /// Those that agree with what was read in the leaves visited, counted leaf by leaf.
+    pub covered: BigUint,
 }
 
 /// The leaves of a run, one by one.
@@ -87,6 +101,8 @@ pub struct Tree<R> {
     begun: Vec<Begun>,
     /// The crash points of the last life that the present leaf stands for.
     stands_for: Vec<u32>,
+    /// For each cut, the images that it may leave and those that leaves stand for.
+    images: Vec<Images>,
     /// Whether there was a leaf before.
     started: bool,
 }
@@ -96,6 +112,8 @@ pub struct Tree<R> {
 struct Questions {
     odometer: Exhaustive,
     heard: Option<Heard>,
+    /// It was asked which explanation holds: some images have several leaves.
+    told_twice: bool,
 }
 
 /// What was heard of a leaf.
@@ -118,6 +136,7 @@ impl Chooser for Questions {
         if let (Some(heard), What::Sector { .. } | What::Why { .. }) = (&mut self.heard, what) {
             heard.decisions.push(Decision { what: what.named(), is: label(answer) });
         }
+        self.told_twice |= matches!(what, What::Why { .. });
         answer
     }
 }
@@ -132,12 +151,13 @@ impl<R> Tree<R> {
     /// The leaves that this odometer visits.
     #[must_use]
     pub fn below(odometer: Exhaustive) -> Self {
-        let questions = Questions { odometer, heard: None };
+        let questions = Questions { odometer, ..Questions::default() };
         Tree {
             questions,
             forks: Vec::new(),
             begun: Vec::new(),
             stands_for: Vec::new(),
+            images: Vec::new(),
             started: false,
         }
     }
@@ -159,6 +179,13 @@ impl<R> Tree<R> {
     #[must_use]
     pub fn is_last(&self) -> bool {
         self.started && self.questions.odometer.is_last()
+    }
+
+    /// For each cut so far, how many images there are and how many of them were covered; empty where
+    /// they cannot be counted.
+    #[must_use]
+    pub fn images(&self) -> &[Images] {
+        if self.questions.told_twice { &[] } else { &self.images }
     }
 
     /// See [`Exhaustive::nondeterminism`].
@@ -271,6 +298,13 @@ impl<J: Stepwise> Run<'_, J> {
             begun.points.swap(0, newest - back as usize);
             begun.points.truncate(1);
             self.disk.cut(begun.points[0].at);
+        }
+        begun.universe = self.disk.universe();
+        if let Some(universe) = &mut begun.universe {
+            tree.images.resize(tree.images.len().max(life), Images::default());
+            for point in &begun.points {
+                tree.images[life - 1].all += universe.images(&self.disk, point.at);
+            }
         }
         begun.leaf = Leaf { cuts: leaf.cuts + 1, ..leaf };
         begun.stamp = self.disk.stamp();
@@ -392,6 +426,7 @@ impl<J: Stepwise> Run<'_, J> {
                     continue;
                 }
                 tree.stands_for.push(point.at.min(until));
+                self.cover(tree, life, point.at.min(until));
                 let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
                 leaf.violated = leaf.violated.or(judgement.violated);
                 if violated_at.is_none() {
@@ -414,6 +449,10 @@ impl<J: Stepwise> Run<'_, J> {
         let at = point.at.min(until);
         self.hear_cut(tree, life, at);
         self.disk.narrow(at, at);
+        // Not when it is only on the way to a leaf behind it.
+        if tree.questions.odometer.depth() == tree.path().len() {
+            self.cover(tree, life, at);
+        }
         let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
         leaf.last = judgement;
         leaf.violated = leaf.violated.or(judgement.violated);
@@ -457,6 +496,13 @@ impl<J: Stepwise> Run<'_, J> {
         begun.strangers.iter().for_each(|payload| judge.entry(payload));
         let judged = judge.so_far();
         self.judged(judged, over, owed)
+    }
+
+    /// Counts the images that the recovery just judged stands for.
+    fn cover(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32) {
+        if let Some(universe) = &mut tree.begun[life - 1].universe {
+            tree.images[life - 1].covered += universe.images(&self.disk, at);
+        }
     }
 
     /// Tells who listens at which crash point life `life` was cut.
