@@ -120,14 +120,34 @@ fn within(inner: &World, outer: &World) -> bool {
     })
 }
 
+/// A sketch of the latents that a box says something about: a bit for each, some share one. A box
+/// can lie within another only if the sketch of the other is part of its own; among thousands of
+/// boxes that answers nearly all such questions.
+fn sketch(world: &World) -> u64 {
+    let bit = |latent: Latent| {
+        let (kind, cut, place) = match latent {
+            Latent::Drain { cut } => (0, cut, 0),
+            Latent::Stop { command } => (1, 0, u64::from(command)),
+            Latent::Page { cut, lba } => (2, cut, lba),
+            Latent::Strike { cut, lba } => (3, cut, lba),
+            Latent::Flip { cut, lba } => (4, cut, lba),
+            Latent::Lost { cut, lba } => (5, cut, lba),
+        };
+        let mixed = (place << 16 ^ u64::from(cut) << 3 ^ kind).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        1u64 << (mixed >> 58)
+    };
+    world.iter().fold(0, |bits, &(latent, _)| bits | bit(latent))
+}
+
 /// Adds a box to a list, of which none lies within another: without this a content with many
 /// explanations, read a few times, makes as many boxes as all combinations of them.
-fn absorb(boxes: &mut Vec<World>, new: World) {
-    if boxes.iter().any(|old| within(&new, old)) {
+fn absorb(boxes: &mut Vec<(u64, World)>, new: World) {
+    let bits = sketch(&new);
+    if boxes.iter().any(|(old_bits, old)| old_bits & !bits == 0 && within(&new, old)) {
         return;
     }
-    boxes.retain(|old| !within(old, &new));
-    boxes.push(new);
+    boxes.retain(|(old_bits, old)| bits & !old_bits != 0 || !within(old, &new));
+    boxes.push((bits, new));
 }
 
 /// How many events of each kind one cut may have.
@@ -179,7 +199,7 @@ impl Worlds {
     /// The worlds in which one of `explanations` also holds; none if that is impossible.
     #[must_use]
     pub fn and(&self, explanations: &[World], budget: Budget) -> Option<Worlds> {
-        let mut boxes: Vec<World> = Vec::new();
+        let mut boxes: Vec<(u64, World)> = Vec::new();
         for world in &self.boxes {
             // What is known already adds nothing, and nothing less is needed beside it.
             if explanations.iter().any(|explanation| within(world, explanation)) {
@@ -194,6 +214,7 @@ impl Worlds {
                 }
             }
         }
+        let boxes: Vec<World> = boxes.into_iter().map(|(_, world)| world).collect();
         (!boxes.is_empty()).then_some(Worlds { boxes })
     }
 

@@ -1,8 +1,8 @@
 //! Torture: random workloads, devices and decisions, as many as there is time for.
 //!
 //! Method. Runs are numbered. A run's seed follows from the campaign's seed and its number alone;
-//! it picks a journal and a contract, generates a workload, and visits a handful of leaves of it
-//! under the random chooser. Workers take numbers in blocks; sums are added and the finding with
+//! it picks a journal and a contract, generates a workload, lets an operation fail in one run of
+//! four, and visits a handful of leaves under the random chooser. Workers take numbers in blocks; sums are added and the finding with
 //! the lowest number is kept, so the result does not depend on who ran what. Payloads may come from
 //! the clusters of a file: which ones follows from the run's number, too.
 //!
@@ -19,8 +19,8 @@ use journal_core::formats::Format;
 
 use crate::case::{Case, decisions_of};
 use crate::choose::{Random, Rng};
-use crate::disk::Fill;
 use crate::disk::contract::Contract;
+use crate::disk::{Fault, FaultKind, Fill};
 use crate::journals::{self, Row, Visitor};
 use crate::oracle::{Evaluated, OracleSet};
 use crate::run::{Run, Setup};
@@ -136,6 +136,18 @@ fn seed_of(seed: u64, number: u64) -> u64 {
     mixer.draw()
 }
 
+/// In one run of four an operation of the first life fails: one of the first 2, 4 .. 64, since
+/// most lives are short and what fails early has more behind it.
+fn fault(rng: &mut Rng) -> Option<Fault> {
+    if rng.below(4) != 0 {
+        return None;
+    }
+    let kinds = [FaultKind::Error, FaultKind::ErrorButDone, FaultKind::NoSpace];
+    let kind = kinds[rng.below(3) as usize];
+    let operations = 2 << rng.below(6);
+    Some(Fault { operation: rng.below(operations), kind })
+}
+
 fn one(plan: &Plan, number: u64, into: &mut Tortured) -> Result<(), FromFileError> {
     into.runs += 1;
     let mut random = Random::new(seed_of(plan.seed, number));
@@ -168,13 +180,9 @@ impl Visitor for OneRun<'_> {
             workload = clusters.feed(self.number, workload)?;
         }
         let fill = [Fill::Zeros, Fill::Ones, Fill::Noise][self.random.rng().below(3) as usize];
-        let setup = Setup {
-            contract: self.contract.clone(),
-            device_bytes: DEVICE_BYTES,
-            fill,
-            workload,
-            fault: None,
-        };
+        let fault = fault(self.random.rng());
+        let contract = self.contract.clone();
+        let setup = Setup { contract, device_bytes: DEVICE_BYTES, fill, workload, fault };
         let Ok((mut run, journal)) = Run::<J>::new(&options, setup) else {
             self.seen.senseless += 1;
             return Ok(());
@@ -296,6 +304,29 @@ mod tests {
             let again = Case::parse(&case.token()).unwrap();
             assert_eq!(&again, case);
             assert_eq!(again.run(None).unwrap().broken(), *broken);
+        }
+    }
+
+    #[test]
+    fn sound_twins_are_silent_and_ones_that_take_errors_lightly_are_found() {
+        let on = |journal: &str| {
+            let plan = Plan { runs: 400, journals: vec![journal.to_owned()], ..plan(2) };
+            torture(&plan, &|| false, &|_| ()).unwrap().seen
+        };
+        for sound in ["twin-sound", "twin-sound-erase", "twin-sound-commit-record"] {
+            for (pair, seen) in on(sound) {
+                let token = seen.first.map(|(number, _, case)| (number, case.token()));
+                assert_eq!((seen.failing, token), (0, None), "{pair:?}");
+            }
+        }
+        for flawed in
+            ["twin-retries-flush", "twin-swallows-write-error", "twin-continues-after-no-space"]
+        {
+            let faults: Vec<_> = on(flawed)
+                .into_values()
+                .filter_map(|seen| Some(seen.first?.2.fault.is_some()))
+                .collect();
+            assert_eq!(faults, [true, true], "{flawed}: found by a fault, on both devices");
         }
     }
 }

@@ -41,7 +41,7 @@ impl<'a> Script<'a> {
             Op::Append(bytes) => {
                 let key = match self.workload.identity {
                     Identity::Fresh => self.ledger.sent.len() as u32,
-                    Identity::SameAgain => self.ledger.log.len() as u32,
+                    Identity::SameAgain => self.ledger.next_place(),
                 };
                 let payload = self.workload.payloads.get(key, bytes);
                 self.ledger.append_begins(key, payload.len() as u32, calls);

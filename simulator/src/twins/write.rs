@@ -148,7 +148,9 @@ impl TwinLog {
             }
         }
         self.keep_tail(&pieces, end);
-        self.end_at = end;
+        // The commit record takes room, too. Were that forgotten, the last append that still fits
+        // would be taken and its commit refused.
+        (self.end_at, self.filled) = (end, end);
         self.commits += 1;
         let pending = std::mem::take(&mut self.pending);
         self.live.extend(pending);
