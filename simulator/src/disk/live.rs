@@ -277,7 +277,7 @@ impl<'a, C: Chooser> Live<'a, C> {
         // Where contents repeat on many sectors, the boxes multiply. Past a limit it is asked which
         // explanation holds: every one of them is still visited, only not in one leaf.
         let before = &self.disk.worlds;
-        let affordable = why.len() * before.len() <= BOXES_MAX * 32;
+        let affordable = why.len() * before.len() <= BOXES_MAX * 8;
         let mut after = if affordable { before.and(&why, budget) } else { None };
         if after.as_ref().is_none_or(|worlds| worlds.len() > BOXES_MAX) {
             why.retain(|why| before.admit(std::slice::from_ref(why), budget));

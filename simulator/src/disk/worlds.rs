@@ -238,6 +238,7 @@ impl Worlds {
             left.sort_unstable();
             absorb(&mut boxes, left);
         }
+        let mut boxes: Vec<World> = boxes.into_iter().map(|(_, world)| world).collect();
         boxes.sort_unstable();
         Worlds { boxes }
     }
