@@ -9,17 +9,19 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
 use simulator::disk::contract::Contract;
 use simulator::explore::torture::{Plan, Tortured, torture};
 use simulator::journals::Family;
 use simulator::report::model::{Asked, Campaign, CampaignRow, JournalRow, Tool};
 use simulator::report::text::{grouped, wrap};
 use simulator::report::{Report, SCHEMA_VERSION, build, json, oracles, picture};
+use simulator::shrink::Budget;
 use simulator::workload::Sizes;
 
 use super::exit::{Exit, Failure};
 use super::screen::{Progress, Screen, remark};
-use super::{Common, list, signal};
+use super::{Common, list, shrink, signal};
 
 /// Runs, if neither they nor a budget are given.
 const RUNS: u64 = 20_000;
@@ -101,6 +103,8 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     let stop = || signal::stopped() || late();
     let found = torture(&plan, &stop, &|done| progress.reached(done));
     drop(progress);
+    let pool = common.pool()?;
+    let campaign = pool.install(|| campaign(plan.seed, &journals, &contracts, &found));
     let report = Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -115,7 +119,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         owed: oracles::owed(&contracts),
         cells: Vec::new(),
         costs: Vec::new(),
-        campaign: Some(campaign(plan.seed, &journals, &contracts, &found)),
+        campaign: Some(campaign),
         journals,
         devices,
     };
@@ -148,6 +152,7 @@ fn campaign(
             }
         }
     }
+    rows.par_iter_mut().for_each(|row| shrink::shown(row.counterexample.as_mut(), Budget::BRISK));
     Campaign { seed, runs: found.runs, rows }
 }
 
@@ -208,13 +213,15 @@ fn text(report: &Report, folder: Option<&str>, screen: &Screen) -> String {
     if let Some((row, found)) = first {
         out += "\nThe first of them:\n\n";
         out += &picture::draw(&found.story, width);
+        out.push('\n');
+        out += &picture::shrunk(found.shrunk.as_ref(), width);
         let case = match folder {
             Some(folder) => {
                 format!("{folder}/{}", json::case_file(&row.journal, &row.device, json::CAMPAIGN))
             }
             None => found.token.clone(),
         };
-        out += &format!("\n  replay   tornwrite replay {case}\n");
+        out += &format!("  replay   tornwrite replay {case}\n");
     }
     if let Some(folder) = folder {
         out += &format!("\nreport   {folder}/report.json\n");

@@ -261,9 +261,12 @@ impl Scene<'_> {
             _ => format!("entry {entry} lies in {}", sectors(place)),
         };
         format!(
-            "{lies}; its first {same} bytes were recovered and the other {} are something else, \
-             which nothing in the format tells: {}",
-            bytes.saturating_sub(same),
+            "{lies}; its first {same} bytes were recovered and the other {} something else, which \
+             nothing in the format tells: {}",
+            match bytes.saturating_sub(same) {
+                1 => "one is".to_owned(),
+                more => format!("{more} are"),
+            },
             self.blame_first_odd()
         )
     }
