@@ -95,7 +95,7 @@ pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
         leaves: shrunk.leaves,
         story: &story,
     };
-    screen.show(&facts, || text(&shrunk, &facts, screen.look.width))?;
+    screen.show(&facts, || text(&case, &shrunk, &facts, screen.look.width))?;
     Ok(Exit::Violation)
 }
 
@@ -122,14 +122,8 @@ fn nothing_to_shrink(case: &Case, keep: Option<Oracle>, screen: &Screen) -> Resu
     Ok(Exit::Clean)
 }
 
-fn text(shrunk: &Shrunk, facts: &Facts<'_>, width: usize) -> String {
-    let origin = Origin {
-        from: facts.shrunk_from.clone(),
-        before: shrunk.before.clone(),
-        after: shrunk.after.clone(),
-        fewest_deviations: shrunk.fewest,
-        out_of_leaves: shrunk.out_of_leaves,
-    };
+fn text(case: &Case, shrunk: &Shrunk, facts: &Facts<'_>, width: usize) -> String {
+    let origin = Origin::of(case, shrunk);
     let mut out = picture::draw(facts.story, width);
     out.push('\n');
     out += &match shrunk.after < shrunk.before {

@@ -48,6 +48,20 @@ fn counterexample(case: &Case, broken: Option<OracleSet>) -> Result<Counterexamp
     Ok(Counterexample { token: case.token(), case: case.clone(), broken, story, shrunk: None })
 }
 
+impl Origin {
+    /// What `smaller` was made of.
+    #[must_use]
+    pub fn of(case: &Case, smaller: &Shrunk) -> Origin {
+        Origin {
+            from: case.token(),
+            before: smaller.before.clone(),
+            after: smaller.after.clone(),
+            fewest_deviations: smaller.fewest,
+            out_of_leaves: smaller.out_of_leaves,
+        }
+    }
+}
+
 impl Counterexample {
     /// Shows the smaller case instead; the one that was found is named as its origin. A case that
     /// could not be made smaller, or does not replay, changes nothing.
@@ -56,13 +70,7 @@ impl Counterexample {
             return;
         }
         let Ok(found) = counterexample(&smaller.case, Some(smaller.broken)) else { return };
-        let origin = Origin {
-            from: std::mem::take(&mut self.token),
-            before: smaller.before.clone(),
-            after: smaller.after.clone(),
-            fewest_deviations: smaller.fewest,
-            out_of_leaves: smaller.out_of_leaves,
-        };
+        let origin = Origin::of(&self.case, smaller);
         *self = Counterexample { shrunk: Some(origin), ..found };
     }
 }

@@ -17,6 +17,7 @@ pub mod matrix;
 pub mod model;
 pub mod oracles;
 pub mod picture;
+pub mod requirement;
 pub mod story;
 pub mod text;
 mod why;

@@ -67,6 +67,14 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// The entries that lay in a sector.
+    pub fn held(&self, lba: u64) -> Vec<u32> {
+        let here = self.places.iter().filter(|(_, places)| places.contains(&lba));
+        here.map(|(entry, _)| *entry).collect()
+    }
+}
+
 /// What is wrong, in a few words.
 pub fn headline(first: Option<Oracle>, lives: &[LifeStory]) -> String {
     let Some(oracle) = first else { return "nothing that is owed is violated".to_owned() };

@@ -29,6 +29,7 @@
 //! What it is not: a search for another failure. A case that breaks two oracles may be two failures;
 //! what is kept is the worst of them.
 
+pub mod blame;
 pub mod limited;
 pub mod measure;
 mod search;
