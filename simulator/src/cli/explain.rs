@@ -8,7 +8,7 @@ use simulator::disk::presets;
 use simulator::oracle::Oracle;
 use simulator::report::model::Origin;
 use simulator::report::text::wrap;
-use simulator::report::{Story, oracles, picture, requirement, tell};
+use simulator::report::{Story, emit, oracles, picture, requirement, tell};
 use simulator::shrink::blame::blame;
 use simulator::shrink::{Budget, shrink};
 
@@ -22,6 +22,9 @@ pub struct Arguments {
     /// A token, a case file, - for stdin, or the name of an oracle
     #[arg(value_name = "CASE|TOKEN|ORACLE|-")]
     what: String,
+    /// Print a Rust test instead, which fails as long as the case does
+    #[arg(long)]
+    emit_test: bool,
 }
 
 /// Explains it.
@@ -30,14 +33,42 @@ pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
         return claim(oracle, screen);
     }
     let case = cases::parse(&cases::text(&arguments.what)?)?;
+    if arguments.emit_test && !emit::is_known(&case) {
+        screen.write(&emit::unnamed(&case))?;
+        return Ok(Exit::Clean);
+    }
     let (story, outcome) = tell(&case).map_err(cases::failure)?;
-    let mut explained =
-        Explained { story, requires: Vec::new(), smaller: None, token: case.token() };
+    let mut explained = Explained {
+        story,
+        requires: Vec::new(),
+        smaller: None,
+        token: case.token(),
+        oracle: None,
+        smallest: None,
+    };
     if outcome.first().is_some() {
         explained.find_requirement(&case)?;
     }
+    if arguments.emit_test {
+        return emitted(&case, &explained, screen);
+    }
     screen.show(&explained, || explained.text(screen.look.width))?;
     Ok(if explained.story.broken.is_empty() { Exit::Clean } else { Exit::Violation })
+}
+
+/// Prints the test of a case, in its smallest form.
+fn emitted(case: &Case, explained: &Explained, screen: &Screen) -> Result<Exit, Failure> {
+    let Some(oracle) = explained.oracle else {
+        let said =
+            "explain --emit-test: expected a case that breaks what is owed, found one that holds";
+        return Err(Failure::new(Exit::Usage, said));
+    };
+    let small = explained.smallest.as_ref().unwrap_or(case);
+    let story = explained.smaller.as_ref().map_or(&explained.story, |smaller| &smaller.story);
+    let mut said = vec![format!("In the case: {}.", story.headline)];
+    said.extend(explained.requires.iter().map(|sentence| format!("Required: {sentence}.")));
+    screen.write(&emit::named(small, oracle, &said))?;
+    Ok(Exit::Violation)
 }
 
 /// A case, told.
@@ -52,6 +83,11 @@ struct Explained {
     smaller: Option<Smaller>,
     #[serde(skip)]
     token: String,
+    /// The oracle that `requires` is about.
+    #[serde(skip)]
+    oracle: Option<Oracle>,
+    #[serde(skip)]
+    smallest: Option<Case>,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,6 +106,8 @@ impl Explained {
         let (story, _) = tell(&shrunk.case).map_err(cases::failure)?;
         let found = blame(&shrunk.case, shrunk.oracle).map_err(cases::failure)?;
         self.requires = requirement::words(&shrunk.case, &story, shrunk.oracle, &found);
+        self.oracle = Some(shrunk.oracle);
+        self.smallest = Some(shrunk.case.clone());
         if shrunk.after < shrunk.before {
             let origin = Origin::of(case, &shrunk);
             self.smaller = Some(Smaller { token: shrunk.case.token(), origin, story });

@@ -12,6 +12,7 @@
 mod atlas;
 pub mod build;
 pub mod cost;
+pub mod emit;
 pub mod json;
 pub mod matrix;
 pub mod model;
