@@ -152,7 +152,11 @@ fn campaign(
             }
         }
     }
-    rows.par_iter_mut().for_each(|row| shrink::shown(row.counterexample.as_mut(), Budget::BRISK));
+    // Whoever interrupts waits for nothing more: what was found is shown as it was found.
+    if !signal::stopped() {
+        rows.par_iter_mut()
+            .for_each(|row| shrink::shown(row.counterexample.as_mut(), Budget::BRISK));
+    }
     Campaign { seed, runs: found.runs, rows }
 }
 
