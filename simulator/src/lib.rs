@@ -13,5 +13,6 @@ mod quiet;
 pub mod report;
 pub mod run;
 pub mod selftest;
+pub mod shrink;
 pub mod twins;
 pub mod workload;

@@ -17,6 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["twins"],
     &["journals"],
     &["case"],
+    &["shrink"],
     &["explore"],
     &["files", "check"],
     &["fuzzing", "selftest"],

@@ -233,3 +233,55 @@ fn an_interrupt_leaves_a_partial_report_and_its_exit_code() {
     let text = std::fs::read_to_string(out.path().join("latest/report.json")).unwrap();
     assert!(simulator::report::json::parse(&text).unwrap().partial);
 }
+
+#[test]
+fn shrink_writes_a_smaller_case_that_replays_and_says_where_it_came_from() {
+    let out = tempfile::tempdir().unwrap();
+    let file = out.path().join("small.json");
+    let case = case("v8c", "hdd-512n");
+    let shrink = ["shrink", &case.token(), "--out", file.to_str().unwrap()];
+    let ran = tornwrite(&shrink);
+    assert_eq!(ran.exit, 1, "{}", ran.err);
+    assert!(ran.out.contains("shrunk   entries 4 -> 2"), "{}", ran.out);
+    assert_eq!(ran, tornwrite(&shrink), "the same bytes");
+    assert_eq!(tornwrite(&["replay", file.to_str().unwrap()]).exit, 1);
+    let json = tornwrite(&["shrink", file.to_str().unwrap(), "--format", "json"]);
+    let facts: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(facts["shrunk_from"], facts["token"], "it was as small as it gets");
+    assert_eq!(facts["oracle"], "durability");
+    let other = tornwrite(&["shrink", &case.token(), "--oracle", "afterlife"]);
+    assert_eq!(other.exit, 2, "{}", other.out);
+    let holds = Case { decisions: Vec::new(), ..case };
+    assert_eq!(tornwrite(&["shrink", &holds.token()]).exit, 0);
+    assert_eq!(tornwrite(&["shrink", "tw1-nonsense"]).exit, 65);
+}
+
+#[test]
+fn what_torture_and_compare_show_is_shrunk_and_names_the_case_that_was_found() {
+    let out = tempfile::tempdir().unwrap();
+    let place = out.path().to_str().unwrap();
+    let commands: [&[&str]; 2] = [
+        &["torture", "--journal", "v9-512", "--device", "hdd-512e", "--runs", "64"],
+        &["compare", "--journal", "v8c", "--device", "hdd-512n"],
+    ];
+    for command in commands {
+        let ran = tornwrite(&[command, &["--out", place, "--format", "json"]].concat());
+        assert_eq!(ran.exit, 1, "{}", ran.err);
+        let report = simulator::report::json::parse(&ran.out).unwrap();
+        let cells = report.cells.iter().flat_map(|cell| &cell.experiments);
+        let cells = cells.filter_map(|experiment| experiment.counterexample.as_ref());
+        let rows = report.campaign.iter().flat_map(|campaign| &campaign.rows);
+        let all = cells.chain(rows.filter_map(|row| row.counterexample.as_ref()));
+        let mut count = 0;
+        for found in all {
+            count += 1;
+            let origin = found.shrunk.as_ref().expect("there was something to shrink");
+            assert!(origin.after < origin.before);
+            let from = Case::parse(&origin.from).unwrap().run(None).unwrap().broken();
+            assert!(found.broken.iter().all(|&oracle| from.contains(oracle)));
+        }
+        assert!(count > 0, "{command:?}");
+        let again = tornwrite(&["replay", &format!("{place}/latest")]);
+        assert!(!again.out.contains("CHANGED"), "{}", again.out);
+    }
+}

@@ -21,11 +21,12 @@ use simulator::journals::Family;
 use simulator::report::model::{Asked, CostRow, DeviceRow, JournalRow, Tool, WorkloadRow};
 use simulator::report::{Report, SCHEMA_VERSION, build, cost, json, matrix, oracles};
 use simulator::run::Setup;
+use simulator::shrink::Budget;
 use simulator::workload::{Identity, Life, Op, Payloads, Workload, from_file};
 
 use super::exit::{Exit, Failure};
 use super::screen::{Progress, Screen, remark};
-use super::{Common, list, signal};
+use super::{Common, list, shrink, signal};
 
 /// Crash states visited at most in each experiment, unless told otherwise.
 const LEAVES_MAX: u64 = 20_000;
@@ -198,7 +199,8 @@ fn cells(
                 return None;
             }
             let cell = prove(&journal.name, &setup(contract, &workload.workload), bounds)?;
-            let row = build::experiment(&workload.name, &cell);
+            let mut row = build::experiment(&workload.name, &cell);
+            shrink::shown(row.counterexample.as_mut(), Budget::QUICK);
             progress.one_more();
             Some(row)
         })

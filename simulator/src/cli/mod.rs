@@ -16,6 +16,7 @@ mod list;
 mod replay;
 mod screen;
 mod selftest;
+mod shrink;
 mod signal;
 mod torture;
 
@@ -74,6 +75,8 @@ enum Command {
     Torture(torture::Arguments),
     /// Runs a case again, exactly
     Replay(replay::Arguments),
+    /// A smaller case that fails in the same way
+    Shrink(shrink::Arguments),
     /// The picture of a case, or what an oracle claims
     Explain(explain::Arguments),
     /// What each byte of a journal image means, and where a reader would stop
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Compare(mine) => compare::run(&mine, common, &screen),
         Command::Torture(mine) => torture::run(&mine, common, &screen),
         Command::Replay(mine) => replay::run(&mine, &screen),
+        Command::Shrink(mine) => shrink::run(&mine, &screen),
         Command::Explain(mine) => explain::run(&mine, &screen),
         Command::Inspect(mine) => inspect::run(&mine, &screen),
         Command::List(mine) => list::run(&mine, &screen),

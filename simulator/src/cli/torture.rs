@@ -10,18 +10,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
 use simulator::disk::contract::Contract;
 use simulator::explore::torture::{Plan, Tortured, torture};
 use simulator::journals::Family;
 use simulator::report::model::{Asked, Campaign, CampaignRow, JournalRow, Tool};
 use simulator::report::text::{grouped, wrap};
 use simulator::report::{Report, SCHEMA_VERSION, build, json, oracles, picture};
+use simulator::shrink::Budget;
 use simulator::workload::Sizes;
 use simulator::workload::clusters::Clusters;
 
 use super::exit::{Exit, Failure};
 use super::screen::{Progress, Screen, remark};
-use super::{Common, list, signal};
+use super::{Common, list, shrink, signal};
 
 /// Runs, if neither they nor a budget are given.
 const RUNS: u64 = 20_000;
@@ -115,6 +117,8 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     let found = torture(&plan, &stop, &|done| progress.reached(done));
     drop(progress);
     let found = found?;
+    let pool = common.pool()?;
+    let campaign = pool.install(|| campaign(&plan, &journals, &found));
     let report = Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -129,7 +133,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         owed: oracles::owed(&contracts),
         cells: Vec::new(),
         costs: Vec::new(),
-        campaign: Some(campaign(&plan, &journals, &found)),
+        campaign: Some(campaign),
         journals,
         devices,
     };
@@ -156,6 +160,11 @@ fn campaign(plan: &Plan, journals: &[JournalRow], found: &Tortured) -> Campaign 
                 rows.push(build::campaign_row(&journal.name, contract, seen));
             }
         }
+    }
+    // Whoever interrupts waits for nothing more: what was found is shown as it was found.
+    if !signal::stopped() {
+        rows.par_iter_mut()
+            .for_each(|row| shrink::shown(row.counterexample.as_mut(), Budget::BRISK));
     }
     let payloads_from_file = plan.payloads.is_some();
     Campaign { seed: plan.seed, runs: found.runs, payloads_from_file, rows }
@@ -219,13 +228,15 @@ fn text(report: &Report, folder: Option<&str>, screen: &Screen) -> String {
     if let Some((row, found)) = first {
         out += "\nThe first of them:\n\n";
         out += &picture::draw(&found.story, width);
+        out.push('\n');
+        out += &picture::shrunk(found.shrunk.as_ref(), width);
         let case = match folder {
             Some(folder) => {
                 format!("{folder}/{}", json::case_file(&row.journal, &row.device, json::CAMPAIGN))
             }
             None => found.token.clone(),
         };
-        out += &format!("\n  replay   tornwrite replay {case}\n");
+        out += &format!("  replay   tornwrite replay {case}\n");
     }
     if let Some(folder) = folder {
         out += &format!("\nreport   {folder}/report.json\n");

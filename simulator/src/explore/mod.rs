@@ -11,5 +11,6 @@ pub mod cell;
 pub mod prove;
 pub mod torture;
 
+pub use crate::shrink::shrink;
 pub use cell::{Cell, Verdict, prove, prove_with};
 pub use prove::{Bounds, Explored, explore};

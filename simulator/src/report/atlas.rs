@@ -84,18 +84,52 @@ impl Atlas {
         }
         let bytes: Vec<u8> =
             (start..to + around).map_while(|lba| self.image.get(&lba)).flatten().copied().collect();
-        for (entry, payload) in payloads.iter().enumerate().filter(|(_, p)| !p.is_empty()) {
-            if let Some(at) = find(&bytes, payload) {
-                let place = |at: usize| start + (at / sector) as u64;
-                let places: Vec<u64> = (place(at)..=place(at + payload.len() - 1)).collect();
-                self.now.insert(entry as u32, places.clone());
-                self.last.insert(entry as u32, places);
+        // Payloads may overlap: the bytes of a short one are found inside of a longer one, where it
+        // does not lie.
+        let mut found: Vec<(usize, usize, usize)> = Vec::new();
+        let mut longest_first: Vec<usize> = (0..payloads.len()).collect();
+        longest_first.sort_by_key(|&entry| std::cmp::Reverse(payloads[entry].len()));
+        for entry in longest_first {
+            let payload = payloads[entry];
+            let inside = |at: usize| {
+                let end = at + payload.len();
+                found.iter().any(|&(_, from, to)| from <= at && end <= to && end - at < to - from)
+            };
+            if let Some(at) = places_of(&bytes, payload).find(|&at| !inside(at)) {
+                found.push((entry, at, at + payload.len()));
             }
+        }
+        for (entry, at, end) in found {
+            let place = |at: usize| start + (at / sector) as u64;
+            let places: Vec<u64> = (place(at)..=place(end - 1)).collect();
+            self.now.insert(entry as u32, places.clone());
+            self.last.insert(entry as u32, places);
         }
     }
 }
 
-fn find(content: &[u8], part: &[u8]) -> Option<usize> {
-    let first = *part.first()?;
-    content.windows(part.len()).position(|window| window[0] == first && window == part)
+/// Where `part` begins in `content`; an empty one nowhere.
+fn places_of(content: &[u8], part: &[u8]) -> impl Iterator<Item = usize> {
+    let windows = content.windows(part.len().max(1)).enumerate();
+    windows.filter(move |(_, window)| *window == part).map(|(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_that_is_part_of_a_longer_one_is_not_found_inside_of_it() {
+        let pool: Vec<u8> = (0..=255).collect();
+        let payloads = [&pool[..40], &pool[2..12], &pool[100..110]];
+        let mut sector = pool[..40].to_vec();
+        sector.extend([9; 24]);
+        let second: Vec<u8> = pool[2..12].iter().copied().chain([9; 54]).collect();
+        let mut atlas = Atlas { image: BTreeMap::from([(3, sector)]), ..Atlas::default() };
+        atlas.search(&payloads, 3, 4);
+        assert_eq!(atlas.last, BTreeMap::from([(0, vec![3])]));
+        atlas.image.insert(4, second);
+        atlas.search(&payloads, 4, 5);
+        assert_eq!(atlas.last, BTreeMap::from([(0, vec![3]), (1, vec![4])]));
+    }
 }

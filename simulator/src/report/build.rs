@@ -8,7 +8,9 @@
 //! What it is not: a judge. A counterexample that does not replay to what the explorer saw is
 //! reported as nondeterminism, which is what it is.
 
-use super::model::{CampaignRow, CellRow, Counterexample, Experiment, OracleRow, Report, Tally};
+use super::model::{
+    CampaignRow, CellRow, Counterexample, Experiment, OracleRow, Origin, Report, Tally,
+};
 use super::oracles::tallies;
 use super::story::tell;
 use crate::case::Case;
@@ -16,6 +18,7 @@ use crate::disk::contract::Contract;
 use crate::explore::torture::Seen;
 use crate::explore::{Cell, Verdict};
 use crate::oracle::OracleSet;
+use crate::shrink::Shrunk;
 
 /// Verdicts from gravest to best.
 const GRAVEST_FIRST: [Verdict; 7] = [
@@ -42,7 +45,34 @@ fn counterexample(case: &Case, broken: Option<OracleSet>) -> Result<Counterexamp
         return Err("the case, replayed, does not show the violation".to_owned());
     }
     let broken = outcome.broken().iter().collect();
-    Ok(Counterexample { token: case.token(), case: case.clone(), broken, story })
+    Ok(Counterexample { token: case.token(), case: case.clone(), broken, story, shrunk: None })
+}
+
+impl Origin {
+    /// What `smaller` was made of.
+    #[must_use]
+    pub fn of(case: &Case, smaller: &Shrunk) -> Origin {
+        Origin {
+            from: case.token(),
+            before: smaller.before.clone(),
+            after: smaller.after.clone(),
+            fewest_deviations: smaller.fewest,
+            out_of_leaves: smaller.out_of_leaves,
+        }
+    }
+}
+
+impl Counterexample {
+    /// Shows the smaller case instead; the one that was found is named as its origin. A case that
+    /// could not be made smaller, or does not replay, changes nothing.
+    pub fn show_smaller(&mut self, smaller: &Shrunk) {
+        if smaller.after >= smaller.before {
+            return;
+        }
+        let Ok(found) = counterexample(&smaller.case, Some(smaller.broken)) else { return };
+        let origin = Origin::of(&self.case, smaller);
+        *self = Counterexample { shrunk: Some(origin), ..found };
+    }
 }
 
 /// The row of one experiment.

@@ -107,6 +107,7 @@ pub fn draw(report: &Report, folder: Option<&str>, look: Look) -> String {
         out += "\nThe first counterexample:\n\n";
         out += &picture::draw(&found.story, look.width);
         out.push('\n');
+        out += &picture::shrunk(found.shrunk.as_ref(), look.width);
         let case = match folder {
             Some(folder) => {
                 let file = case_file(&cell.journal, &cell.device, &experiment.workload);

@@ -12,11 +12,13 @@
 mod atlas;
 pub mod build;
 pub mod cost;
+pub mod emit;
 pub mod json;
 pub mod matrix;
 pub mod model;
 pub mod oracles;
 pub mod picture;
+pub mod requirement;
 pub mod story;
 pub mod text;
 mod why;

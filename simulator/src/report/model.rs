@@ -16,6 +16,7 @@ use crate::disk::contract::Contract;
 use crate::explore::Verdict;
 use crate::journals::Family;
 use crate::oracle::Oracle;
+use crate::shrink::Measure;
 use crate::workload::Workload;
 
 /// Version of the report format. It grows when a reader of the old one would be misled.
@@ -207,6 +208,25 @@ pub struct Counterexample {
     pub broken: Vec<Oracle>,
     /// What happens in it.
     pub story: Story,
+    /// Where it came from, if it was shrunk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<Origin>,
+}
+
+/// The failing case that a smaller one was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The case that was found, as one word for a command line.
+    pub from: String,
+    /// Its measure.
+    pub before: Measure,
+    /// The measure of the case that is shown.
+    pub after: Measure,
+    /// Whether fewer deviations are ruled out for the script that is shown.
+    pub fewest_deviations: bool,
+    /// Whether the bound ended the search for smaller scripts.
+    pub out_of_leaves: bool,
 }
 
 /// What a journal costs on a shape of device, counted over an undisturbed life.

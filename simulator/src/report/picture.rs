@@ -7,8 +7,9 @@
 //!
 //! What it is not: colourful. Signs carry the meaning.
 
+use super::model::Origin;
 use super::story::{LifeStory, RecoveryStory, SectorState, SectorStory, Step, Story};
-use super::text::{entries, sectors, wrap, wrap_parts};
+use super::text::{entries, grouped, sectors, wrap, wrap_parts};
 
 /// Steps of a life shown at its beginning and at its end, where it is long.
 const STEPS_HEAD: usize = 3;
@@ -77,6 +78,28 @@ pub fn draw(story: &Story, width: usize) -> String {
         out += &wrap("  proven on this device: ", &story.holds.join(", "), width);
     }
     out
+}
+
+/// How much a case was shrunk, in words; nothing if it was not.
+#[must_use]
+pub fn shrunk(origin: Option<&Origin>, width: usize) -> String {
+    let Some(Origin { before, after, .. }) = origin else { return String::new() };
+    let mut parts = Vec::new();
+    for (what, before, after) in [
+        ("entries", u64::from(before.entries), u64::from(after.entries)),
+        ("operations", u64::from(before.operations), u64::from(after.operations)),
+        ("bytes", before.bytes, after.bytes),
+        ("lives", u64::from(before.lives), u64::from(after.lives)),
+        ("deviations", u64::from(before.deviations), u64::from(after.deviations)),
+    ] {
+        if before != after {
+            parts.push(format!("{what} {} -> {}", grouped(before), grouped(after)));
+        }
+    }
+    if parts.is_empty() {
+        parts.push("a plainer case with the same operations".to_owned());
+    }
+    wrap("  shrunk   ", &parts.join(", "), width)
 }
 
 fn draw_life(life: &LifeStory, width: usize, out: &mut String) {

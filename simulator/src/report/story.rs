@@ -110,6 +110,9 @@ pub struct SectorStory {
     pub state: SectorState,
     /// The recorded decision, if there is one.
     pub decided: Option<String>,
+    /// Entries of which something was found there last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<u32>,
 }
 
 /// What recovery found in a sector, in a word.
@@ -344,7 +347,8 @@ impl<'c> Scribe<'c> {
             let log = &ledger.log;
             (from..to).filter_map(|at| log.get(at as usize).copied()).collect()
         };
-        let sectors = self.sectors(disk);
+        let facts = Facts::gather(self.case, disk, ledger, &self.happened, &shown);
+        let sectors = self.sectors(disk, &facts);
         let recovery = RecoveryStory {
             shown: numbers,
             wanted: range(owed.released, owed.acked),
@@ -352,14 +356,14 @@ impl<'c> Scribe<'c> {
             said,
             violated: judgement.violated.iter().collect(),
         };
-        self.facts = Some(Facts::gather(self.case, disk, ledger, &self.happened, &shown));
+        self.facts = Some(facts);
         let story = self.lives.last_mut().expect("a life has begun");
         story.sectors = sectors;
         story.recovery = Some(recovery);
     }
 
     /// What the recovery found in each sector that the lives wrote, or that was damaged.
-    fn sectors(&self, disk: &Disk) -> Vec<SectorStory> {
+    fn sectors(&self, disk: &Disk, facts: &Facts) -> Vec<SectorStory> {
         let cut = disk.cuts();
         let happened =
             |call: u32| self.happened.iter().any(|&(from, to)| (from..=to).contains(&call));
@@ -419,7 +423,8 @@ impl<'c> Scribe<'c> {
                     (Some(Ok(bytes)), _) if Some(bytes) == written => SectorState::Newest,
                     _ => SectorState::Older,
                 };
-                SectorStory { lba, state, decided: label.map(ToString::to_string) }
+                let decided = label.map(ToString::to_string);
+                SectorStory { lba, state, decided, held: facts.held(lba) }
             })
             .collect()
     }

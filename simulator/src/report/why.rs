@@ -67,6 +67,14 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// The entries that lay in a sector.
+    pub fn held(&self, lba: u64) -> Vec<u32> {
+        let here = self.places.iter().filter(|(_, places)| places.contains(&lba));
+        here.map(|(entry, _)| *entry).collect()
+    }
+}
+
 /// What is wrong, in a few words.
 pub fn headline(first: Option<Oracle>, lives: &[LifeStory]) -> String {
     let Some(oracle) = first else { return "nothing that is owed is violated".to_owned() };
@@ -261,9 +269,12 @@ impl Scene<'_> {
             _ => format!("entry {entry} lies in {}", sectors(place)),
         };
         format!(
-            "{lies}; its first {same} bytes were recovered and the other {} are something else, \
-             which nothing in the format tells: {}",
-            bytes.saturating_sub(same),
+            "{lies}; its first {same} bytes were recovered and the other {} something else, which \
+             nothing in the format tells: {}",
+            match bytes.saturating_sub(same) {
+                1 => "one is".to_owned(),
+                more => format!("{more} are"),
+            },
             self.blame_first_odd()
         )
     }
