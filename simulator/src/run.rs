@@ -27,6 +27,7 @@ mod leaf;
 mod points;
 mod script;
 mod tree;
+mod witness;
 
 pub use tree::{Images, Tree};
 

@@ -42,7 +42,7 @@ const IMPURE: &[(&str, &[&str])] = &[
 const LINES_MAX: usize = 500;
 
 /// Files that are longer, with the length they must not exceed: a ratchet. Lower it when you can.
-const LONGER: &[(&str, usize)] = &[("simulator/src/run.rs", 660)];
+const LONGER: &[(&str, usize)] = &[("simulator/src/disk/live.rs", 540)];
 
 struct Source {
     /// From the root of the workspace.

@@ -56,9 +56,8 @@ impl Visitor for Compare<'_> {
         let all = |found: &Found| found.leaves.values().map(|leaves| leaves.len()).sum::<usize>();
         assert!(all(&shared) <= all(&alone), "{case}");
         for (oracle, path) in shared.paths {
-            // Panics unless the ordinary run of that leaf violates it too.
             let wanted: OracleSet = [oracle].into_iter().collect();
-            let (_, decisions) = forked_run.decisions_at(&path, wanted);
+            let (_, decisions) = forked_run.decisions_at(&path, wanted).expect(&case);
             let mut replay = Replay::new(&decisions);
             let leaf = forked_run.leaf(&mut replay);
             assert_eq!(replay.mismatch(), None, "{case}");

@@ -20,7 +20,7 @@ use crate::choose::Exhaustive;
 use crate::disk::Traffic;
 use crate::journals::{self, Row, Visitor};
 use crate::oracle::{Oracle, OracleSet};
-use crate::run::{Run, Setup, SetupError};
+use crate::run::{Images, Run, Setup, SetupError};
 use crate::workload::Op;
 
 /// The answer for one cell.
@@ -140,13 +140,21 @@ pub fn prove_with<J: Stepwise>(
     cell.traffic = run.traffic();
     cell.appended = run.appended();
     cell.explored = explore(&mut run, bounds);
+    let mut fickle = None;
     if let Some((broken, path)) = &mut cell.explored.first {
-        let (leaf, decisions) = run.decisions_at(path, *broken);
-        *broken = leaf.violated.and(cell.owed);
-        cell.counterexample = Some(Case { decisions, ..cell.case.clone() });
+        match run.decisions_at(path, *broken) {
+            Ok((leaf, decisions)) => {
+                *broken = leaf.violated.and(cell.owed);
+                cell.counterexample = Some(Case { decisions, ..cell.case.clone() });
+            }
+            Err(said) => fickle = Some(said),
+        }
     }
     cell.teeth = teeth::<J>(options, setup);
-    (cell.verdict, cell.why) = judge(&cell);
+    (cell.verdict, cell.why) = match fickle {
+        Some(said) => (Verdict::Nondeterministic, Some(said)),
+        None => judge(&cell),
+    };
     cell
 }
 
@@ -189,6 +197,14 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
             _ if now == before => format!("`{what}` was asked, and something else before that"),
             _ => format!("`{what}` had {before} options, and {now} when run again"),
         };
+        return (Verdict::Nondeterministic, Some(why));
+    }
+    if let Some(images) = explored.images.iter().find(|i| !explored.adds_up && i.covered != i.all) {
+        let Images { covered, all } = images;
+        let why = format!(
+            "the leaves stand for {covered} of {all} images: the journal depends on more than what \
+             it reads"
+        );
         return (Verdict::Nondeterministic, Some(why));
     }
     if let Some((broken, _)) = &explored.first {

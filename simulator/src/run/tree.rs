@@ -24,8 +24,9 @@ use num_bigint::BigUint;
 
 use super::leaf::{Over, Power};
 use super::points::{self, Point};
+use super::witness::Questions;
 use super::{Leaf, Run, guarded, reads_max};
-use crate::choose::{Chooser, Decision, Exhaustive, Label, Record, Replay, What, pick};
+use crate::choose::{Exhaustive, What, pick};
 use crate::disk::{Live, Mark, Stamp, Universe};
 use crate::oracle::{Judge, Judgement, Ledger, OracleSet, SoFar};
 
@@ -95,7 +96,7 @@ pub struct Images {
 /// The leaves of a run, one by one.
 #[derive(Debug)]
 pub struct Tree<R> {
-    questions: Questions,
+    pub(super) questions: Questions,
     forks: Vec<Fork<R>>,
     /// One for each life that was reached on the present path.
     begun: Vec<Begun>,
@@ -105,40 +106,6 @@ pub struct Tree<R> {
     images: Vec<Images>,
     /// Whether there was a leaf before.
     started: bool,
-}
-
-/// The odometer; with an ear, if somebody wants to know the names of its answers.
-#[derive(Debug, Default)]
-struct Questions {
-    odometer: Exhaustive,
-    heard: Option<Heard>,
-    /// It was asked which explanation holds: some images have several leaves.
-    told_twice: bool,
-}
-
-/// What was heard of a leaf.
-#[derive(Debug, Default)]
-struct Heard {
-    decisions: Vec<Decision>,
-    /// The oracles of which a violation is wanted.
-    wanted: OracleSet,
-}
-
-impl Chooser for Questions {
-    #[inline]
-    fn choose(
-        &mut self,
-        what: What,
-        options: std::num::NonZeroU32,
-        label: &dyn Fn(u32) -> Label,
-    ) -> u32 {
-        let answer = self.odometer.choose(what, options, label);
-        if let (Some(heard), What::Sector { .. } | What::Why { .. }) = (&mut self.heard, what) {
-            heard.decisions.push(Decision { what: what.named(), is: label(answer) });
-        }
-        self.told_twice |= matches!(what, What::Why { .. });
-        answer
-    }
 }
 
 impl<R> Default for Tree<R> {
@@ -227,31 +194,6 @@ impl<J: Stepwise> Run<'_, J> {
                 Err(leaf) => return Some(leaf),
             }
         }
-    }
-
-    /// The leaf at the end of `path`, as decisions that [`Run::leaf`] takes: at the last crash
-    /// point, of those that the leaf stands for, at which one of `wanted` is violated.
-    ///
-    /// # Panics
-    /// When no violation of `wanted` is there, or the leaf cannot be had in the ordinary way: then
-    /// this tree and the odometer disagree, and nothing that was proved holds.
-    pub fn decisions_at(
-        &mut self,
-        path: &[(u32, u32)],
-        wanted: OracleSet,
-    ) -> (Leaf, Vec<Decision>) {
-        let mut tree = Tree::below(Exhaustive::below(path.to_vec()));
-        tree.questions.heard = Some(Heard { wanted, ..Heard::default() });
-        let found = self.next_leaf(&mut tree).expect("a path leads to a leaf");
-        self.leave();
-        let evaluated = self.evaluated;
-        let decisions = tree.questions.heard.map_or_else(Vec::new, |heard| heard.decisions);
-        let mut again = Record::new(Replay::new(&decisions));
-        let leaf = self.leaf(&mut again);
-        self.evaluated = evaluated;
-        let same = !leaf.violated.and(wanted).is_empty();
-        assert!(same, "the tree found {found:?}, and run alone it is {leaf:?}: {decisions:?}");
-        (leaf, again.decisions)
     }
 
     /// Cuts the first life.
@@ -502,20 +444,6 @@ impl<J: Stepwise> Run<'_, J> {
     fn cover(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32) {
         if let Some(universe) = &mut tree.begun[life - 1].universe {
             tree.images[life - 1].covered += universe.images(&self.disk, at);
-        }
-    }
-
-    /// Tells who listens at which crash point life `life` was cut.
-    fn hear_cut(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32) {
-        let Some(heard) = &mut tree.questions.heard else { return };
-        let (start, calls) = self.disk.last_life();
-        if life == 1 {
-            let back = self.last_call - at;
-            let is = Label::Index(back);
-            heard.decisions.extend((back > 0).then_some(Decision { what: What::Cut, is }));
-        } else if at < calls {
-            let what = What::CutHere { life: life as u32 - 1, call: at - start, left: 0 };
-            heard.decisions.push(Decision { what, is: Label::Index(1) });
         }
     }
 }
