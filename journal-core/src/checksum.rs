@@ -66,6 +66,20 @@ impl Checksum {
         }
     }
 
+    /// Whether bad luck alone makes two contents share a value: none and the 16-bit ones. Whoever
+    /// answers for a checksum without computing it, as if no two contents ever shared one, must
+    /// compute these.
+    #[must_use]
+    pub const fn is_weak(self) -> bool {
+        self.bytes() < 4
+    }
+
+    /// The algorithm of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Checksum> {
+        Checksum::ALL.into_iter().find(|sum| sum.name() == name)
+    }
+
     /// The checksum of the concatenated pieces, in the low [`Checksum::bytes`] bytes.
     #[must_use]
     pub fn of(self, pieces: &[&[u8]]) -> u64 {
@@ -214,6 +228,18 @@ mod tests {
                     sum.name()
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_short_ones_are_weak_and_the_sum_is_blind_to_order() {
+        let weak: alloc::vec::Vec<_> = Checksum::ALL.into_iter().filter(|s| s.is_weak()).collect();
+        assert_eq!(weak, [Checksum::None, Checksum::ByteSum, Checksum::Crc16]);
+        let (here, there): (&[u8], &[u8]) = (b"sector A", b"sector B");
+        for sum in Checksum::ALL {
+            let blind = matches!(sum, Checksum::None | Checksum::ByteSum);
+            assert_eq!(sum.of(&[here, there]) == sum.of(&[there, here]), blind, "{}", sum.name());
+            assert_eq!(Checksum::named(sum.name()), Some(sum));
         }
     }
 

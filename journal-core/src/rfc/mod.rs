@@ -11,20 +11,23 @@
 
 pub mod block;
 pub mod entry;
+pub mod grid;
 pub mod header;
 pub mod refusal;
+pub mod spelling;
 pub mod strategy;
 pub mod stream;
 
 pub use block::{BlockJournal, BlockOptions};
 pub use refusal::Refusal;
+pub use spelling::SpellingError;
 pub use strategy::{LADDER, Strategy};
 pub use stream::{StreamJournal, StreamOptions};
 
 use crate::device::{BlockDevice, DeviceError, Geometry};
 use crate::inspect::{Field, Inspect};
 use crate::journal::{Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume};
-use crate::rfc::strategy::{Framing, ReuseBy};
+use crate::rfc::strategy::Framing;
 
 /// Most blocks of a block journal that are ever unflushed.
 const WINDOW_BLOCKS: u32 = 8;
@@ -46,11 +49,9 @@ impl RfcOptions {
     fn machine(self) -> Machine {
         let strategy = self.strategy;
         match strategy.framing() {
-            Framing::Block { bytes } => Machine::Block(BlockOptions {
-                block_bytes: bytes,
-                salted: strategy.reuse().by == ReuseBy::Salt,
-                window: WINDOW_BLOCKS,
-            }),
+            Framing::Block { .. } => Machine::Block(
+                BlockOptions::of(&strategy).expect("this arm has the framing of blocks"),
+            ),
             Framing::Stream | Framing::StreamLiteral => Machine::Stream(
                 StreamOptions::new(strategy).expect("this arm has the framings of a stream"),
             ),

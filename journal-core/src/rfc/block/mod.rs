@@ -13,6 +13,16 @@
 //! | `resume` | new generations, carry, forget, checkpoint |
 //! | `inspect` | annotated decoding |
 //!
+//! That is V9. The other points of the grid that frame in blocks run on the same machine:
+//!
+//! | file | what they do otherwise |
+//! |---|---|
+//! | `variant` | the bytes of a block |
+//! | `sealed` | commits that own their blocks: padding units, commit records, the pointer |
+//! | `open_tail` | tails that are rewritten, or kept in slots by turns |
+//! | `renew` | living on anew or in place, forgetting |
+//! | `clear` | wiping |
+//!
 //! Contract: the blast radius of a write is at most a block, and a flush is honoured. Torn, lost
 //! and reordered writes are then survived. Where flushes are ignored acknowledged entries may be
 //! missing, but no entry is wrong and none between two others is missing.
@@ -25,48 +35,32 @@
 //! here to show what the salt is for.
 
 mod append;
+mod clear;
 mod codec;
 mod inspect;
 mod layout;
+mod open_tail;
+mod options;
 mod recover;
+mod renew;
 mod resume;
+mod sealed;
+mod variant;
 
 use alloc::vec::Vec;
 
 pub use layout::Seq;
+pub use options::BlockOptions;
 pub use recover::{Conditions, RULES, Row, Rule, decide};
 
 use crate::device::{BlockDevice, Geometry};
 use crate::journal::{
     Damage, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume,
 };
-use crate::rfc::header::{
-    Generation, HEADER_BYTES, Header, HeaderPair, HeaderSeq, Magic, Newest, Salt,
-};
+use crate::rfc::header::{Generation, HEADER_BYTES, Header, HeaderPair, HeaderSeq, Newest, Salt};
 use codec::Front;
 use layout::Layout;
-
-/// What is not on the disk, or is needed to make one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BlockOptions {
-    /// Bytes of a block: 512 or 4096. At least what the device may damage around a write.
-    pub block_bytes: u32,
-    /// Whether each generation has a salt of its own. Without it (flawed on purpose) blocks of an
-    /// abandoned tail can come back.
-    pub salted: bool,
-    /// Most blocks of a commit, and so the most that are ever unflushed. Only `format` asks; later
-    /// the header tells.
-    pub window: u32,
-}
-
-impl BlockOptions {
-    /// v9-512.
-    pub const V9_512: BlockOptions = BlockOptions { block_bytes: 512, salted: true, window: 8 };
-    /// v9-4096.
-    pub const V9_4096: BlockOptions = BlockOptions { block_bytes: 4096, salted: true, window: 8 };
-    /// v9-nosalt, flawed on purpose.
-    pub const V9_NOSALT: BlockOptions = BlockOptions { salted: false, ..Self::V9_512 };
-}
+use open_tail::Tail;
 
 /// Whether the journal takes entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +91,7 @@ struct State {
     /// The header that counts, as it is on the disk.
     header: Header,
     front: Front,
-    salted: bool,
+    options: BlockOptions,
     phase: Phase,
     /// Where the next commit goes.
     next: Seq,
@@ -111,6 +105,16 @@ struct State {
     /// The last durable entry.
     acked: Lsn,
     pending: Pending,
+    /// What recovery found to be the open block, until `resume` opens it.
+    tail: Option<Tail>,
+    /// Whether the block `next` is on the disk and in the buffer: an open tail.
+    open: bool,
+    /// How often the first pending block was written before.
+    tail_version: u32,
+    /// Bytes of its entries that a record covers.
+    tail_committed: u16,
+    /// The tail slot that is written next.
+    slot: u64,
 }
 
 /// A V9 journal.
@@ -180,17 +184,19 @@ impl Journal for BlockJournal {
     type Options = BlockOptions;
 
     /// A commit is recovered whole or not at all, and with it each group in it.
-    fn promises(_: &BlockOptions) -> Promises {
+    fn promises(options: &BlockOptions) -> Promises {
+        let groups = options.keeps_commits_whole();
         Promises {
-            atomic_groups: true,
-            honesty: true,
+            atomic_groups: groups,
+            honesty: options.tells_damage(),
             resynchronises: false,
-            shows_uncommitted: false,
+            shows_uncommitted: !groups,
         }
     }
 
-    fn limits(_: &BlockOptions, _: Geometry) -> Limits {
-        Limits { payload_min: 0, payload_max: codec::PAYLOAD_MAX as u32, groups: true }
+    fn limits(options: &BlockOptions, _: Geometry) -> Limits {
+        let groups = options.keeps_commits_whole();
+        Limits { payload_min: 0, payload_max: options.payload_max(), groups }
     }
 
     fn format(
@@ -203,6 +209,7 @@ impl Journal for BlockJournal {
         if !options.salted {
             // Blocks of an earlier journal have the same salt: none.
             resume::erase(device, &layout, Seq(0), u64::from(layout.nblocks), &mut Vec::new())?;
+            clear::erase_slots(device, &layout, options)?;
             device.flush()?;
         }
         let header = Header {
@@ -213,9 +220,11 @@ impl Journal for BlockJournal {
             start_seq: 0,
             nblocks: layout.nblocks,
             window: layout.window,
-            start_prev_crc: salt.crc(),
+            start_prev_crc: options.front(salt, &layout).first_link(salt),
+            strategy: options.code(),
+            pointer: options.first_pointer(),
         };
-        pair.format(device, Magic::V9, header)?;
+        pair.format(device, options.magic(), header)?;
         Ok(())
     }
 
@@ -226,11 +235,14 @@ impl Journal for BlockJournal {
     ) -> Result<(Self, Opened), Error> {
         let geometry = device.geometry();
         let pair = layout::pair(options, geometry)?;
-        let Newest { header, spoiled } = pair.read_newest(device, Magic::V9)?;
-        let layout = Layout::of(&header, &pair, geometry)?;
-        let front = Front::new(header.salt);
+        let Newest { header, spoiled } = pair.read_newest(device, options.magic())?;
+        let layout = Layout::of(options, &header, &pair, geometry)?;
+        let front = options.front(header.salt, &layout);
         // Clearing scratch that the device never needs costs more than the read: keep it small.
         let found = match layout.block_bytes {
+            _ if options.grid.is_some() => {
+                BlockJournal::recover_variant(device, options, &layout, &header, front, replay)?
+            }
             ..=512 => recover::recover(device, &layout, &header, front, &mut [0; 512], replay)?,
             _ => recover::recover(device, &layout, &header, front, &mut [0; HEADER_BYTES], replay)?,
         };
@@ -252,7 +264,7 @@ impl Journal for BlockJournal {
             layout,
             header,
             front,
-            salted: options.salted,
+            options: *options,
             phase: Phase::Opened,
             next: found.next,
             stop: found.stop,
@@ -260,6 +272,11 @@ impl Journal for BlockJournal {
             renumbered: 0,
             acked: found.last,
             pending,
+            tail: found.tail,
+            open: false,
+            tail_version: 0,
+            tail_committed: 0,
+            slot: 0,
         };
         Ok((BlockJournal { state, buffer: Vec::new() }, opened))
     }
@@ -281,7 +298,17 @@ impl Journal for BlockJournal {
         if self.state.pending.blocks == 0 {
             return Ok(self.state.acked);
         }
-        self.or_poison(|journal| journal.write_commit(device))
+        let options = self.state.options;
+        if options.grid.is_none() {
+            return self.or_poison(|journal| journal.write_commit(device));
+        }
+        if options.stays_open() {
+            return match self.has_news() {
+                true => self.or_poison(|journal| journal.write_open(device)),
+                false => Ok(self.state.acked),
+            };
+        }
+        self.or_poison(|journal| journal.write_sealed(device))
     }
 
     fn checkpoint(&mut self, device: &mut dyn BlockDevice, upto: Lsn) -> Result<(), Error> {

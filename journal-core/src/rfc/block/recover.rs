@@ -21,6 +21,7 @@
 use super::BlockJournal;
 use super::codec::{Block, Front, Seen, see};
 use super::layout::{Layout, Seq};
+use super::open_tail::Tail;
 use crate::device::{BlockDevice, DeviceError};
 use crate::journal::{Damage, End, Entry, Error, Lsn};
 use crate::rfc::header::Header;
@@ -143,6 +144,8 @@ pub(super) struct Cursor {
     pub prev_crc: u32,
     /// What the block `commit` was chained to.
     commit_prev_crc: u32,
+    /// What of a block's checksum the next one holds.
+    mask: u32,
 }
 
 /// What a block means to the walk.
@@ -159,11 +162,18 @@ pub(super) enum Step {
 }
 
 impl Cursor {
-    pub fn new(header: &Header) -> Cursor {
+    pub fn new(header: &Header, front: Front) -> Cursor {
         let start = Seq(header.start_seq);
         let prev_crc = header.start_prev_crc;
-        let window = u64::from(header.window);
-        Cursor { start, window, seq: start, commit: start, prev_crc, commit_prev_crc: prev_crc }
+        Cursor {
+            start,
+            window: u64::from(header.window),
+            seq: start,
+            commit: start,
+            prev_crc,
+            commit_prev_crc: prev_crc,
+            mask: front.chain_mask(),
+        }
     }
 
     /// Moves over `block` if it fits.
@@ -176,7 +186,7 @@ impl Cursor {
             return Step::Stop;
         }
         let ended = (self.commit, self.commit_prev_crc);
-        self.prev_crc = block.crc();
+        self.prev_crc = block.crc() & self.mask;
         self.seq = self.seq.plus(1);
         if !block.is_last() {
             return Step::Within;
@@ -200,6 +210,8 @@ pub(super) struct Found {
     pub entries: u64,
     pub end: End,
     pub damage: Option<Damage>,
+    /// The block before `next`, if it may take more.
+    pub tail: Option<Tail>,
 }
 
 /// Reads one place. Only an unreadable sector is an answer; other errors are not the medium's.
@@ -228,8 +240,8 @@ pub(super) fn recover(
     scratch: &mut [u8],
     replay: &mut dyn FnMut(Entry<'_>),
 ) -> Result<Found, Error> {
-    let mut cursor = Cursor::new(header);
-    let lap_end = cursor.seq.plus(u64::from(layout.nblocks));
+    let mut cursor = Cursor::new(header, front);
+    let lap_end = layout.end_of_log(header);
     let mut seen = Conditions::default();
     let (mut entries, mut last, mut chain) = (0, Lsn(0), cursor.prev_crc);
     loop {
@@ -277,7 +289,7 @@ pub(super) fn recover(
     let at_bytes = layout.at_bytes(cursor.seq);
     let damage = rule.damage.map(|(what, proven)| Damage { at_bytes, proven, what });
     let (next, stop) = (cursor.commit, cursor.seq);
-    Ok(Found { next, stop, chain, last, entries, end: rule.end, damage })
+    Ok(Found { next, stop, chain, last, entries, end: rule.end, damage, tail: None })
 }
 
 /// Reads the blocks `range.0 .. range.1` of a complete commit once more, to hand them out: no
@@ -296,7 +308,7 @@ fn again(
         let seq = Seq(number);
         match read(device, layout, seq, front, scratch)? {
             Seen::Good(block) if block.prev_crc() == prev_crc => {
-                prev_crc = block.crc();
+                prev_crc = block.crc() & front.chain_mask();
                 give(block);
             }
             _ => {

@@ -101,6 +101,8 @@ const HEADERLESS: Header = Header {
     nblocks: 0,
     window: 0,
     start_prev_crc: 0,
+    strategy: Header::UNSPELLED,
+    pointer: Header::POINTLESS,
 };
 
 /// A stream journal. An entry's [`Lsn`] counts from 1 with the first one that `open` hands out.
