@@ -139,25 +139,7 @@ const fn missing(strategy: &Strategy) -> Option<&'static str> {
             }
             None
         }
-        Framing::Stream | Framing::StreamLiteral => stream_missing(strategy),
-    }
-}
-
-const fn stream_missing(strategy: &Strategy) -> Option<&'static str> {
-    if !matches!(strategy.commit(), CommitRule::Flush) {
-        return Some("commit records and commit pointers in a stream");
-    }
-    if has(strategy.integrity().chain) {
-        return Some("chained entries in a stream");
-    }
-    if matches!(strategy.tail(), TailWrite::Fresh) {
-        return Some("a fresh cluster for each commit");
-    }
-    let reuse = strategy.reuse();
-    match (reuse.by, reuse.clears_after_unclean) {
-        (ReuseBy::Erase, false) if matches!(strategy.tail(), TailWrite::Rewrite) => None,
-        (ReuseBy::Salt, true) => None,
-        _ => Some("this reuse of a stream's area"),
+        Framing::Stream | Framing::StreamLiteral => None,
     }
 }
 
