@@ -189,13 +189,22 @@ pub fn crc32c_append(crc: u32, data: &[u8]) -> u32 {
     }
 }
 
-/// CRC-16/ARC, bit by bit: it is here to be weak, not to be fast.
+/// CRC-16/ARC by a table: it is here to be weak, but the whole grid runs on it in tests.
 fn crc16(crc: u16, data: &[u8]) -> u16 {
-    data.iter().fold(crc, |crc, &byte| {
-        (0..8).fold(crc ^ u16::from(byte), |crc, _| {
-            (crc >> 1) ^ if crc & 1 == 1 { 0xa001 } else { 0 }
-        })
-    })
+    const TABLE: [u16; 256] = {
+        let (mut table, mut byte) = ([0; 256], 0);
+        while byte < 256 {
+            let (mut crc, mut bit) = (byte as u16, 0);
+            while bit < 8 {
+                crc = (crc >> 1) ^ if crc & 1 == 1 { 0xa001 } else { 0 };
+                bit += 1;
+            }
+            table[byte] = crc;
+            byte += 1;
+        }
+        table
+    };
+    data.iter().fold(crc, |crc, &byte| (crc >> 8) ^ TABLE[usize::from(crc as u8 ^ byte)])
 }
 
 #[cfg(test)]

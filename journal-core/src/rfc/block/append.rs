@@ -22,15 +22,9 @@ use crate::device::{BlockDevice, DeviceError, Durability, Write};
 use crate::journal::{Error, Lsn};
 
 impl State {
-    /// Blocks that a commit of `data` blocks has besides.
-    #[inline(always)]
-    fn extra_blocks(&self, data: u64) -> u64 {
-        if self.options.grid.is_none() { 0 } else { self.sealing_blocks(data) }
-    }
-
     /// What the head of a pending block says.
     fn head(&self, ordinal: u32, flags: u16) -> Head {
-        let head = Head {
+        Head {
             seq: self.next.plus(u64::from(ordinal)),
             // Everything before this commit was flushed, nothing of it is.
             durable_upto: self.next,
@@ -39,10 +33,6 @@ impl State {
             prev_crc: self.pending.chain,
             version: 0,
             committed: 0,
-        };
-        match self.front {
-            Front::V9(_) => head,
-            Front::Variant(variant) => self.variant_head(variant, ordinal, head),
         }
     }
 }
@@ -50,7 +40,7 @@ impl State {
 impl BlockJournal {
     /// Adds an entry to the open block, or to a new one.
     pub(super) fn put(&mut self, payload: &[u8]) -> Result<Lsn, Error> {
-        let front = self.state.front;
+        let front = self.front();
         let size = front.overhead() + payload.len();
         if size > TLV_MAX {
             let (bytes, max) = (payload.len() as u64, (TLV_MAX - front.overhead()) as u32);
@@ -90,7 +80,11 @@ impl BlockJournal {
         let state = &self.state;
         let block_bytes = u64::from(state.layout.block_bytes);
         let pending = u64::from(state.pending.blocks);
-        let extra = state.extra_blocks(pending + 1);
+        // Besides the data blocks of a commit.
+        let extra = match &self.extra {
+            None => 0,
+            Some(extra) => extra.sealing_blocks(state, pending + 1),
+        };
         let live = state.next.0 - state.header.start_seq + pending + extra;
         let free = state.layout.live_max().saturating_sub(live);
         let window = u64::from(state.layout.window).saturating_sub(pending + extra);
@@ -106,11 +100,13 @@ impl BlockJournal {
         if self.state.pending.blocks == 0 {
             self.buffer.clear();
             self.state.pending.chain = self.state.chain;
-            (self.state.tail_version, self.state.tail_committed) = (0, 0);
+            if let Some(extra) = &mut self.extra {
+                (extra.tail_version, extra.tail_committed) = (0, 0);
+            }
         } else {
             self.close_block(0);
         }
-        let head_bytes = self.state.front.head_bytes();
+        let head_bytes = self.front().head_bytes();
         let pending = &mut self.state.pending;
         (pending.blocks, pending.used, pending.index) = (pending.blocks + 1, 0, 0);
         self.buffer.reserve(self.state.layout.block_bytes as usize);
@@ -121,13 +117,16 @@ impl BlockJournal {
     /// Pads and seals the open block. Its place in the chain is known, since the blocks of a
     /// commit follow each other.
     pub(super) fn close_block(&mut self, flags: u16) {
-        let state = &mut self.state;
-        let block_bytes = state.layout.block_bytes as usize;
-        let ordinal = state.pending.blocks - 1;
+        let block_bytes = self.state.layout.block_bytes as usize;
+        let ordinal = self.state.pending.blocks - 1;
         let start = ordinal as usize * block_bytes;
         self.buffer.resize(start + block_bytes, 0xff);
-        let head = state.head(ordinal, flags);
-        state.pending.chain = seal(&mut self.buffer[start..], head, state.front);
+        let mut head = self.state.head(ordinal, flags);
+        if let Some(extra) = &self.extra {
+            head = extra.head(ordinal, head);
+        }
+        let front = self.front();
+        self.state.pending.chain = seal(&mut self.buffer[start..], head, front);
     }
 
     /// Writes and flushes the pending blocks, of which there are some.

@@ -25,7 +25,7 @@ impl BlockJournal {
     /// Wipes every block that is not live.
     pub(super) fn wipe_free(&mut self, device: &mut dyn BlockDevice) -> Result<(), Error> {
         let state = &self.state;
-        let from = if state.open { state.next.plus(1) } else { state.next };
+        let from = if self.extra().open { state.next.plus(1) } else { state.next };
         let live = from.0 - state.header.start_seq;
         self.wipe(device, from, u64::from(state.layout.nblocks) - live)
     }
@@ -74,9 +74,9 @@ impl BlockJournal {
 
     /// Wipes both tail slots, and flushes.
     pub(super) fn wipe_slots(&mut self, device: &mut dyn BlockDevice) -> Result<(), Error> {
-        erase_slots(device, &self.state.layout, &self.state.options)?;
+        erase_slots(device, &self.state.layout, &self.extra().options)?;
         device.flush()?;
-        self.state.slot = 0;
+        self.extra_mut().slot = 0;
         Ok(())
     }
 }

@@ -79,6 +79,14 @@ impl Front {
         Front::V9(crc32c(&bytes))
     }
 
+    /// The state that V9 goes on from; nothing of any other point.
+    pub const fn v9(self) -> u32 {
+        match self {
+            Front::V9(front) => front,
+            Front::Variant(_) => 0,
+        }
+    }
+
     /// Bytes before the entries.
     #[inline(always)]
     pub const fn head_bytes(self) -> usize {

@@ -75,23 +75,23 @@ pub(super) struct Layout {
     sectors_each: u64,
     logical_bytes: u32,
     /// Blocks that a commit fills up to a multiple of.
-    pub unit: u32,
+    pub unit: u16,
     /// Sectors of a tail slot; 0 where there are none.
-    slot_sectors: u64,
+    slot_sectors: u16,
     first: Lba,
 }
 
 /// Bytes of a tail slot: the largest physical sector, so that two slots never share one.
-const SLOT_BYTES: u64 = 4096;
+const SLOT_BYTES: u32 = 4096;
 
 /// What of the layout the strategy decides: sectors of a tail slot, and blocks of a unit.
-fn shape(options: &BlockOptions, geometry: Geometry) -> (u64, u32) {
-    let slot = SLOT_BYTES / u64::from(geometry.logical_bytes);
+fn shape(options: &BlockOptions, geometry: Geometry) -> (u16, u16) {
+    let slot = SLOT_BYTES / geometry.logical_bytes;
     let physical = geometry.physical_bytes / options.block_bytes;
     match options.tail() {
-        TailWrite::PingPong => (slot, 1),
-        TailWrite::PadPhysical => (0, physical.max(1)),
-        TailWrite::Fresh => (0, CLUSTER_BYTES / options.block_bytes),
+        TailWrite::PingPong => (slot as u16, 1),
+        TailWrite::PadPhysical => (0, physical.max(1) as u16),
+        TailWrite::Fresh => (0, (CLUSTER_BYTES / options.block_bytes) as u16),
         TailWrite::Rewrite | TailWrite::PadLogical => (0, 1),
     }
 }
@@ -105,9 +105,10 @@ impl Layout {
         let pair = pair(options, geometry)?;
         let sectors_each = sectors_each(options.block_bytes, geometry)?;
         let (slot_sectors, unit) = shape(options, geometry);
-        let first = pair.end().plus(2 * slot_sectors);
+        let first = pair.end().plus(2 * u64::from(slot_sectors));
         let room = geometry.sectors.saturating_sub(first.0) / sectors_each;
-        let nblocks = u32::try_from(room).unwrap_or(u32::MAX) / unit * unit;
+        let nblocks = u32::try_from(room).unwrap_or(u32::MAX);
+        let nblocks = nblocks / u32::from(unit) * u32::from(unit);
         if options.window == 0 {
             return Err(Error::Unfit { what: "blocks of the window, at least", want: 1, got: 0 });
         }
@@ -140,7 +141,7 @@ impl Layout {
         let sectors_each = sectors_each(header.unit_bytes, geometry)?;
         let (slot_sectors, unit) =
             if options.grid.is_some() { shape(options, geometry) } else { (0, 1) };
-        let first = pair.end().plus(2 * slot_sectors);
+        let first = pair.end().plus(2 * u64::from(slot_sectors));
         let end = first.0 + u64::from(header.nblocks) * sectors_each;
         let fits = end <= geometry.sectors
             && header.window >= 1
@@ -172,7 +173,7 @@ impl Layout {
 
     /// First sector of tail slot 0 or 1, where there are slots.
     pub fn slot_lba(&self, which: u64) -> Lba {
-        Lba(self.first.0 - (2 - which) * self.slot_sectors)
+        Lba(self.first.0 - (2 - which) * u64::from(self.slot_sectors))
     }
 
     /// First byte of tail slot 0 or 1.
@@ -212,7 +213,7 @@ impl Layout {
     /// Most blocks that may be live. Beside them there must be room for a cut commit, which is left
     /// alone, and for the copies of all of them when they are carried over.
     pub fn live_max(&self) -> u64 {
-        u64::from(self.nblocks.saturating_sub(self.window + self.unit - 1) / 2)
+        u64::from(self.nblocks.saturating_sub(self.window + u32::from(self.unit) - 1) / 2)
     }
 }
 
@@ -226,11 +227,14 @@ pub(super) fn pair(options: &BlockOptions, geometry: Geometry) -> Result<HeaderP
 }
 
 /// Whether there is a commit pointer just where one belongs, at a block that may be live.
+#[inline(always)]
 fn points_into_log(options: &BlockOptions, header: &Header) -> bool {
-    let wanted = options.commit() == CommitRule::Pointer;
+    if options.commit() != CommitRule::Pointer {
+        return header.pointer == Header::POINTLESS;
+    }
     let seq = Pointer::of(header.pointer).seq.0;
     let log = header.start_seq..=header.start_seq + u64::from(header.nblocks);
-    if wanted { log.contains(&seq) } else { header.pointer == Header::POINTLESS }
+    log.contains(&seq)
 }
 
 fn sectors_each(block_bytes: u32, geometry: Geometry) -> Result<u64, Error> {

@@ -47,6 +47,7 @@ mod resume;
 mod sealed;
 mod variant;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 pub use layout::Seq;
@@ -57,10 +58,14 @@ use crate::device::{BlockDevice, Geometry};
 use crate::journal::{
     Damage, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume,
 };
-use crate::rfc::header::{Generation, HEADER_BYTES, Header, HeaderPair, HeaderSeq, Newest, Salt};
+use crate::rfc::header::{
+    Generation, HEADER_BYTES, Header, HeaderPair, HeaderSeq, Magic, Newest, Salt,
+};
 use codec::Front;
 use layout::Layout;
 use open_tail::Tail;
+use sealed::recover_variant;
+use variant::Variant;
 
 /// Whether the journal takes entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,15 +88,16 @@ struct Pending {
     last: Lsn,
 }
 
-/// Everything but the buffer.
+/// Everything of V9 but the buffer.
 #[derive(Clone, Copy, Debug)]
 struct State {
     pair: HeaderPair,
     layout: Layout,
     /// The header that counts, as it is on the disk.
     header: Header,
-    front: Front,
-    options: BlockOptions,
+    /// Of V9: see [`Front::V9`].
+    front: u32,
+    salted: bool,
     phase: Phase,
     /// Where the next commit goes.
     next: Seq,
@@ -105,6 +111,13 @@ struct State {
     /// The last durable entry.
     acked: Lsn,
     pending: Pending,
+}
+
+/// What the points of the grid besides V9 know more.
+#[derive(Clone, Copy, Debug)]
+struct Extra {
+    options: BlockOptions,
+    variant: Variant,
     /// What recovery found to be the open block, until `resume` opens it.
     tail: Option<Tail>,
     /// Whether the block `next` is on the disk and in the buffer: an open tail.
@@ -123,17 +136,23 @@ pub struct BlockJournal {
     state: State,
     /// The blocks of the commit that is being filled.
     buffer: Vec<u8>,
+    /// None is V9, whose journals are copied for each crash state: the rest stays out of their way.
+    extra: Option<Box<Extra>>,
 }
 
 impl Clone for BlockJournal {
     fn clone(&self) -> Self {
-        BlockJournal { state: self.state, buffer: self.buffer.clone() }
+        BlockJournal { state: self.state, buffer: self.buffer.clone(), extra: self.extra.clone() }
     }
 
     /// Keeps the buffer's memory: a harness goes back to a snapshot without allocating.
     fn clone_from(&mut self, source: &Self) {
         self.state = source.state;
         self.buffer.clone_from(&source.buffer);
+        match (&mut self.extra, &source.extra) {
+            (Some(to), Some(from)) => **to = **from,
+            (to, from) => *to = from.clone(),
+        }
     }
 }
 
@@ -157,6 +176,29 @@ impl BlockJournal {
     #[must_use]
     pub fn next(&self) -> Seq {
         self.state.next
+    }
+
+    /// What the blocks of this generation have in common.
+    #[inline(always)]
+    fn front(&self) -> Front {
+        match &self.extra {
+            None => Front::V9(self.state.front),
+            Some(extra) => Front::Variant(extra.variant),
+        }
+    }
+
+    fn magic(&self) -> Magic {
+        self.extra.as_ref().map_or(Magic::V9, |extra| extra.options.magic())
+    }
+
+    /// Of a point besides V9.
+    fn extra(&self) -> &Extra {
+        self.extra.as_deref().expect("asked at no point of the ladder")
+    }
+
+    /// Of a point besides V9.
+    fn extra_mut(&mut self) -> &mut Extra {
+        self.extra.as_deref_mut().expect("asked at no point of the ladder")
     }
 
     /// Runs `work`; if it fails, nothing can be promised until the journal is opened again.
@@ -238,10 +280,13 @@ impl Journal for BlockJournal {
         let Newest { header, spoiled } = pair.read_newest(device, options.magic())?;
         let layout = Layout::of(options, &header, &pair, geometry)?;
         let front = options.front(header.salt, &layout);
+        let mut extra = None;
         // Clearing scratch that the device never needs costs more than the read: keep it small.
         let found = match layout.block_bytes {
             _ if options.grid.is_some() => {
-                BlockJournal::recover_variant(device, options, &layout, &header, front, replay)?
+                let (found, more) = recover_variant(device, options, &layout, &header, replay)?;
+                extra = Some(more);
+                found
             }
             ..=512 => recover::recover(device, &layout, &header, front, &mut [0; 512], replay)?,
             _ => recover::recover(device, &layout, &header, front, &mut [0; HEADER_BYTES], replay)?,
@@ -263,8 +308,8 @@ impl Journal for BlockJournal {
             pair,
             layout,
             header,
-            front,
-            options: *options,
+            front: front.v9(),
+            salted: options.salted,
             phase: Phase::Opened,
             next: found.next,
             stop: found.stop,
@@ -272,13 +317,8 @@ impl Journal for BlockJournal {
             renumbered: 0,
             acked: found.last,
             pending,
-            tail: found.tail,
-            open: false,
-            tail_version: 0,
-            tail_committed: 0,
-            slot: 0,
         };
-        Ok((BlockJournal { state, buffer: Vec::new() }, opened))
+        Ok((BlockJournal { state, buffer: Vec::new(), extra }, opened))
     }
 
     fn resume(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {
@@ -298,17 +338,14 @@ impl Journal for BlockJournal {
         if self.state.pending.blocks == 0 {
             return Ok(self.state.acked);
         }
-        let options = self.state.options;
-        if options.grid.is_none() {
-            return self.or_poison(|journal| journal.write_commit(device));
+        match &self.extra {
+            None => self.or_poison(|journal| journal.write_commit(device)),
+            Some(extra) if !extra.options.stays_open() => {
+                self.or_poison(|journal| journal.write_sealed(device))
+            }
+            Some(_) if self.has_news() => self.or_poison(|journal| journal.write_open(device)),
+            Some(_) => Ok(self.state.acked),
         }
-        if options.stays_open() {
-            return match self.has_news() {
-                true => self.or_poison(|journal| journal.write_open(device)),
-                false => Ok(self.state.acked),
-            };
-        }
-        self.or_poison(|journal| journal.write_sealed(device))
     }
 
     fn checkpoint(&mut self, device: &mut dyn BlockDevice, upto: Lsn) -> Result<(), Error> {

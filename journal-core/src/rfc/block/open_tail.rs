@@ -26,7 +26,7 @@
 use super::codec::{Block, FIRST, Front, Head, LAST, Seen, see};
 use super::layout::{Layout, Pointer, Seq};
 use super::recover::{Found, read};
-use super::{BlockJournal, BlockOptions, State};
+use super::{BlockJournal, BlockOptions, Extra};
 use crate::device::{BlockDevice, DeviceError, Durability, Write};
 use crate::journal::{Damage, End, Entry, Error, Lsn};
 use crate::rfc::header::{HEADER_BYTES, Header};
@@ -44,7 +44,7 @@ pub(super) struct Tail {
     pub prev_crc: u32,
 }
 
-impl State {
+impl Extra {
     /// What the head of a pending block says, where the last one stays open.
     pub(super) fn open_head(&self, ordinal: u32, v9: Head) -> Head {
         let again = ordinal == 0;
@@ -66,12 +66,12 @@ impl BlockJournal {
 
     /// Commits the pending blocks, of which there are some; the last one stays open.
     pub(super) fn write_open(&mut self, device: &mut dyn BlockDevice) -> Result<Lsn, Error> {
-        let rule = self.state.options.commit();
+        let options = self.extra().options;
         let closed = u64::from(self.state.pending.blocks) - 1;
         let block_bytes = self.state.layout.block_bytes as usize;
         let (chain, open_bytes) = (self.state.pending.chain, self.buffer.len());
         self.close_block(LAST);
-        if self.state.options.tail() == TailWrite::PingPong {
+        if options.tail() == TailWrite::PingPong {
             if closed > 0 {
                 self.write_home_and_slot(device, closed)?;
             } else {
@@ -83,28 +83,30 @@ impl BlockJournal {
         device.flush()?;
         // What was closed is done with: the buffer begins with the open block again.
         let state = &mut self.state;
-        let version = if closed == 0 { state.tail_version } else { 0 };
-        (state.next, state.open) = (state.next.plus(closed), true);
+        state.next = state.next.plus(closed);
         (state.pending.blocks, state.pending.chain, state.chain) = (1, chain, chain);
-        (state.tail_version, state.tail_committed) = (version + 1, 0);
+        let extra = self.extra_mut();
+        let version = if closed == 0 { extra.tail_version } else { 0 };
+        (extra.open, extra.tail_version, extra.tail_committed) = (true, version + 1, 0);
+        let state = &self.state;
         let used = state.pending.used as u16;
         self.buffer.drain(..closed as usize * block_bytes);
-        match rule {
+        match options.commit() {
             CommitRule::Flush => {}
-            CommitRule::RecordAfterFlush | CommitRule::RecordFua => {
-                self.state.tail_committed = used;
+            rule @ (CommitRule::RecordAfterFlush | CommitRule::RecordFua) => {
+                self.extra_mut().tail_committed = used;
                 self.close_block(LAST);
                 self.state.pending.chain = chain;
                 let fua = rule == CommitRule::RecordFua;
                 let durability = if fua { Durability::Fua } else { Durability::Cached };
-                match self.state.options.tail() {
+                match options.tail() {
                     TailWrite::PingPong => self.write_slot(device, 0, durability)?,
                     _ => self.write_blocks(device, 0, 1, durability)?,
                 }
                 if !fua {
                     device.flush()?;
                 }
-                self.state.tail_version += 1;
+                self.extra_mut().tail_version += 1;
             }
             CommitRule::Pointer => {
                 let seq = self.state.next;
@@ -127,7 +129,7 @@ impl BlockJournal {
         let before = layout.unwrapped(self.state.next, closed);
         let (home, tail) = self.buffer.split_at(closed as usize * block_bytes);
         let (front, back) = home.split_at(before as usize * block_bytes);
-        let slot = Write::cached(layout.slot_lba(self.state.slot), tail);
+        let slot = Write::cached(layout.slot_lba(self.extra().slot), tail);
         let first = Write::cached(layout.lba(self.state.next), front);
         if back.is_empty() {
             device.write(&[first, slot])?;
@@ -135,7 +137,7 @@ impl BlockJournal {
             let at = layout.lba(self.state.next.plus(before));
             device.write(&[first, Write::cached(at, back), slot])?;
         }
-        self.state.slot = 1 - self.state.slot;
+        self.extra_mut().slot ^= 1;
         Ok(())
     }
 
@@ -149,9 +151,9 @@ impl BlockJournal {
         let block_bytes = self.state.layout.block_bytes as usize;
         let from = ordinal as usize * block_bytes;
         let data = &self.buffer[from..from + block_bytes];
-        let at = self.state.layout.slot_lba(self.state.slot);
+        let at = self.state.layout.slot_lba(self.extra().slot);
         device.write(&[Write { at, data, durability }])?;
-        self.state.slot = 1 - self.state.slot;
+        self.extra_mut().slot ^= 1;
         Ok(())
     }
 }
@@ -306,7 +308,7 @@ impl<'a> OpenLog<'a> {
         rule: CommitRule,
         header: &Header,
         replay: &mut dyn FnMut(Entry<'_>),
-    ) -> Result<Found, Error> {
+    ) -> Result<(Found, Option<Tail>), Error> {
         let walk = self.walk(device, header, &mut |_| ())?;
         let walked = walk.tail.map_or(Pointer { seq: walk.stop, used: 0 }, |tail| Pointer {
             seq: tail.seq,
@@ -350,7 +352,8 @@ impl<'a> OpenLog<'a> {
         let start = Seq(header.start_seq);
         let next = tail.map_or(start, |tail| tail.seq.plus(1));
         let chain = tail.map_or(header.start_prev_crc, |tail| tail.prev_crc);
-        Ok(Found { next, stop: walk.stop, chain, last, entries, end, damage, tail })
+        let found = Found { next, stop: walk.stop, chain, last, entries, end, damage };
+        Ok((found, tail))
     }
 
     /// Shows each block with the byte it lies at, and says whether the log ends with the last one,

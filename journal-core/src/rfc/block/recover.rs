@@ -21,7 +21,6 @@
 use super::BlockJournal;
 use super::codec::{Block, Front, Seen, see};
 use super::layout::{Layout, Seq};
-use super::open_tail::Tail;
 use crate::device::{BlockDevice, DeviceError};
 use crate::journal::{Damage, End, Entry, Error, Lsn};
 use crate::rfc::header::Header;
@@ -210,8 +209,6 @@ pub(super) struct Found {
     pub entries: u64,
     pub end: End,
     pub damage: Option<Damage>,
-    /// The block before `next`, if it may take more.
-    pub tail: Option<Tail>,
 }
 
 /// Reads one place. Only an unreadable sector is an answer; other errors are not the medium's.
@@ -289,7 +286,7 @@ pub(super) fn recover(
     let at_bytes = layout.at_bytes(cursor.seq);
     let damage = rule.damage.map(|(what, proven)| Damage { at_bytes, proven, what });
     let (next, stop) = (cursor.commit, cursor.seq);
-    Ok(Found { next, stop, chain, last, entries, end: rule.end, damage, tail: None })
+    Ok(Found { next, stop, chain, last, entries, end: rule.end, damage })
 }
 
 /// Reads the blocks `range.0 .. range.1` of a complete commit once more, to hand them out: no

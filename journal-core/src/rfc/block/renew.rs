@@ -23,7 +23,7 @@ use super::codec::{Block, Front, Head, LAST, Seen, seal};
 use super::layout::{Pointer, Seq};
 use super::open_tail::{OpenLog, Tail};
 use super::recover::read;
-use super::{BlockJournal, Phase, State};
+use super::{BlockJournal, Extra, Phase};
 use crate::device::{BlockDevice, Durability};
 use crate::journal::{Error, Lsn, Resume, Survivors};
 use crate::rfc::header::{Generation, HEADER_BYTES, Header, Salt};
@@ -35,9 +35,9 @@ const BATCH_BLOCKS: u64 = 16;
 impl BlockJournal {
     /// Makes the journal ready to append.
     pub(super) fn renew(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {
-        let options = self.state.options;
+        let options = self.extra().options;
         let (salted, clears) = (options.by() == ReuseBy::Salt, options.clears());
-        let tail = self.state.tail.take();
+        let tail = self.extra_mut().tail.take();
         self.state.pending.blocks = 0;
         let live = self.state.next.0 - self.state.header.start_seq;
         match how.survivors {
@@ -78,21 +78,21 @@ impl BlockJournal {
     pub(super) fn forget_all(&mut self, device: &mut dyn BlockDevice) -> Result<(), Error> {
         let old = Seq(self.state.header.start_seq);
         let mut to = self.state.next;
-        if self.state.options.stays_open() && self.state.open {
+        if self.extra().open {
             to = to.plus(1);
         }
-        self.state.open = false;
+        self.extra_mut().open = false;
         self.state.pending.blocks = 0;
         self.state.next = to;
         if to == old {
             return Ok(());
         }
-        if self.state.options.stays_open() {
+        if self.extra().options.stays_open() {
             // Nobody knows yet which form of the open block would have been its last.
-            self.state.chain = self.state.front.first_link(self.state.header.salt);
+            self.state.chain = self.front().first_link(self.state.header.salt);
         }
         self.start_at(device, to, self.state.chain)?;
-        if self.state.options.by() == ReuseBy::Erase {
+        if self.extra().options.by() == ReuseBy::Erase {
             self.wipe(device, old, to.0 - old.0)?;
         }
         Ok(())
@@ -104,7 +104,7 @@ impl BlockJournal {
         device: &mut dyn BlockDevice,
         upto: Lsn,
     ) -> Result<(), Error> {
-        let open = self.state.options.stays_open();
+        let open = self.extra().options.stays_open();
         let old = Seq(self.state.header.start_seq);
         if upto >= self.state.acked && open && !self.has_news() {
             return self.forget_all(device);
@@ -114,7 +114,7 @@ impl BlockJournal {
             return Ok(());
         }
         self.start_at(device, to, chain)?;
-        if self.state.options.by() == ReuseBy::Erase {
+        if self.extra().options.by() == ReuseBy::Erase {
             self.wipe(device, old, to.0 - old.0)?;
         }
         Ok(())
@@ -123,7 +123,7 @@ impl BlockJournal {
     /// The header of a log that starts later. A commit pointer is never left in front of it.
     fn start_at(&mut self, device: &mut dyn BlockDevice, to: Seq, chain: u32) -> Result<(), Error> {
         let mut header = Header { start_seq: to.0, start_prev_crc: chain, ..self.state.header };
-        if self.state.options.commit() == CommitRule::Pointer {
+        if self.extra().options.commit() == CommitRule::Pointer {
             let least = Pointer { seq: to, used: 0 };
             header.pointer = Pointer::of(header.pointer).max(least).field();
         }
@@ -133,7 +133,7 @@ impl BlockJournal {
     /// Begins an empty generation where the old one ended.
     fn reset(&mut self, device: &mut dyn BlockDevice, salt: Salt) -> Result<(), Error> {
         self.new_generation(device, salt, self.state.next, self.state.next)?;
-        self.state.chain = self.state.front.first_link(salt);
+        self.state.chain = self.front().first_link(salt);
         Ok(())
     }
 
@@ -145,8 +145,8 @@ impl BlockJournal {
         end: Seq,
     ) -> Result<(), Error> {
         let old = self.state.header;
-        let front = self.state.options.front(salt, &self.state.layout);
-        let pointer = match self.state.options.commit() {
+        let front = self.extra().options.front(salt, &self.state.layout);
+        let pointer = match self.extra().options.commit() {
             CommitRule::Pointer => Pointer { seq: end, used: 0 }.field(),
             _ => Header::POINTLESS,
         };
@@ -159,7 +159,9 @@ impl BlockJournal {
             ..old
         };
         self.write_header(device, header)?;
-        self.state.front = front;
+        if let Front::Variant(variant) = front {
+            self.extra_mut().variant = variant;
+        }
         Ok(())
     }
 
@@ -172,13 +174,13 @@ impl BlockJournal {
         new_start: Seq,
         tail: Option<Tail>,
     ) -> Result<(), Error> {
-        let state = self.state;
+        let (state, extra, was_front) = (self.state, *self.extra(), self.front());
         let layout = state.layout;
         let old_start = Seq(state.header.start_seq);
         let live = state.next.0 - old_start.0;
-        let front = state.options.front(salt, &layout);
-        let log = match state.options.stays_open() {
-            true => Some(OpenLog::new(device, &state.options, &layout, state.front)?),
+        let front = extra.options.front(salt, &layout);
+        let log = match extra.options.stays_open() {
+            true => Some(OpenLog::new(device, &extra.options, &layout, was_front)?),
             false => None,
         };
         let (mut was, mut chain) = (state.header.start_prev_crc, front.first_link(salt));
@@ -194,14 +196,14 @@ impl BlockJournal {
                         Some(tail) if tail.seq == old => tail.used,
                         _ => block.used(),
                     };
-                    was = block.crc() & state.front.chain_mask();
-                    chain = state.copy_block(block, used, (new, chain), front, &mut self.buffer);
+                    was = block.crc() & was_front.chain_mask();
+                    chain = extra.copy_block(block, used, (new, chain), front, &mut self.buffer);
                 };
                 match &log {
                     Some(log) => log.again(device, old, before, &mut copy)?,
                     None => {
                         let mut scratch = [0; HEADER_BYTES];
-                        match read(device, &layout, old, state.front, &mut scratch)? {
+                        match read(device, &layout, old, was_front, &mut scratch)? {
                             Seen::Good(block) if block.prev_crc() == before => copy(block),
                             _ => {
                                 let what = "a block that was shown and has changed since";
@@ -233,18 +235,18 @@ impl BlockJournal {
         // After a crash of the program alone, what was shown may still be in the disk's cache.
         device.flush()?;
         let Some(tail) = tail else {
-            return if self.state.options.tail() == TailWrite::PingPong {
+            return if self.extra().options.tail() == TailWrite::PingPong {
                 self.wipe_slots(device)
             } else {
                 Ok(())
             };
         };
-        let state = self.state;
-        let log = OpenLog::new(device, &state.options, &state.layout, state.front)?;
+        let (layout, front) = (self.state.layout, self.front());
+        let log = OpenLog::new(device, &self.extra().options, &layout, front)?;
         let (mut image, mut count) = (Vec::new(), 0);
         log.again(device, tail.seq, tail.prev_crc, |block| {
             count = block.payloads_in(tail.used).count() as u64;
-            put_entries(block, tail.used, tail.seq, state.front, &mut image);
+            put_entries(block, tail.used, tail.seq, front, &mut image);
         })?;
         self.buffer = image;
         let state = &mut self.state;
@@ -254,9 +256,10 @@ impl BlockJournal {
         (pending.blocks, pending.chain) = (1, tail.prev_crc);
         (pending.used, pending.index) = (u32::from(tail.used), count);
         pending.last = state.acked;
-        (state.tail_version, state.open) = (tail.version + 1, true);
-        state.tail_committed = if state.options.has_record() { tail.used } else { 0 };
-        if self.state.options.tail() == TailWrite::PingPong {
+        let extra = self.extra_mut();
+        (extra.tail_version, extra.open) = (tail.version + 1, true);
+        extra.tail_committed = if extra.options.has_record() { tail.used } else { 0 };
+        if self.extra().options.tail() == TailWrite::PingPong {
             self.bring_home(device, tail)?;
         }
         Ok(())
@@ -273,7 +276,7 @@ impl BlockJournal {
         self.write_blocks(device, 0, 1, Durability::Cached)?;
         device.flush()?;
         self.buffer.truncate(open_bytes);
-        self.state.tail_version += 1;
+        self.extra_mut().tail_version += 1;
         self.wipe_slots(device)
     }
 }
@@ -294,7 +297,7 @@ fn put_entries(block: Block<'_>, used: u16, seq: Seq, front: Front, into: &mut V
     }
 }
 
-impl State {
+impl Extra {
     /// Puts a closed copy of a block, with its first `used` bytes of entries, behind `into`, and
     /// returns its checksum.
     fn copy_block(

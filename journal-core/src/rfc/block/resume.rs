@@ -44,19 +44,17 @@ const BATCH_BLOCKS: u64 = 16;
 impl BlockJournal {
     /// Makes the journal ready to append. Entries that were never committed are dropped.
     pub(super) fn begin(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {
-        if self.state.options.grid.is_some() {
+        if self.extra.is_some() {
             return self.renew(device, how);
         }
         self.state.pending.blocks = 0;
         let live = self.state.next.0 - self.state.header.start_seq;
         let salt = Salt(how.entropy);
         match how.survivors {
-            Survivors::Forget if self.state.options.salted => self.switch(device, salt)?,
-            Survivors::Carry if self.state.options.salted && live == 0 => {
-                self.switch(device, salt)?
-            }
+            Survivors::Forget if self.state.salted => self.switch(device, salt)?,
+            Survivors::Carry if self.state.salted && live == 0 => self.switch(device, salt)?,
             Survivors::Forget => self.move_start(device, self.state.next, self.state.chain)?,
-            Survivors::Carry if !self.state.options.salted => device.flush()?,
+            Survivors::Carry if !self.state.salted => device.flush()?,
             Survivors::Carry => {
                 let to = self.state.stop.max(self.state.next).plus(1);
                 let laid = to.plus(live).0 - self.state.header.start_seq;
@@ -99,7 +97,7 @@ impl BlockJournal {
             for index in done..done + batch {
                 let old = old_start.plus(index);
                 // What is copied must be what `open` has shown: good still, and in the chain.
-                let block = match read(device, &layout, old, self.state.front, &mut scratch)? {
+                let block = match read(device, &layout, old, self.front(), &mut scratch)? {
                     Seen::Good(block) if block.prev_crc() == was => block,
                     _ => return Err(changed(&layout, old)),
                 };
@@ -151,7 +149,7 @@ impl BlockJournal {
                 ..header
             },
         )?;
-        self.state.front = Front::new(salt);
+        self.state.front = Front::new(salt).v9();
         Ok(())
     }
 
@@ -167,7 +165,7 @@ impl BlockJournal {
 
     /// Frees the blocks whose entries are all named `upto` or before.
     pub(super) fn free(&mut self, device: &mut dyn BlockDevice, upto: Lsn) -> Result<(), Error> {
-        if self.state.options.grid.is_some() {
+        if self.extra.is_some() {
             return self.free_blocks(device, upto);
         }
         match self.freed_to(device, upto)? {
@@ -196,10 +194,10 @@ impl BlockJournal {
             return Ok(None);
         }
         let mut scratch = [0; HEADER_BYTES];
-        Ok(match read(device, &state.layout, seq, state.front, &mut scratch)? {
+        Ok(match read(device, &state.layout, seq, self.front(), &mut scratch)? {
             Seen::Good(block) => {
                 let all = index + 1 >= block.payloads().count() as u64;
-                let link = block.crc() & state.front.chain_mask();
+                let link = block.crc() & self.front().chain_mask();
                 Some(if all { (seq.plus(1), link) } else { (seq, block.prev_crc()) })
             }
             // The block was damaged since. Freeing nothing is always right.
@@ -234,8 +232,7 @@ impl BlockJournal {
             return Err(Error::Unfit { what, want: Seq::MAX.0, got: header.start_seq });
         }
         assert!(header.start_seq >= self.state.header.start_seq, "the start never moves back");
-        self.state.header =
-            self.state.pair.write_next(device, self.state.options.magic(), header)?;
+        self.state.header = self.state.pair.write_next(device, self.magic(), header)?;
         Ok(())
     }
 }

@@ -23,27 +23,29 @@
 //!
 //! What it is not: V9's commit, which is in `append` and pays for none of this.
 
+use alloc::boxed::Box;
+
 use super::codec::{Front, Head, LAST};
 use super::layout::{Layout, Pointer, Seq};
 use super::open_tail::OpenLog;
 use super::recover::{Found, recover};
-use super::variant::{RECORD, Variant};
-use super::{BlockJournal, BlockOptions, State};
+use super::variant::RECORD;
+use super::{BlockJournal, BlockOptions, Extra, State};
 use crate::device::{BlockDevice, Durability};
 use crate::journal::{Damage, End, Entry, Error, Lsn};
 use crate::rfc::header::{HEADER_BYTES, Header};
 use crate::rfc::strategy::CommitRule;
 
-impl State {
+impl Extra {
     /// Blocks that a commit of `data` blocks has besides: filler and record.
-    pub(super) fn sealing_blocks(&self, data: u64) -> u64 {
+    pub(super) fn sealing_blocks(&self, state: &State, data: u64) -> u64 {
         if self.options.stays_open() {
             return 0;
         }
-        let layout = &self.layout;
-        let filled = data + layout.missing_in_unit(self.next.plus(data));
+        let (layout, next) = (&state.layout, state.next);
+        let filled = data + layout.missing_in_unit(next.plus(data));
         let total = if self.options.has_record() {
-            filled + 1 + layout.missing_in_unit(self.next.plus(filled + 1))
+            filled + 1 + layout.missing_in_unit(next.plus(filled + 1))
         } else {
             filled
         };
@@ -51,11 +53,11 @@ impl State {
     }
 
     /// What of V9's head another point says otherwise.
-    pub(super) fn variant_head(&self, variant: Variant, ordinal: u32, v9: Head) -> Head {
+    pub(super) fn head(&self, ordinal: u32, v9: Head) -> Head {
         if self.options.stays_open() {
             return self.open_head(ordinal, v9);
         }
-        let durable_upto = if variant.numbers() { v9.durable_upto } else { Seq(0) };
+        let durable_upto = if self.variant.numbers() { v9.durable_upto } else { Seq(0) };
         Head { durable_upto, ..v9 }
     }
 }
@@ -63,14 +65,14 @@ impl State {
 impl BlockJournal {
     /// Commits the pending blocks, of which there are some, and closes them.
     pub(super) fn write_sealed(&mut self, device: &mut dyn BlockDevice) -> Result<Lsn, Error> {
-        let rule = self.state.options.commit();
+        let (rule, record) = (self.extra().options.commit(), self.extra().options.has_record());
         let pending = |journal: &Self| u64::from(journal.state.pending.blocks);
         self.fill_unit();
         let data = pending(self);
-        self.close_block(if self.state.options.has_record() { 0 } else { LAST });
+        self.close_block(if record { 0 } else { LAST });
         self.write_blocks(device, 0, data, Durability::Cached)?;
         device.flush()?;
-        if self.state.options.has_record() {
+        if record {
             // `next_block` would close the last one again: it is on the disk as it is.
             self.open_behind();
             self.fill_unit();
@@ -92,28 +94,6 @@ impl BlockJournal {
         Ok(self.committed(blocks))
     }
 
-    /// Recovery at any point but V9.
-    pub(super) fn recover_variant(
-        device: &mut dyn BlockDevice,
-        options: &BlockOptions,
-        layout: &Layout,
-        header: &Header,
-        front: Front,
-        replay: &mut dyn FnMut(Entry<'_>),
-    ) -> Result<Found, Error> {
-        if options.stays_open() {
-            let log = OpenLog::new(device, options, layout, front)?;
-            return log.recover(device, options.commit(), header, replay);
-        }
-        let mut scratch = [0; HEADER_BYTES];
-        let found = recover(device, layout, header, front, &mut scratch, replay)?;
-        if options.commit() != CommitRule::Pointer {
-            return Ok(found);
-        }
-        let (end, damage) = held_against(Pointer::of(header.pointer), found.stop, layout);
-        Ok(Found { end, damage, ..found })
-    }
-
     /// Opens blocks without entries until the open one is the last of its unit.
     fn fill_unit(&mut self) {
         let layout = self.state.layout;
@@ -128,7 +108,7 @@ impl BlockJournal {
         let pending = &mut self.state.pending;
         (pending.blocks, pending.used, pending.index) = (pending.blocks + 1, 0, 0);
         let len = self.buffer.len();
-        self.buffer.resize(len + self.state.front.head_bytes(), 0);
+        self.buffer.resize(len + self.front().head_bytes(), 0);
     }
 
     /// Writes the commit pointer, flushed.
@@ -140,6 +120,43 @@ impl BlockJournal {
         let header = Header { pointer: pointer.field(), ..self.state.header };
         self.write_header(device, header)
     }
+}
+
+/// Recovery at any point but V9.
+pub(super) fn recover_variant(
+    device: &mut dyn BlockDevice,
+    options: &BlockOptions,
+    layout: &Layout,
+    header: &Header,
+    replay: &mut dyn FnMut(Entry<'_>),
+) -> Result<(Found, Box<Extra>), Error> {
+    let front = options.front(header.salt, layout);
+    let Front::Variant(variant) = front else { unreachable!("V9 has its own recovery") };
+    let mut extra = Extra {
+        options: *options,
+        variant,
+        tail: None,
+        open: false,
+        tail_version: 0,
+        tail_committed: 0,
+        slot: 0,
+    };
+    let found = if options.stays_open() {
+        let log = OpenLog::new(device, options, layout, front)?;
+        let (found, tail) = log.recover(device, options.commit(), header, replay)?;
+        extra.tail = tail;
+        found
+    } else {
+        let mut scratch = [0; HEADER_BYTES];
+        let found = recover(device, layout, header, front, &mut scratch, replay)?;
+        if options.commit() == CommitRule::Pointer {
+            let (end, damage) = held_against(Pointer::of(header.pointer), found.stop, layout);
+            Found { end, damage, ..found }
+        } else {
+            found
+        }
+    };
+    Ok((found, Box::new(extra)))
 }
 
 /// What a walk that came to `stop` says about a log that is committed up to `pointer`: the blocks
