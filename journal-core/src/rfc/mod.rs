@@ -24,6 +24,8 @@ pub use spelling::SpellingError;
 pub use strategy::{LADDER, Strategy};
 pub use stream::{StreamJournal, StreamOptions};
 
+use alloc::boxed::Box;
+
 use crate::device::{BlockDevice, DeviceError, Geometry};
 use crate::inspect::{Field, Inspect};
 use crate::journal::{Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume};
@@ -62,8 +64,8 @@ impl RfcOptions {
 /// A journal of the family.
 #[derive(Debug)]
 pub enum RfcJournal {
-    /// Entries straight in clusters.
-    Stream(StreamJournal),
+    /// Entries straight in clusters. It is the larger one: boxed, the other stays small to copy.
+    Stream(Box<StreamJournal>),
     /// Entries in blocks.
     Block(BlockJournal),
 }
@@ -78,7 +80,7 @@ impl Clone for RfcJournal {
 
     fn clone_from(&mut self, source: &Self) {
         match (self, source) {
-            (RfcJournal::Stream(to), RfcJournal::Stream(from)) => to.clone_from(from),
+            (RfcJournal::Stream(to), RfcJournal::Stream(from)) => (**to).clone_from(from),
             (RfcJournal::Block(to), RfcJournal::Block(from)) => to.clone_from(from),
             (to, from) => *to = from.clone(),
         }
@@ -118,11 +120,11 @@ impl Journal for RfcJournal {
         options: &RfcOptions,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(Self, Opened), Error> {
-        match options.machine() {
-            Machine::Stream(options) => StreamJournal::open(device, &options, replay)
-                .map(|(journal, opened)| (RfcJournal::Stream(journal), opened)),
-            Machine::Block(options) => BlockJournal::open(device, &options, replay)
+        // Recovery is what a harness runs most, so the machine is not asked for its name first.
+        match BlockOptions::of(&options.strategy) {
+            Some(options) => BlockJournal::open(device, &options, replay)
                 .map(|(journal, opened)| (RfcJournal::Block(journal), opened)),
+            None => open_stream(device, options, replay),
         }
     }
 
@@ -160,6 +162,17 @@ impl Journal for RfcJournal {
             RfcJournal::Block(journal) => journal.checkpoint(device, upto),
         }
     }
+}
+
+#[inline(never)]
+fn open_stream(
+    device: &mut dyn BlockDevice,
+    options: &RfcOptions,
+    replay: &mut dyn FnMut(Entry<'_>),
+) -> Result<(RfcJournal, Opened), Error> {
+    let options = StreamOptions::new(options.strategy).expect("what is not in blocks is a stream");
+    let (journal, opened) = StreamJournal::open(device, &options, replay)?;
+    Ok((RfcJournal::Stream(Box::new(journal)), opened))
 }
 
 impl Inspect for RfcJournal {

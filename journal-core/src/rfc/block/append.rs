@@ -96,6 +96,7 @@ impl BlockJournal {
     }
 
     /// Closes the open block, if there is one, and opens the next.
+    #[inline(always)]
     pub(super) fn next_block(&mut self) {
         if self.state.pending.blocks == 0 {
             self.buffer.clear();
@@ -133,13 +134,25 @@ impl BlockJournal {
     pub(super) fn write_commit(&mut self, device: &mut dyn BlockDevice) -> Result<Lsn, Error> {
         self.close_block(LAST);
         let blocks = u64::from(self.state.pending.blocks);
-        self.write_blocks(device, 0, blocks, Durability::Cached)?;
+        self.write_run(device, 0, blocks, Durability::Cached)?;
         device.flush()?;
         Ok(self.committed(blocks))
     }
 
     /// Writes the pending blocks `from .. to` in one call.
     pub(super) fn write_blocks(
+        &self,
+        device: &mut dyn BlockDevice,
+        from: u64,
+        to: u64,
+        durability: Durability,
+    ) -> Result<(), DeviceError> {
+        self.write_run(device, from, to, durability)
+    }
+
+    /// The same, for the one caller that is hot.
+    #[inline(always)]
+    fn write_run(
         &self,
         device: &mut dyn BlockDevice,
         from: u64,

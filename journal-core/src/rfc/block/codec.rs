@@ -152,6 +152,7 @@ pub(super) struct Head {
 
 /// Fills in the head of a whole block whose entries and padding are in place, and returns what the
 /// next block is chained to: its checksum.
+#[inline(always)]
 pub(super) fn seal(block: &mut [u8], head: Head, front: Front) -> u32 {
     let front = match front {
         Front::V9(front) => front,
@@ -188,13 +189,13 @@ pub(super) enum Seen<'a> {
     Unreadable,
 }
 
-/// Judges `bytes` as block `seq`. The cheap checks come first: a log usually ends at a place that
+/// Judges `bytes` as block `seq`; `V9` says that they are of its form. The cheap checks come first: a log usually ends at a place that
 /// fails them.
 #[inline(always)]
-pub(super) fn see(bytes: &[u8], seq: Seq, front: Front) -> Seen<'_> {
+pub(super) fn see<const V9: bool>(bytes: &[u8], seq: Seq, front: Front) -> Seen<'_> {
     let front = match front {
-        Front::V9(front) => front,
-        Front::Variant(variant) => return variant.see(bytes, seq),
+        Front::Variant(variant) if !V9 => return variant.see(bytes, seq),
+        front => front.v9(),
     };
     let Some(head) = bytes.first_chunk() else { return Seen::Foreign };
     let block = Block { head, bytes, seq, shape: Shape::V9 };
@@ -291,10 +292,18 @@ impl<'a> Block<'a> {
         u32::from_be_bytes(self.field::<PREV_CRC, 4>())
     }
 
-    /// The payloads, in order.
-    pub fn payloads(self) -> impl Iterator<Item = &'a [u8]> {
-        let used = self.used();
-        self.payloads_in(used)
+    /// The payloads, in order. The short way is V9's.
+    pub fn payloads<const V9: bool>(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut short = &self.bytes[HEAD_BYTES..HEAD_BYTES + usize::from(self.used())];
+        let mut long = self.entries();
+        core::iter::from_fn(move || {
+            if !V9 {
+                return long.next().map(|entry| entry.payload);
+            }
+            let (payload, tail) = split_entry(short)?;
+            short = tail;
+            Some(payload)
+        })
     }
 
     /// The entries, in order.

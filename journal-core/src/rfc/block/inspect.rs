@@ -58,7 +58,7 @@ impl Inspect for BlockJournal {
         let mut stopped = false;
         while cursor.seq < lap_end && !stopped {
             let seq = cursor.seq;
-            match read(device, &layout, seq, front, &mut scratch)? {
+            match read::<false>(device, &layout, seq, front, &mut scratch)? {
                 Seen::Good(block) => {
                     stopped = cursor.step(block) == Step::Stop;
                     let mark = if stopped { Mark::Bad } else { Mark::Good };
@@ -73,7 +73,7 @@ impl Inspect for BlockJournal {
         let last = cursor.seq.plus(u64::from(layout.window)).0.min(lap_end.0.saturating_sub(1));
         for number in cursor.seq.0 + 1..=last {
             let seq = Seq(number);
-            if let Seen::Good(block) = read(device, &layout, seq, front, &mut scratch)? {
+            if let Seen::Good(block) = read::<false>(device, &layout, seq, front, &mut scratch)? {
                 let proves = block.durable_upto() > cursor.seq;
                 let mark = if proves { Mark::Bad } else { Mark::Unread };
                 tell_block(layout.at_bytes(seq), block, mark, tell);
@@ -98,7 +98,7 @@ fn open_tail(
     })?;
     if !last {
         let mut scratch = [0; HEADER_BYTES];
-        tell(whole(layout, stop, read(device, layout, stop, front, &mut scratch)?));
+        tell(whole(layout, stop, read::<false>(device, layout, stop, front, &mut scratch)?));
     }
     Ok(())
 }

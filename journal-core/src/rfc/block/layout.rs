@@ -132,6 +132,7 @@ impl Layout {
     }
 
     /// The area as a header tells it. The header's checksum was right, its facts need not be.
+    #[inline(always)]
     pub fn of(
         options: &BlockOptions,
         header: &Header,

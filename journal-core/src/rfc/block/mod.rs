@@ -288,8 +288,17 @@ impl Journal for BlockJournal {
                 extra = Some(more);
                 found
             }
-            ..=512 => recover::recover(device, &layout, &header, front, &mut [0; 512], replay)?,
-            _ => recover::recover(device, &layout, &header, front, &mut [0; HEADER_BYTES], replay)?,
+            ..=512 => {
+                recover::recover::<true>(device, &layout, &header, front, &mut [0; 512], replay)?
+            }
+            _ => recover::recover::<true>(
+                device,
+                &layout,
+                &header,
+                front,
+                &mut [0; HEADER_BYTES],
+                replay,
+            )?,
         };
         let spoiled = spoiled.map(|at_bytes| Damage {
             at_bytes,

@@ -221,7 +221,7 @@ impl<'a> OpenLog<'a> {
         let slots = self.slots.as_ref()?;
         let blocks = (0..2).filter(|&which| slots.there[which]).filter_map(|which| {
             let bytes = &slots.bytes[which][..self.layout.block_bytes as usize];
-            match see(bytes, seq, self.front) {
+            match see::<false>(bytes, seq, self.front) {
                 // The mark of a slot need not name its seq; this field does.
                 Seen::Good(block) if block.durable_upto() == seq => Some(block),
                 _ => None,
@@ -242,7 +242,7 @@ impl<'a> OpenLog<'a> {
         scratch: &'b mut Room,
     ) -> Result<Result<Choice<'b>, Seen<'b>>, DeviceError> {
         let slot = self.slot(seq, prev_crc);
-        let home = read(device, self.layout, seq, self.front, scratch)?;
+        let home = read::<false>(device, self.layout, seq, self.front, scratch)?;
         Ok(match (home, slot) {
             (Seen::Good(home), Some(slot)) if slot.version() > home.version() => {
                 Ok(Choice(slot, true))

@@ -39,26 +39,48 @@ impl BlockOptions {
     /// v9-nosalt, flawed on purpose.
     pub const V9_NOSALT: BlockOptions = BlockOptions { salted: false, ..Self::V9_512 };
 
-    /// The options of a strategy; none if it does not frame in blocks.
+    /// The options of a strategy that V9's bytes can serve.
     #[must_use]
-    pub const fn of(strategy: &Strategy) -> Option<BlockOptions> {
+    #[inline(always)]
+    pub const fn v9(strategy: &Strategy) -> Option<BlockOptions> {
         let Framing::Block { bytes } = strategy.framing() else { return None };
         let reuse = strategy.reuse();
         let salted = matches!(reuse.by, ReuseBy::Salt);
-        let (block, chain) = (strategy.integrity().block, strategy.integrity().chain);
-        // V9 renews its salt at every opening; unsalted, it goes on where it ended.
-        let v9 = matches!((block, chain), (Checksum::Crc32c, Checksum::Crc32c))
+        let chain = strategy.integrity().chain;
+        // A chain is of the blocks' own algorithm. V9 renews its salt at every opening; unsalted, it
+        // goes on where it ended.
+        let v9 = matches!(chain, Checksum::Crc32c)
             && matches!(strategy.tail(), TailWrite::PadLogical)
             && matches!(strategy.commit(), CommitRule::Flush)
-            && matches!(reuse.by, ReuseBy::Salt | ReuseBy::Sequence)
+            && (salted || matches!(reuse.by, ReuseBy::Sequence))
             && reuse.clears_after_unclean == salted;
+        if v9 {
+            Some(BlockOptions { block_bytes: bytes, salted, window: WINDOW_BLOCKS, grid: None })
+        } else {
+            None
+        }
+    }
+
+    /// The options of a strategy; none if it does not frame in blocks.
+    #[must_use]
+    #[inline(always)]
+    pub const fn of(strategy: &Strategy) -> Option<BlockOptions> {
+        if let Some(v9) = BlockOptions::v9(strategy) {
+            return Some(v9);
+        }
+        BlockOptions::of_variant(strategy)
+    }
+
+    const fn of_variant(strategy: &Strategy) -> Option<BlockOptions> {
+        let Framing::Block { bytes } = strategy.framing() else { return None };
+        let salted = matches!(strategy.reuse().by, ReuseBy::Salt);
         let units = matches!(strategy.tail(), TailWrite::PadPhysical | TailWrite::Fresh);
         Some(BlockOptions {
             block_bytes: bytes,
             salted,
             // Of eight blocks at most, and a commit record fills another unit.
             window: if units { 2 * WINDOW_BLOCKS } else { WINDOW_BLOCKS },
-            grid: if v9 { None } else { Some(*strategy) },
+            grid: Some(*strategy),
         })
     }
 

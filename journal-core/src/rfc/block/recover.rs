@@ -211,9 +211,9 @@ pub(super) struct Found {
     pub damage: Option<Damage>,
 }
 
-/// Reads one place. Only an unreadable sector is an answer; other errors are not the medium's.
+/// Reads one place; `V9` says that the blocks are of its form. Only an unreadable sector is an answer; other errors are not the medium's.
 #[inline(always)]
-pub(super) fn read<'a>(
+pub(super) fn read<'a, const V9: bool>(
     device: &'a mut dyn BlockDevice,
     layout: &Layout,
     seq: Seq,
@@ -222,14 +222,14 @@ pub(super) fn read<'a>(
 ) -> Result<Seen<'a>, DeviceError> {
     let scratch = &mut scratch[..layout.block_bytes as usize];
     match device.lend(layout.lba(seq), scratch) {
-        Ok(bytes) => Ok(see(bytes, seq, front)),
+        Ok(bytes) => Ok(see::<V9>(bytes, seq, front)),
         Err(DeviceError::Unreadable(_)) => Ok(Seen::Unreadable),
         Err(error) => Err(error),
     }
 }
 
 /// Hands out what survived, and tells how the log ended.
-pub(super) fn recover(
+pub(super) fn recover<const V9: bool>(
     device: &mut dyn BlockDevice,
     layout: &Layout,
     header: &Header,
@@ -247,19 +247,19 @@ pub(super) fn recover(
             break;
         }
         let mut give = |block: Block<'_>| {
-            for (index, payload) in block.payloads().enumerate() {
+            for (index, payload) in block.payloads::<V9>().enumerate() {
                 last = BlockJournal::name(block.seq().0, index as u64);
                 entries += 1;
                 replay(Entry { lsn: last, payload });
             }
         };
-        match read(device, layout, cursor.seq, front, scratch)? {
+        match read::<V9>(device, layout, cursor.seq, front, scratch)? {
             Seen::Good(block) => match cursor.step(block) {
                 Step::Single => give(block),
                 Step::Within => continue,
                 Step::Ends(first, prev_crc) => {
                     let range = (first, cursor.seq);
-                    again(device, layout, front, range, prev_crc, scratch, &mut give)?;
+                    again::<V9>(device, layout, front, range, prev_crc, scratch, &mut give)?;
                 }
                 Step::Stop => {
                     seen.claims = true;
@@ -280,7 +280,7 @@ pub(super) fn recover(
     }
     seen.inside_commit = cursor.commit < cursor.seq;
     if !seen.area_end {
-        look_ahead(device, layout, front, cursor.seq, lap_end, scratch, &mut seen)?;
+        look_ahead::<V9>(device, layout, front, cursor.seq, lap_end, scratch, &mut seen)?;
     }
     let rule = decide(seen);
     let at_bytes = layout.at_bytes(cursor.seq);
@@ -292,7 +292,7 @@ pub(super) fn recover(
 /// Reads the blocks `range.0 .. range.1` of a complete commit once more, to hand them out: no
 /// memory is taken to keep them. A block that now reads differently ends the recovery with an
 /// error, since half of a commit may be out by then and must not be taken for all of it.
-fn again(
+fn again<const V9: bool>(
     device: &mut dyn BlockDevice,
     layout: &Layout,
     front: Front,
@@ -303,7 +303,7 @@ fn again(
 ) -> Result<(), Error> {
     for number in range.0.0..range.1.0 {
         let seq = Seq(number);
-        match read(device, layout, seq, front, scratch)? {
+        match read::<V9>(device, layout, seq, front, scratch)? {
             Seen::Good(block) if block.prev_crc() == prev_crc => {
                 prev_crc = block.crc() & front.chain_mask();
                 give(block);
@@ -318,7 +318,7 @@ fn again(
 }
 
 /// Looks for a block behind `stop` that says whether the stop had been flushed.
-fn look_ahead(
+fn look_ahead<const V9: bool>(
     device: &mut dyn BlockDevice,
     layout: &Layout,
     front: Front,
@@ -330,7 +330,7 @@ fn look_ahead(
     let last = stop.plus(u64::from(layout.window)).0.min(lap_end.0 - 1);
     for number in stop.0 + 1..=last {
         let seq = Seq(number);
-        if let Seen::Good(block) = read(device, layout, seq, front, scratch)? {
+        if let Seen::Good(block) = read::<V9>(device, layout, seq, front, scratch)? {
             if block.durable_upto() > stop {
                 seen.proof = true;
                 return Ok(());

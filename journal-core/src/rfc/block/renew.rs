@@ -203,7 +203,7 @@ impl BlockJournal {
                     Some(log) => log.again(device, old, before, &mut copy)?,
                     None => {
                         let mut scratch = [0; HEADER_BYTES];
-                        match read(device, &layout, old, was_front, &mut scratch)? {
+                        match read::<false>(device, &layout, old, was_front, &mut scratch)? {
                             Seen::Good(block) if block.prev_crc() == before => copy(block),
                             _ => {
                                 let what = "a block that was shown and has changed since";

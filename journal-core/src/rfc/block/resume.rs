@@ -97,7 +97,7 @@ impl BlockJournal {
             for index in done..done + batch {
                 let old = old_start.plus(index);
                 // What is copied must be what `open` has shown: good still, and in the chain.
-                let block = match read(device, &layout, old, self.front(), &mut scratch)? {
+                let block = match read::<false>(device, &layout, old, self.front(), &mut scratch)? {
                     Seen::Good(block) if block.prev_crc() == was => block,
                     _ => return Err(changed(&layout, old)),
                 };
@@ -194,9 +194,9 @@ impl BlockJournal {
             return Ok(None);
         }
         let mut scratch = [0; HEADER_BYTES];
-        Ok(match read(device, &state.layout, seq, self.front(), &mut scratch)? {
+        Ok(match read::<false>(device, &state.layout, seq, self.front(), &mut scratch)? {
             Seen::Good(block) => {
-                let all = index + 1 >= block.payloads().count() as u64;
+                let all = index + 1 >= block.payloads::<false>().count() as u64;
                 let link = block.crc() & self.front().chain_mask();
                 Some(if all { (seq.plus(1), link) } else { (seq, block.prev_crc()) })
             }

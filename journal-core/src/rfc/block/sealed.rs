@@ -148,7 +148,7 @@ pub(super) fn recover_variant(
         found
     } else {
         let mut scratch = [0; HEADER_BYTES];
-        let found = recover(device, layout, header, front, &mut scratch, replay)?;
+        let found = recover::<false>(device, layout, header, front, &mut scratch, replay)?;
         if options.commit() == CommitRule::Pointer {
             let (end, damage) = held_against(Pointer::of(header.pointer), found.stop, layout);
             Found { end, damage, ..found }

@@ -240,6 +240,7 @@ impl Variant {
     }
 
     /// Puts an entry of the block `seq` behind `into`, which holds the block up to there.
+    #[inline(never)]
     pub fn put(&self, seq: Seq, at: usize, payload: &[u8], into: &mut alloc::vec::Vec<u8>) {
         let from = into.len();
         let size = self.shape().overhead() + payload.len();
@@ -251,6 +252,7 @@ impl Variant {
     }
 
     /// As [`super::codec::seal`].
+    #[inline(never)]
     pub fn seal(&self, block: &mut [u8], head: Head) -> u32 {
         assert!(HEAD_BYTES + usize::from(head.used) <= block.len(), "entries beyond the block");
         let mark = self.mark(head.seq);
@@ -281,6 +283,7 @@ impl Variant {
     }
 
     /// As [`super::codec::see`].
+    #[inline(never)]
     pub fn see<'a>(&self, bytes: &'a [u8], seq: Seq) -> Seen<'a> {
         let Some(head) = bytes.first_chunk() else { return Seen::Foreign };
         let block = Block { head, bytes, seq, shape: self.shape() };
