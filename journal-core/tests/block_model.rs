@@ -63,7 +63,7 @@ fn options() -> impl Strategy<Value = (BlockOptions, u64)> {
     (any::<bool>(), any::<bool>(), 1u32..4, 0u64..9).prop_map(|(small, salted, window, more)| {
         let block_bytes = if small { 512 } else { 4096 };
         let blocks = u64::from(window) * 3 + more;
-        (BlockOptions { block_bytes, salted, window }, blocks)
+        (BlockOptions { block_bytes, salted, window, grid: None }, blocks)
     })
 }
 
@@ -266,7 +266,7 @@ fn acknowledged(options: BlockOptions) -> (MemoryDevice, MemoryDevice, BlockJour
 #[test]
 fn the_loss_of_any_acknowledged_block_is_proven_unless_nothing_follows() {
     for block_bytes in [512u32, 4096] {
-        let options = BlockOptions { block_bytes, salted: true, window: 4 };
+        let options = BlockOptions { block_bytes, window: 4, ..BlockOptions::V9_512 };
         let (disk, last_lap, journal) = acknowledged(options);
         let (_, _, whole) = open(&mut disk.clone(), options).unwrap();
         let (start, next) = (journal.header().start_seq, journal.next().0);

@@ -30,7 +30,7 @@ impl Stream {
 fn image(random: &mut Stream) -> (MemoryDevice, BlockOptions) {
     let window = 1 + random.below(4) as u32;
     let block_bytes = if random.below(4) == 0 { 4096 } else { 512 };
-    let options = BlockOptions { block_bytes, salted: random.below(4) != 0, window };
+    let options = BlockOptions { block_bytes, salted: random.below(4) != 0, window, grid: None };
     let blocks = u64::from(window) * 3 + random.below(12);
     let sectors = 16 + blocks * u64::from(block_bytes) / 512;
     let geometry = Geometry { logical_bytes: 512, physical_bytes: 512, sectors };

@@ -21,6 +21,8 @@ fn golden() -> Header {
         nblocks: 112,
         window: 8,
         start_prev_crc: salt.crc(),
+        strategy: Header::UNSPELLED,
+        pointer: Header::POINTLESS,
     }
 }
 

@@ -236,7 +236,7 @@ fn a_workload_without_commits_is_not_measured_and_does_not_pass() {
 
 #[test]
 fn a_journal_on_the_bare_device_is_checked_by_the_same_words() {
-    let options = BlockOptions { block_bytes: 4096, salted: true, window: 8 };
+    let options = BlockOptions::V9_4096;
     let devices = ["ideal", "consumer-nvme-no-plp"];
     let check = check::journal::<BlockJournal>(options).devices(&devices).runs(1_000).samples(100);
     let report = check.device_bytes(1 << 17).run();

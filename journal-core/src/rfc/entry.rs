@@ -1,7 +1,8 @@
 //! The entries of the RFC journal: type, length, value, straight in 4096-byte clusters.
 //!
-//! The one idea: four dialects of one byte table differ in three facts only (which checksum, salted
-//! or not, capped or literal), so a [`Dialect`] is those three facts and everything else follows.
+//! The one idea: all dialects of one byte table differ in a few facts (which checksum, what it
+//! covers, what marks the use of the area, capped or literal), so a [`Dialect`] is those facts and
+//! everything else follows.
 //!
 //! Byte table of an entry, `s` its size byte, `c` the width of the checksum, big-endian:
 //!
@@ -12,6 +13,18 @@
 //! | V8c | `s` | type | 2..s-c | s-c..s | 0..s-c | 253 |
 //! | V8ce | `s` | type | 2..s-c | s-c..s | salt, u64 offset in the log, 0..s-c | 255 - (2 + c) |
 //!
+//! The other dialects of the grid have a mark of `m` bytes behind the type, and a payload that much
+//! smaller. What the checksum covers is, in this order and as far as the dialect has it: salt and
+//! u64 offset in the log (salt); u32 link (chain); size, type, mark, payload. A link is the low half
+//! of the checksum of the entry before, PAD, RECORD and a checked END among them.
+//!
+//! | reuse | `m` | mark | END is checked |
+//! |---|---|---|---|
+//! | erase | 0 | - | no |
+//! | sequence | 4 | the log's cluster, counted through all laps, low half | yes |
+//! | salt | 0 | -, the checksum covers it | yes |
+//! | lap | 0 | bit 7 of the type: the last bit of the lap | yes |
+//!
 //! | type | name | bytes written | size byte |
 //! |---|---|---|---|
 //! | FF | NONE | size FF, type FF: the log ends here | 255 |
@@ -19,6 +32,9 @@
 //! | 1 | END, V8ce | 2, then `c` checksum over salt, offset, 0..2 | up to the end of the cluster |
 //! | 2 | HASH | as above; every appended payload travels under this type | 2 + n + c |
 //! | 3 | PAD, V8ce | as above, FF for payload; skipped | 2 + c and more |
+//! | 4 | RECORD | as above, u64 offset in the log of itself for payload: what is before it counts | 10 + m + c |
+//!
+//! PAD exists where a dialect is salted or not on the ladder, RECORD only where it is not.
 //!
 //! The size includes the two header bytes. An entry fits at `o` if and only if an END still fits
 //! behind it in the cluster: `o + s <= 4096 - bytes(END)`. The cap follows: where the largest entry
@@ -50,6 +66,11 @@ pub const ENTRY_BYTES_MAX: usize = 254;
 const TYPE_END: u8 = 1;
 const TYPE_HASH: u8 = 2;
 const TYPE_PAD: u8 = 3;
+const TYPE_RECORD: u8 = 4;
+/// The bit of the type that holds the lap.
+const LAP_BIT: u8 = 0x80;
+/// Bytes that a RECORD carries.
+pub const RECORD_BYTES: usize = 8;
 const NONE: u8 = 0xff;
 
 /// A place in the log: bytes from the log's beginning, counted on through every lap of a ring.
@@ -102,24 +123,62 @@ pub enum Kind {
     End,
     /// A payload.
     Hash,
-    /// Filler, which only salted dialects know.
+    /// Filler.
     Pad,
+    /// What is before it counts.
+    Record,
     /// A type of a later version: skipped by its size.
     Other(u8),
 }
 
-/// A salt, with what can be computed of it once.
+/// A salt, with what can be computed of it once, and where in its ring and chain an entry stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Key {
     salt: Salt,
     crc: u32,
+    /// Clusters of the ring, for dialects that count laps.
+    clusters: u32,
+    /// The low half of the checksum before, for dialects that chain.
+    pub link: u32,
 }
 
 impl Key {
     /// The key of a salt. Dialects without a salt ignore it.
     #[must_use]
     pub fn new(salt: Salt) -> Self {
-        Key { salt, crc: salt.crc() }
+        Key { salt, crc: salt.crc(), ..Key::default() }
+    }
+
+    /// The same in a ring of so many clusters.
+    #[must_use]
+    pub fn in_ring(self, clusters: u32) -> Self {
+        Key { clusters, ..self }
+    }
+
+    /// The same behind an entry with this link.
+    #[must_use]
+    pub fn behind(self, link: u32) -> Self {
+        Key { link, ..self }
+    }
+}
+
+/// What in an entry tells it from what was in its place before, besides a salt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stamp {
+    /// Nothing.
+    None,
+    /// The number of its cluster.
+    Cluster,
+    /// The lap, in a bit of the type.
+    Lap,
+}
+
+impl Stamp {
+    const fn bytes(self) -> usize {
+        match self {
+            Stamp::Cluster => 4,
+            Stamp::None | Stamp::Lap => 0,
+        }
     }
 }
 
@@ -132,6 +191,12 @@ pub struct Dialect {
     pub salted: bool,
     /// Whether entries of 254 bytes are written, as the text has it.
     pub literal: bool,
+    /// Whether the checksum covers the one before.
+    pub chained: bool,
+    /// What marks the use of the area.
+    pub stamp: Stamp,
+    /// Whether there are PAD and RECORD, salted or not.
+    pub extended: bool,
 }
 
 /// An entry that passed every check.
@@ -143,6 +208,8 @@ pub struct Trusted<'a> {
     pub size: usize,
     /// What it carries; empty for END.
     pub payload: &'a [u8],
+    /// What the next entry is chained to.
+    pub link: u32,
 }
 
 /// Why bytes are not a trusted entry.
@@ -157,13 +224,22 @@ pub enum Flaw {
     /// It would leave no room for an END in its cluster, or is an END that does not point at the
     /// next cluster.
     Place,
+    /// Its mark is that of another use of the area, or it is a RECORD of another place.
+    Mark,
     /// The checksum does not match.
     Sum,
 }
 
 impl Dialect {
     /// Entries as the text has them.
-    pub const V8: Dialect = Dialect { sum: Checksum::None, salted: false, literal: true };
+    pub const V8: Dialect = Dialect {
+        sum: Checksum::None,
+        salted: false,
+        literal: true,
+        chained: false,
+        stamp: Stamp::None,
+        extended: false,
+    };
     /// The text with its ambiguities settled.
     pub const V8R: Dialect = Dialect { literal: false, ..Dialect::V8 };
     /// The reviewer's checksum in the last bytes.
@@ -171,16 +247,32 @@ impl Dialect {
     /// A salt and the offset under the checksum.
     pub const V8CE: Dialect = Dialect { salted: true, ..Dialect::V8C };
 
+    /// Whether an END has a checksum.
+    const fn checks_end(self) -> bool {
+        self.salted || !matches!(self.stamp, Stamp::None)
+    }
+
+    /// Bytes before a payload.
+    pub(crate) const fn front_bytes(self) -> usize {
+        HEAD_BYTES + self.stamp.bytes()
+    }
+
     /// Bytes written for an END.
     #[must_use]
     pub const fn end_bytes(self) -> usize {
-        if self.salted { HEAD_BYTES + self.sum.bytes() } else { HEAD_BYTES }
+        if self.checks_end() { self.overhead_bytes() } else { HEAD_BYTES }
     }
 
     /// Bytes of an entry besides its payload; also the smallest PAD.
     #[must_use]
     pub const fn overhead_bytes(self) -> usize {
-        HEAD_BYTES + self.sum.bytes()
+        self.front_bytes() + self.sum.bytes()
+    }
+
+    /// Bytes of a RECORD.
+    #[must_use]
+    pub const fn record_bytes(self) -> usize {
+        self.overhead_bytes() + RECORD_BYTES
     }
 
     /// Largest entry written.
@@ -203,14 +295,50 @@ impl Dialect {
 
     /// The checksum of the bytes `covered` of an entry at `at`.
     fn checksum(self, key: &Key, at: LogOffset, covered: &[u8]) -> u64 {
-        if !self.salted {
-            return self.sum.of(&[covered]);
+        let (place, link) = (at.0.to_be_bytes(), key.link.to_be_bytes());
+        match (self.salted, self.chained) {
+            (false, false) => self.sum.of(&[covered]),
+            (true, false) if self.sum == Checksum::Crc32c => {
+                u64::from(crc32c_append(crc32c_append(key.crc, &place), covered))
+            }
+            (true, false) => self.sum.of(&[&key.salt.0, &place, covered]),
+            (false, true) => self.sum.of(&[&link, covered]),
+            (true, true) => self.sum.of(&[&key.salt.0, &place, &link, covered]),
         }
-        let place = at.0.to_be_bytes();
-        if self.sum == Checksum::Crc32c {
-            return u64::from(crc32c_append(crc32c_append(key.crc, &place), covered));
+    }
+
+    /// What an entry is chained to that stands behind these bytes, which end with a checksum.
+    fn link(self, key: &Key, written: &[u8]) -> u32 {
+        let width = self.sum.bytes().min(4);
+        if !self.chained {
+            return key.link;
         }
-        self.sum.of(&[&key.salt.0, &place, covered])
+        written[written.len() - width..].iter().fold(0, |n, &byte| n << 8 | u32::from(byte))
+    }
+
+    /// The key of what follows these bytes, an entry or a checked END as it was encoded.
+    #[must_use]
+    pub fn key_behind(self, key: &Key, written: &[u8]) -> Key {
+        key.behind(self.link(key, written))
+    }
+
+    /// The type byte of a type at `at`.
+    fn marked(self, key: &Key, at: LogOffset, kind: u8) -> u8 {
+        let lap = |clusters: u32| at.cluster() / u64::from(clusters.max(1)) % 2 == 1;
+        match self.stamp {
+            Stamp::Lap if lap(key.clusters) => kind | LAP_BIT,
+            _ => kind,
+        }
+    }
+
+    /// Writes size, type and mark.
+    fn put_front(self, key: &Key, at: LogOffset, size: usize, kind: u8, into: &mut [u8]) {
+        into[0] = size as u8;
+        into[1] = self.marked(key, at, kind);
+        if self.stamp == Stamp::Cluster {
+            let cluster = at.cluster() as u32;
+            into[HEAD_BYTES..HEAD_BYTES + 4].copy_from_slice(&cluster.to_be_bytes());
+        }
     }
 
     /// Writes the checksum of `entry[..covered]` behind them, and returns the bytes used.
@@ -235,15 +363,17 @@ impl Dialect {
         into: &mut [u8],
     ) -> usize {
         assert!(payload.len() <= self.payload_max(), "checked by append");
-        let covered = HEAD_BYTES + payload.len();
-        into[0] = (self.overhead_bytes() + payload.len()) as u8;
-        into[1] = match kind {
+        let front = self.front_bytes();
+        let covered = front + payload.len();
+        let kind = match kind {
             Kind::Hash => TYPE_HASH,
             Kind::Pad => TYPE_PAD,
+            Kind::Record => TYPE_RECORD,
             Kind::Other(other) => other,
             Kind::End => panic!("END has its own encoder"),
         };
-        into[HEAD_BYTES..covered].copy_from_slice(payload);
+        self.put_front(key, at, self.overhead_bytes() + payload.len(), kind, into);
+        into[front..covered].copy_from_slice(payload);
         self.seal(key, at, into, covered)
     }
 
@@ -256,10 +386,9 @@ impl Dialect {
         let size = CLUSTER_BYTES as usize - at.in_cluster();
         let reach = if self.literal { ENTRY_BYTES_MAX + 1 } else { ENTRY_BYTES_MAX };
         assert!((self.end_bytes()..=reach).contains(&size), "END of {size} bytes");
-        into[0] = size as u8;
-        into[1] = TYPE_END;
-        if self.salted {
-            self.seal(key, at, into, HEAD_BYTES);
+        self.put_front(key, at, size, TYPE_END, into);
+        if self.checks_end() {
+            self.seal(key, at, into, self.front_bytes());
         }
     }
 
@@ -292,12 +421,17 @@ impl Dialect {
         if (size, kind) == (NONE, NONE) {
             return Err(Flaw::Nothing);
         }
-        let kind = match kind {
+        // `ff` as a type belongs to NONE, and NONE's size is 255.
+        if kind == NONE {
+            return Err(Flaw::Size);
+        }
+        let plain = if self.stamp == Stamp::Lap { kind & !LAP_BIT } else { kind };
+        let right_lap = kind == self.marked(key, at, plain);
+        let kind = match plain {
             TYPE_END => Kind::End,
             TYPE_HASH => Kind::Hash,
-            TYPE_PAD if self.salted => Kind::Pad,
-            // `ff` as a type belongs to NONE, and NONE's size is 255.
-            NONE => return Err(Flaw::Size),
+            TYPE_PAD if self.salted || self.extended => Kind::Pad,
+            TYPE_RECORD if self.extended => Kind::Record,
             other => Kind::Other(other),
         };
         let size = usize::from(size);
@@ -306,8 +440,13 @@ impl Dialect {
             Kind::End => (self.end_bytes(), size == left),
             _ => (size, self.fits(at, size)),
         };
-        let least = if kind == Kind::End { self.end_bytes() } else { self.overhead_bytes() };
-        if size < least || size > ENTRY_BYTES_MAX {
+        let least = match kind {
+            Kind::End => self.end_bytes(),
+            Kind::Record => self.record_bytes(),
+            _ => self.overhead_bytes(),
+        };
+        let most = if kind == Kind::Record { least } else { ENTRY_BYTES_MAX };
+        if size < least || size > most {
             return Err(Flaw::Size);
         }
         if !right_place {
@@ -316,16 +455,27 @@ impl Dialect {
         if bytes.len() < written {
             return Err(Flaw::Short(written));
         }
-        let summed = if kind == Kind::End && !self.salted { 0 } else { self.sum.bytes() };
+        let front = self.front_bytes();
+        let right_cluster = self.stamp != Stamp::Cluster
+            || bytes[HEAD_BYTES..front] == (at.cluster() as u32).to_be_bytes();
+        if !right_lap || !right_cluster {
+            return Err(Flaw::Mark);
+        }
+        let summed = if kind == Kind::End && !self.checks_end() { 0 } else { self.sum.bytes() };
         let covered = written - summed;
+        let mut link = key.link;
         if summed > 0 {
             let stored = bytes[covered..written].iter().fold(0, |n, &b| n << 8 | u64::from(b));
             if stored != self.checksum(key, at, &bytes[..covered]) {
                 return Err(Flaw::Sum);
             }
+            link = self.link(key, &bytes[..written]);
         }
-        let payload = if kind == Kind::End { &[] } else { &bytes[HEAD_BYTES..covered] };
-        Ok(Trusted { kind, size, payload })
+        let payload = if kind == Kind::End { &[] } else { &bytes[front..covered] };
+        if kind == Kind::Record && payload != at.0.to_be_bytes() {
+            return Err(Flaw::Mark);
+        }
+        Ok(Trusted { kind, size, payload, link })
     }
 }
 

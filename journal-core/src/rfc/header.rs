@@ -7,7 +7,7 @@
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
-//! | 0 | 8 | magic, [`Magic::V8CE`] or [`Magic::V9`] |
+//! | 0 | 8 | magic, one of [`Magic`] |
 //! | 8 | 4 | CRC-32C over all `H` bytes, this field taken as zero |
 //! | 12 | 4 | bytes of the journal's unit (V9: a block; V8ce: a cluster) |
 //! | 16 | 8 | header_seq: odd in the copy at 0, even in the copy at `H` |
@@ -17,7 +17,9 @@
 //! | 56 | 4 | nblocks |
 //! | 60 | 4 | window |
 //! | 64 | 4 | start_prev_crc |
-//! | 68 | H-68 | FF |
+//! | 68 | 4 | strategy, its five answers ([`Strategy::code`](super::Strategy::code)); FF on the ladder |
+//! | 72 | 8 | pointer: where the committed log ends; FF where nothing points there |
+//! | 80 | H-80 | FF |
 //!
 //! A copy is valid if and only if it can be read, magic, checksum and unit are right, and its
 //! header_seq has the parity of its place. Of two valid copies the one with the larger header_seq
@@ -51,8 +53,10 @@ const START_SEQ: usize = SALT + 16;
 const NBLOCKS: usize = START_SEQ + 8;
 const WINDOW: usize = NBLOCKS + 4;
 const START_PREV_CRC: usize = WINDOW + 4;
-const FILLER: usize = START_PREV_CRC + 4;
-const _: () = assert!(FILLER == 68);
+const STRATEGY: usize = START_PREV_CRC + 4;
+const POINTER: usize = STRATEGY + 4;
+const FILLER: usize = POINTER + 8;
+const _: () = assert!(STRATEGY == 68 && FILLER == 80);
 // The fields share one sector of 512 bytes; all other sectors are filler that never changes.
 const _: () = assert!(FILLER <= 512);
 
@@ -68,6 +72,10 @@ impl Magic {
     pub const V8CE: Magic = Magic(*b"QJRNLce\0");
     /// Blocks with a chained, salted checksum.
     pub const V9: Magic = Magic(*b"QJRNLv9\0");
+    /// Any other stream of the grid.
+    pub const STREAM: Magic = Magic(*b"QJRNLgs\0");
+    /// Any other blocks of the grid.
+    pub const BLOCK: Magic = Magic(*b"QJRNLgb\0");
 }
 
 /// Counts the headers written: the larger one is newer.
@@ -119,9 +127,18 @@ pub struct Header {
     pub window: u32,
     /// What the first unit must be chained to.
     pub start_prev_crc: u32,
+    /// Whose journal it is, or [`Header::UNSPELLED`].
+    pub strategy: u32,
+    /// Where the committed log ends, or [`Header::POINTLESS`].
+    pub pointer: u64,
 }
 
 impl Header {
+    /// A named rung: its magic says whose it is.
+    pub const UNSPELLED: u32 = u32::MAX;
+    /// No commit pointer.
+    pub const POINTLESS: u64 = u64::MAX;
+
     /// The bytes of a copy.
     #[must_use]
     pub fn encode(&self, magic: Magic) -> [u8; HEADER_BYTES] {
@@ -134,7 +151,9 @@ impl Header {
         bytes[START_SEQ..NBLOCKS].copy_from_slice(&self.start_seq.to_be_bytes());
         bytes[NBLOCKS..WINDOW].copy_from_slice(&self.nblocks.to_be_bytes());
         bytes[WINDOW..START_PREV_CRC].copy_from_slice(&self.window.to_be_bytes());
-        bytes[START_PREV_CRC..FILLER].copy_from_slice(&self.start_prev_crc.to_be_bytes());
+        bytes[START_PREV_CRC..STRATEGY].copy_from_slice(&self.start_prev_crc.to_be_bytes());
+        bytes[STRATEGY..POINTER].copy_from_slice(&self.strategy.to_be_bytes());
+        bytes[POINTER..FILLER].copy_from_slice(&self.pointer.to_be_bytes());
         // The field itself counts as zeros.
         let zeros = &[0; UNIT_BYTES - CRC];
         let crc = Checksum::Crc32c.of(&[&magic.0, zeros, &bytes[UNIT_BYTES..]]) as u32;
@@ -153,6 +172,8 @@ impl Header {
             nblocks: u32_at(bytes, NBLOCKS),
             window: u32_at(bytes, WINDOW),
             start_prev_crc: u32_at(bytes, START_PREV_CRC),
+            strategy: u32_at(bytes, STRATEGY),
+            pointer: u64_at(bytes, POINTER),
         }
     }
 }
@@ -471,7 +492,17 @@ impl HeaderPair {
             field(WINDOW, 4, ": window", header.window.to_string(), mark);
             let chained = format!("{:08x}", header.start_prev_crc);
             field(START_PREV_CRC, 4, ": start_prev_crc", chained, mark);
-            field(FILLER, HEADER_BYTES - FILLER, ": filler", String::new(), Mark::Unread);
+            let mut filler = STRATEGY;
+            if header.strategy != Header::UNSPELLED {
+                filler = FILLER;
+                field(STRATEGY, 4, ": strategy", format!("{:08x}", header.strategy), mark);
+                let pointer = match header.pointer {
+                    Header::POINTLESS => "none".to_string(),
+                    place => place.to_string(),
+                };
+                field(POINTER, 8, ": pointer", pointer, mark);
+            }
+            field(filler, HEADER_BYTES - filler, ": filler", String::new(), Mark::Unread);
         }
         Ok(newest)
     }

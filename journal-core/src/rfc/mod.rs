@@ -11,21 +11,26 @@
 
 pub mod block;
 pub mod entry;
+pub mod grid;
 pub mod header;
 pub mod refusal;
+pub mod spelling;
 pub mod strategy;
 pub mod stream;
 
 pub use block::{BlockJournal, BlockOptions, BlockRecovery};
 pub use refusal::Refusal;
+pub use spelling::SpellingError;
 pub use strategy::{LADDER, Strategy};
 pub use stream::{StreamJournal, StreamOptions};
+
+use alloc::boxed::Box;
 
 use crate::device::{BlockDevice, DeviceError, Geometry};
 use crate::inspect::{Field, Inspect};
 use crate::journal::{Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume};
-use crate::rfc::strategy::{Framing, ReuseBy};
-use crate::steps::{Recovery, Stepwise, Whole};
+use crate::rfc::strategy::Framing;
+use crate::steps::{Recovery, Stepwise};
 
 /// Most blocks of a block journal that are ever unflushed.
 const WINDOW_BLOCKS: u32 = 8;
@@ -47,11 +52,9 @@ impl RfcOptions {
     fn machine(self) -> Machine {
         let strategy = self.strategy;
         match strategy.framing() {
-            Framing::Block { bytes } => Machine::Block(BlockOptions {
-                block_bytes: bytes,
-                salted: strategy.reuse().by == ReuseBy::Salt,
-                window: WINDOW_BLOCKS,
-            }),
+            Framing::Block { .. } => Machine::Block(
+                BlockOptions::of(&strategy).expect("this arm has the framing of blocks"),
+            ),
             Framing::Stream | Framing::StreamLiteral => Machine::Stream(
                 StreamOptions::new(strategy).expect("this arm has the framings of a stream"),
             ),
@@ -62,8 +65,8 @@ impl RfcOptions {
 /// A journal of the family.
 #[derive(Debug)]
 pub enum RfcJournal {
-    /// Entries straight in clusters.
-    Stream(StreamJournal),
+    /// Entries straight in clusters. It is the larger one: boxed, the other stays small to copy.
+    Stream(Box<StreamJournal>),
     /// Entries in blocks.
     Block(BlockJournal),
 }
@@ -78,7 +81,7 @@ impl Clone for RfcJournal {
 
     fn clone_from(&mut self, source: &Self) {
         match (self, source) {
-            (RfcJournal::Stream(to), RfcJournal::Stream(from)) => to.clone_from(from),
+            (RfcJournal::Stream(to), RfcJournal::Stream(from)) => (**to).clone_from(from),
             (RfcJournal::Block(to), RfcJournal::Block(from)) => to.clone_from(from),
             (to, from) => *to = from.clone(),
         }
@@ -89,9 +92,9 @@ impl Clone for RfcJournal {
 #[derive(Clone, Debug)]
 pub enum RfcRecovery {
     /// All at once.
-    Stream(Whole<StreamJournal>),
+    Stream,
     /// Block by block.
-    Block(BlockRecovery),
+    Block(BlockOptions, BlockRecovery),
 }
 
 impl Stepwise for RfcJournal {
@@ -100,9 +103,10 @@ impl Stepwise for RfcJournal {
 
 impl Recovery<RfcJournal> for RfcRecovery {
     fn begin(options: &RfcOptions) -> Self {
-        match options.machine() {
-            Machine::Stream(options) => RfcRecovery::Stream(Whole::begin(&options)),
-            Machine::Block(options) => RfcRecovery::Block(BlockRecovery::begin(&options)),
+        // Recovery is what a harness runs most, so the machine is not asked for its name first.
+        match BlockOptions::of(&options.strategy) {
+            Some(options) => RfcRecovery::Block(options, BlockRecovery::begin(&options)),
+            None => RfcRecovery::Stream,
         }
     }
 
@@ -113,16 +117,12 @@ impl Recovery<RfcJournal> for RfcRecovery {
         options: &RfcOptions,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<Option<(RfcJournal, Opened)>, Error> {
-        match (self, options.machine()) {
-            (RfcRecovery::Stream(recovery), Machine::Stream(options)) => {
-                let opened = recovery.step(device, &options, replay)?;
-                Ok(opened.map(|(journal, opened)| (RfcJournal::Stream(journal), opened)))
-            }
-            (RfcRecovery::Block(recovery), Machine::Block(options)) => {
-                let opened = recovery.step(device, &options, replay)?;
+        match self {
+            RfcRecovery::Block(options, recovery) => {
+                let opened = recovery.step(device, options, replay)?;
                 Ok(opened.map(|(journal, opened)| (RfcJournal::Block(journal), opened)))
             }
-            _ => unreachable!("a recovery is stepped with the options it began with"),
+            RfcRecovery::Stream => open_stream(device, options, replay).map(Some),
         }
     }
 }
@@ -160,11 +160,11 @@ impl Journal for RfcJournal {
         options: &RfcOptions,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(Self, Opened), Error> {
-        match options.machine() {
-            Machine::Stream(options) => StreamJournal::open(device, &options, replay)
-                .map(|(journal, opened)| (RfcJournal::Stream(journal), opened)),
-            Machine::Block(options) => BlockJournal::open(device, &options, replay)
-                .map(|(journal, opened)| (RfcJournal::Block(journal), opened)),
+        let mut recovery = RfcRecovery::begin(options);
+        loop {
+            if let Some(opened) = recovery.step(device, options, replay)? {
+                return Ok(opened);
+            }
         }
     }
 
@@ -202,6 +202,17 @@ impl Journal for RfcJournal {
             RfcJournal::Block(journal) => journal.checkpoint(device, upto),
         }
     }
+}
+
+#[inline(never)]
+fn open_stream(
+    device: &mut dyn BlockDevice,
+    options: &RfcOptions,
+    replay: &mut dyn FnMut(Entry<'_>),
+) -> Result<(RfcJournal, Opened), Error> {
+    let options = StreamOptions::new(options.strategy).expect("what is not in blocks is a stream");
+    let (journal, opened) = StreamJournal::open(device, &options, replay)?;
+    Ok((RfcJournal::Stream(Box::new(journal)), opened))
 }
 
 impl Inspect for RfcJournal {

@@ -50,83 +50,96 @@ pub(super) const fn judge(strategy: &Strategy) -> Option<Refusal> {
 
 const fn contradiction(strategy: &Strategy) -> Option<&'static str> {
     let Integrity { entry, block, chain, sector } = strategy.integrity();
-    let stream = !matches!(strategy.framing(), Framing::Block { .. });
     let summed = has(entry) || has(block) || has(chain) || has(sector);
-    if let Framing::Block { bytes } = strategy.framing() {
-        if !bytes.is_power_of_two() || bytes < 64 {
-            return Some("a block is a power of two, and holds its header and an entry");
-        }
-        if has(chain) && !has(block) {
-            return Some("a chain of blocks links their checksums, and they have none");
-        }
-    }
-    if stream && has(block) {
-        return Some("a stream has no blocks that a block checksum could cover");
-    }
     if matches!(strategy.reuse().by, ReuseBy::Salt) && !summed {
         return Some("a salt works through a checksum, and there is none");
     }
-    if matches!(strategy.framing(), Framing::StreamLiteral) && summed {
-        return Some("the literal text has no checksum");
-    }
-    if matches!(strategy.framing(), Framing::StreamLiteral)
-        && !matches!(strategy.tail(), TailWrite::Rewrite)
-    {
-        return Some("the literal text has no type to pad with and rewrites its tail");
-    }
     if matches!(strategy.tail(), TailWrite::PingPong) && !summed {
         return Some("without a checksum a torn slot cannot be told from a whole one");
+    }
+    match strategy.framing() {
+        Framing::Block { bytes } => in_blocks(strategy, bytes),
+        Framing::Stream => in_stream(strategy),
+        Framing::StreamLiteral => in_literal_stream(strategy),
+    }
+}
+
+const fn in_stream(strategy: &Strategy) -> Option<&'static str> {
+    let Integrity { entry, block, chain, sector } = strategy.integrity();
+    if has(block) {
+        return Some("a stream has no blocks that a block checksum could cover");
+    }
+    if has(sector) {
+        return Some("a stamp would stand in the middle of an entry that crosses a sector");
+    }
+    if has(chain) && !has(entry) {
+        return Some("a chain of entries links their checksums, and they have none");
+    }
+    if has(chain) && entry as u8 != chain as u8 {
+        return Some("a chain holds the checksums that the entries have: one algorithm for both");
+    }
+    if !has(entry) && !matches!(strategy.reuse().by, ReuseBy::Erase) {
+        return Some("without a checksum the middle of an old entry passes for a new one");
+    }
+    None
+}
+
+const fn in_literal_stream(strategy: &Strategy) -> Option<&'static str> {
+    let Integrity { entry, block, chain, sector } = strategy.integrity();
+    if has(entry) || has(block) || has(chain) || has(sector) {
+        return Some("the literal text has no checksum");
+    }
+    if !matches!(strategy.tail(), TailWrite::Rewrite) {
+        return Some("the literal text has no type to pad with and rewrites its tail");
+    }
+    if !matches!(strategy.reuse().by, ReuseBy::Erase) || strategy.reuse().clears_after_unclean {
+        return Some("the literal text erases before its first append, and at no other time");
+    }
+    if !matches!(strategy.commit(), CommitRule::Flush) {
+        return Some("the literal text has neither commit records nor a header to point from");
+    }
+    None
+}
+
+const fn in_blocks(strategy: &Strategy, bytes: u32) -> Option<&'static str> {
+    let Integrity { entry, block, chain, sector } = strategy.integrity();
+    if !bytes.is_power_of_two() || bytes < 64 {
+        return Some("a block is a power of two, and holds its header and an entry");
+    }
+    if has(chain) && !has(block) {
+        return Some("a chain of blocks links their checksums, and they have none");
+    }
+    if has(chain) && block as u8 != chain as u8 {
+        return Some("a chain holds the checksums that the blocks have: one algorithm for both");
+    }
+    if has(entry) && has(block) {
+        return Some("the checksum of a block covers its entries already");
+    }
+    if has(sector) && has(block) {
+        return Some("the checksum of a block notices a mix of its sectors already");
+    }
+    if has(sector) && bytes <= 512 {
+        return Some("a stamp tells the sectors of a block apart, and this block is one sector");
+    }
+    if bytes >= 4096 && matches!(strategy.tail(), TailWrite::PadPhysical | TailWrite::Fresh) {
+        return Some("a block of a cluster's size is padded to all of these at once: pad-sector");
     }
     None
 }
 
 const fn missing(strategy: &Strategy) -> Option<&'static str> {
-    let Integrity { entry, block, chain, sector } = strategy.integrity();
-    if !matches!(strategy.commit(), CommitRule::Flush) {
-        return Some("commit records and commit pointers");
-    }
-    if has(sector) {
-        return Some("a stamp in each sector");
-    }
-    if matches!(strategy.tail(), TailWrite::Fresh) {
-        return Some("a fresh cluster for each commit");
-    }
-    let reuse = strategy.reuse();
+    let Integrity { entry, sector, .. } = strategy.integrity();
     match strategy.framing() {
-        Framing::Stream | Framing::StreamLiteral => {
-            if has(chain) {
-                return Some("chained entries in a stream");
-            }
-            match (reuse.by, reuse.clears_after_unclean) {
-                (ReuseBy::Erase, false) => match strategy.tail() {
-                    TailWrite::Rewrite => None,
-                    _ => Some("padding or ping-pong in a stream without a journal header"),
-                },
-                (ReuseBy::Erase, true) => Some("erasing what lies beyond a torn tail"),
-                (ReuseBy::Salt, true) => None,
-                (ReuseBy::Salt, false) => Some("a stream that keeps its salt after a crash"),
-                (ReuseBy::Sequence, _) => Some("sequence numbers in a stream"),
-                (ReuseBy::Lap, _) => Some("lap bits in a stream"),
-            }
-        }
         Framing::Block { bytes } => {
             if bytes != 512 && bytes != 4096 {
                 return Some("blocks of other sizes than 512 and 4096");
             }
-            if has(entry) {
-                return Some("entry checksums inside blocks");
+            if has(entry) && has(sector) && entry as u8 != sector as u8 {
+                return Some("two algorithms in one journal");
             }
-            if !matches!((block, chain), (Checksum::Crc32c, Checksum::Crc32c)) {
-                return Some("blocks that are not chained and checked by CRC-32C");
-            }
-            if !matches!(strategy.tail(), TailWrite::PadLogical) {
-                return Some("blocks that are rewritten, or padded to the physical sector");
-            }
-            match (reuse.by, reuse.clears_after_unclean) {
-                (ReuseBy::Salt, true) | (ReuseBy::Sequence, false) => None,
-                _ => Some("blocks told apart by other means than a fresh salt or their sequence"),
-            }
+            None
         }
+        Framing::Stream | Framing::StreamLiteral => None,
     }
 }
 
@@ -150,17 +163,6 @@ mod tests {
         let block_sum = Integrity { block: Checksum::Crc32c, ..Integrity::NONE };
         let blockless = Strategy::new(Framing::Stream, block_sum, TailWrite::Rewrite, ERASE, FLUSH);
         assert!(matches!(blockless, Err(Refusal::Senseless(_))));
-    }
-
-    #[test]
-    fn what_makes_sense_and_does_not_exist_is_called_not_built() {
-        let entry = Integrity::entry(Checksum::Crc32c);
-        for (tail, commit) in
-            [(TailWrite::Fresh, FLUSH), (TailWrite::Rewrite, CommitRule::RecordFua)]
-        {
-            let refused = Strategy::new(Framing::Stream, entry, tail, SALT, commit);
-            assert!(matches!(refused, Err(Refusal::NotBuilt(_))), "{refused:?}");
-        }
     }
 
     #[test]

@@ -9,12 +9,12 @@
 //! [`Strategy::new`], which refuses with the reason in words, and [`LADDER`], whose points a test
 //! passes through `new`.
 //!
-//! What it is not: the bytes. Those are in the byte tables of the framings.
-
-use core::fmt;
+//! What it is not: the bytes. Those are in the byte tables of the framings. How a point is written
+//! down and read back is in `spelling`, which points there are in `grid`.
 
 use crate::checksum::Checksum;
 use crate::rfc::refusal::{Refusal, judge};
+use crate::rfc::spelling::Answer;
 
 /// How entries lie in the area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -187,6 +187,36 @@ impl Strategy {
         self.commit
     }
 
+    /// The five answers in 32 bits, four for each of: framing, entry, block, chain, sector, tail,
+    /// reuse (8 added if it clears), commit. A journal header outside of the ladder holds it, so
+    /// that no point opens another's journal.
+    #[must_use]
+    pub const fn code(&self) -> u32 {
+        let framing = match self.framing {
+            Framing::Stream => 0,
+            Framing::StreamLiteral => 1,
+            Framing::Block { bytes } => bytes.trailing_zeros(),
+        };
+        let Integrity { entry, block, chain, sector } = self.integrity;
+        let clears = if self.reuse.clears_after_unclean { 8 } else { 0 };
+        let nibbles = [
+            framing & 15,
+            entry as u32,
+            block as u32,
+            chain as u32,
+            sector as u32,
+            self.tail as u32,
+            self.reuse.by as u32 + clears,
+            self.commit as u32,
+        ];
+        let (mut code, mut i) = (0, 0);
+        while i < nibbles.len() {
+            code = code << 4 | nibbles[i];
+            i += 1;
+        }
+        code
+    }
+
     /// The five answers as (axis, answer), for listings.
     #[must_use]
     pub fn axes(&self) -> [(&'static str, Answer); 5] {
@@ -197,72 +227,6 @@ impl Strategy {
             ("reuse", Answer::Reuse(self.reuse)),
             ("commit", Answer::Commit(self.commit)),
         ]
-    }
-}
-
-/// One axis' answer; its `Display` is the word used on the command line and in reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Answer {
-    /// Of the axis framing.
-    Framing(Framing),
-    /// Of the axis integrity.
-    Integrity(Integrity),
-    /// Of the axis tail write.
-    Tail(TailWrite),
-    /// Of the axis reuse.
-    Reuse(Reuse),
-    /// Of the axis commit rule.
-    Commit(CommitRule),
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = match *self {
-            Answer::Framing(Framing::Stream) => "stream",
-            Answer::Framing(Framing::StreamLiteral) => "stream-literal",
-            Answer::Framing(Framing::Block { bytes }) => return write!(f, "block-{bytes}"),
-            Answer::Integrity(set) => return write_set(f, set),
-            Answer::Tail(TailWrite::Rewrite) => "rewrite",
-            Answer::Tail(TailWrite::PadLogical) => "pad-sector",
-            Answer::Tail(TailWrite::PadPhysical) => "pad-physical",
-            Answer::Tail(TailWrite::PingPong) => "ping-pong",
-            Answer::Tail(TailWrite::Fresh) => "fresh",
-            Answer::Reuse(reuse) => {
-                f.write_str(match reuse.by {
-                    ReuseBy::Erase => "erase",
-                    ReuseBy::Sequence => "sequence",
-                    ReuseBy::Salt => "salt",
-                    ReuseBy::Lap => "lap",
-                })?;
-                if reuse.clears_after_unclean { "+clear" } else { "" }
-            }
-            Answer::Commit(CommitRule::Flush) => "flush",
-            Answer::Commit(CommitRule::RecordAfterFlush) => "record-after-flush",
-            Answer::Commit(CommitRule::RecordFua) => "record-fua",
-            Answer::Commit(CommitRule::Pointer) => "pointer",
-        };
-        f.write_str(word)
-    }
-}
-
-fn write_set(f: &mut fmt::Formatter<'_>, set: Integrity) -> fmt::Result {
-    let members =
-        [("entry", set.entry), ("block", set.block), ("chain", set.chain), ("sector", set.sector)];
-    let mut separator = "";
-    for (name, sum) in members.into_iter().filter(|member| member.1 != Checksum::None) {
-        write!(f, "{separator}{name}:{}", sum.name())?;
-        separator = "+";
-    }
-    if separator.is_empty() { f.write_str("none") } else { Ok(()) }
-}
-
-impl fmt::Display for Strategy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (axis, answer)) in self.axes().into_iter().enumerate() {
-            let separator = if index == 0 { "" } else { " " };
-            write!(f, "{separator}{axis}={answer}")?;
-        }
-        Ok(())
     }
 }
 
@@ -313,8 +277,6 @@ pub const LADDER: [(&str, Strategy, &str); 10] = [
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
-
     use super::*;
 
     #[test]
@@ -326,15 +288,5 @@ mod tests {
             assert_eq!(s.name(), Some(name));
         }
         assert_eq!(Strategy::named("v10"), None);
-    }
-
-    #[test]
-    fn a_strategy_tells_its_five_answers() {
-        assert_eq!(
-            V8P.to_string(),
-            "framing=stream integrity=entry:crc32c tail=pad-sector reuse=salt+clear commit=flush"
-        );
-        assert_eq!(V9_512.axes()[1].1.to_string(), "block:crc32c+chain:crc32c");
-        assert_eq!(V8.axes()[1].1.to_string(), "none");
     }
 }

@@ -23,20 +23,24 @@
 //!
 //! Invariant: a [`Block`] exists only after [`see`] has checked all that.
 //!
+//! The other points of the grid have blocks of another form, in [`variant`](super::variant). What
+//! the two share is here: the fields from byte 4 to 31, and what a [`Block`] can be asked.
+//!
 //! What it is not: a judge of the chain. Whether prev_crc and flags fit the neighbours is for
 //! `recover`.
 
 use super::layout::Seq;
+use super::variant::{Entries, Shape, Variant};
 use crate::checksum::{crc32c, crc32c_append};
 use crate::rfc::header::Salt;
 
-const MAGIC: usize = 0;
-const CRC: usize = MAGIC + 4;
-const SEQ: usize = CRC + 4;
-const DURABLE_UPTO: usize = SEQ + 8;
-const USED: usize = DURABLE_UPTO + 8;
-const FLAGS: usize = USED + 2;
-const PREV_CRC: usize = FLAGS + 2;
+pub(super) const MAGIC: usize = 0;
+pub(super) const CRC: usize = MAGIC + 4;
+pub(super) const SEQ: usize = CRC + 4;
+pub(super) const DURABLE_UPTO: usize = SEQ + 8;
+pub(super) const USED: usize = DURABLE_UPTO + 8;
+pub(super) const FLAGS: usize = USED + 2;
+pub(super) const PREV_CRC: usize = FLAGS + 2;
 /// Bytes before the entries.
 pub(super) const HEAD_BYTES: usize = PREV_CRC + 4;
 const _: () = assert!(HEAD_BYTES == 32);
@@ -50,28 +54,86 @@ pub(super) const LAST: u16 = 2;
 /// Bytes before an entry's payload: size and type.
 pub(super) const TLV_BYTES: usize = 2;
 /// Largest value of the size byte: 254 would leave room that no END entry of V8 can describe.
-const TLV_MAX: usize = 253;
-const TYPE_HASH: u8 = 2;
+pub(super) const TLV_MAX: usize = 253;
+pub(super) const TYPE_HASH: u8 = 2;
 /// Largest payload: it fits a block of either size.
 pub(super) const PAYLOAD_MAX: usize = TLV_MAX - TLV_BYTES;
 const _: () = assert!(HEAD_BYTES + TLV_MAX <= 512);
 
-/// The state of the checksum after salt, magic and zeroed field: the same for every block of a
-/// generation, so that each block costs one call over the rest of it.
+/// What the blocks of a generation have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Front(u32);
+pub(super) enum Front {
+    /// V9: the state of the checksum after salt, magic and zeroed field, the same for every block,
+    /// so that each costs one call over the rest of it.
+    V9(u32),
+    /// Any other point of the grid.
+    Variant(Variant),
+}
 
 impl Front {
+    /// Of V9.
     pub fn new(salt: Salt) -> Front {
         let mut bytes = [0; 16 + SEQ];
         bytes[..16].copy_from_slice(&salt.0);
         bytes[16..16 + CRC].copy_from_slice(&MAGIC_BYTES);
-        Front(crc32c(&bytes))
+        Front::V9(crc32c(&bytes))
     }
 
-    fn crc(self, block: &[u8]) -> u32 {
-        crc32c_append(self.0, &block[SEQ..])
+    /// The state that V9 goes on from; nothing of any other point.
+    pub const fn v9(self) -> u32 {
+        match self {
+            Front::V9(front) => front,
+            Front::Variant(_) => 0,
+        }
     }
+
+    /// Bytes before the entries.
+    #[inline(always)]
+    pub const fn head_bytes(self) -> usize {
+        match self {
+            Front::V9(_) => HEAD_BYTES,
+            Front::Variant(_) => super::variant::HEAD_BYTES,
+        }
+    }
+
+    /// Bytes of an entry besides its payload.
+    #[inline(always)]
+    pub const fn overhead(self) -> usize {
+        match self {
+            Front::V9(_) => TLV_BYTES,
+            Front::Variant(variant) => variant.shape().overhead(),
+        }
+    }
+
+    /// Where in a block an entry of `size` bytes goes behind `used` bytes of entries, if it fits.
+    #[inline(always)]
+    pub fn place(self, used: usize, size: usize, block_bytes: usize) -> Option<usize> {
+        match self {
+            Front::V9(_) => {
+                let at = HEAD_BYTES + used;
+                (at + size <= block_bytes).then_some(at)
+            }
+            Front::Variant(variant) => variant.shape().place(used, size, block_bytes),
+        }
+    }
+
+    /// What the first block of a generation is chained to.
+    pub fn first_link(self, salt: Salt) -> u32 {
+        salt.crc() & self.chain_mask()
+    }
+
+    /// What of the checksum before a block must be in it: all, or nothing where none is chained.
+    #[inline(always)]
+    pub const fn chain_mask(self) -> u32 {
+        match self {
+            Front::V9(_) => u32::MAX,
+            Front::Variant(variant) => variant.chain_mask(),
+        }
+    }
+}
+
+fn crc_of(front: u32, block: &[u8]) -> u32 {
+    crc32c_append(front, &block[SEQ..])
 }
 
 /// What the writer decides about a block, besides its entries.
@@ -82,11 +144,20 @@ pub(super) struct Head {
     pub used: u16,
     pub flags: u16,
     pub prev_crc: u32,
+    /// How often the block was written before; V9 has no place for it.
+    pub version: u32,
+    /// Bytes of entries that a commit record covers; V9 has no place for it.
+    pub committed: u16,
 }
 
-/// Fills in the head of a whole block whose entries and padding are in place, and returns its
-/// checksum.
+/// Fills in the head of a whole block whose entries and padding are in place, and returns what the
+/// next block is chained to: its checksum.
+#[inline(always)]
 pub(super) fn seal(block: &mut [u8], head: Head, front: Front) -> u32 {
+    let front = match front {
+        Front::V9(front) => front,
+        Front::Variant(variant) => return variant.seal(block, head),
+    };
     assert!(HEAD_BYTES + usize::from(head.used) <= block.len(), "entries beyond the block");
     block[MAGIC..CRC].copy_from_slice(&MAGIC_BYTES);
     block[SEQ..DURABLE_UPTO].copy_from_slice(&head.seq.0.to_be_bytes());
@@ -94,7 +165,7 @@ pub(super) fn seal(block: &mut [u8], head: Head, front: Front) -> u32 {
     block[USED..FLAGS].copy_from_slice(&head.used.to_be_bytes());
     block[FLAGS..PREV_CRC].copy_from_slice(&head.flags.to_be_bytes());
     block[PREV_CRC..HEAD_BYTES].copy_from_slice(&head.prev_crc.to_be_bytes());
-    let crc = front.crc(block);
+    let crc = crc_of(front, block);
     block[CRC..SEQ].copy_from_slice(&crc.to_be_bytes());
     crc
 }
@@ -118,22 +189,26 @@ pub(super) enum Seen<'a> {
     Unreadable,
 }
 
-/// Judges `bytes` as block `seq`. The cheap checks come first: a log usually ends at a place that
+/// Judges `bytes` as block `seq`; `V9` says that they are of its form. The cheap checks come first: a log usually ends at a place that
 /// fails them.
 #[inline(always)]
-pub(super) fn see(bytes: &[u8], seq: Seq, front: Front) -> Seen<'_> {
+pub(super) fn see<const V9: bool>(bytes: &[u8], seq: Seq, front: Front) -> Seen<'_> {
+    let front = match front {
+        Front::Variant(variant) if !V9 => return variant.see(bytes, seq),
+        front => front.v9(),
+    };
     let Some(head) = bytes.first_chunk() else { return Seen::Foreign };
-    let block = Block { head, bytes };
-    if head[MAGIC..CRC] != MAGIC_BYTES || block.seq() != seq {
+    let block = Block { head, bytes, seq, shape: Shape::V9 };
+    if head[MAGIC..CRC] != MAGIC_BYTES || block.mark() != seq.0 {
         return Seen::Foreign;
     }
     if proves_itself(block, front) { Seen::Good(block) } else { Seen::Claims }
 }
 
 /// The checks that cost something, for a block that says the right thing.
-fn proves_itself(block: Block<'_>, front: Front) -> bool {
+fn proves_itself(block: Block<'_>, front: u32) -> bool {
     let entries = block.bytes.get(HEAD_BYTES..HEAD_BYTES + usize::from(block.used()));
-    front.crc(block.bytes) == block.crc()
+    crc_of(front, block.bytes) == block.crc()
         && block.flags() & !(FIRST | LAST) == 0
         && entries.is_some_and(well_formed)
 }
@@ -158,8 +233,11 @@ fn split_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// A block that passed [`see`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block<'a> {
-    head: &'a [u8; HEAD_BYTES],
-    bytes: &'a [u8],
+    pub(super) head: &'a [u8; HEAD_BYTES],
+    pub(super) bytes: &'a [u8],
+    /// The place it was good for.
+    pub(super) seq: Seq,
+    pub(super) shape: Shape,
 }
 
 impl<'a> Block<'a> {
@@ -168,12 +246,22 @@ impl<'a> Block<'a> {
         core::array::from_fn(|i| self.head[AT + i])
     }
 
+    /// The magic, as text.
+    pub fn magic(self) -> alloc::string::String {
+        alloc::string::String::from_utf8_lossy(&self.head[MAGIC..CRC]).into()
+    }
+
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 
     pub fn seq(self) -> Seq {
-        Seq(u64::from_be_bytes(self.field::<SEQ, 8>()))
+        self.seq
+    }
+
+    /// What tells it from what was in its place before: in V9 its seq.
+    pub fn mark(self) -> u64 {
+        u64::from_be_bytes(self.field::<SEQ, 8>())
     }
 
     pub fn crc(self) -> u32 {
@@ -204,14 +292,29 @@ impl<'a> Block<'a> {
         u32::from_be_bytes(self.field::<PREV_CRC, 4>())
     }
 
-    /// The payloads, in order.
-    pub fn payloads(self) -> impl Iterator<Item = &'a [u8]> {
-        let mut rest = &self.bytes[HEAD_BYTES..HEAD_BYTES + usize::from(self.used())];
+    /// The payloads, in order. The short way is V9's.
+    pub fn payloads<const V9: bool>(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut short = &self.bytes[HEAD_BYTES..HEAD_BYTES + usize::from(self.used())];
+        let mut long = self.entries();
         core::iter::from_fn(move || {
-            let (payload, tail) = split_entry(rest)?;
-            rest = tail;
+            if !V9 {
+                return long.next().map(|entry| entry.payload);
+            }
+            let (payload, tail) = split_entry(short)?;
+            short = tail;
             Some(payload)
         })
+    }
+
+    /// The entries, in order.
+    pub fn entries(self) -> Entries<'a> {
+        self.shape.entries(self.bytes, self.used())
+    }
+
+    /// The payloads of the first `used` bytes of entries.
+    pub fn payloads_in(self, used: u16) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = self.shape.entries(self.bytes, used);
+        core::iter::from_fn(move || rest.next().map(|entry| entry.payload))
     }
 }
 

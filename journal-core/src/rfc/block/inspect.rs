@@ -10,13 +10,14 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use super::codec::{Block, FIELDS, Front, HEAD_BYTES, LAST, Seen, TLV_BYTES};
+use super::codec::{Block, FIELDS, Front, HEAD_BYTES, LAST, Seen};
 use super::layout::{self, Layout, Seq};
+use super::open_tail::OpenLog;
 use super::recover::{Cursor, Step, read};
-use super::{BlockJournal, BlockOptions};
+use super::{BlockJournal, BlockOptions, variant};
 use crate::device::{BlockDevice, DeviceError};
 use crate::inspect::{Field, Inspect, Mark};
-use crate::rfc::header::{HEADER_BYTES, Magic};
+use crate::rfc::header::{HEADER_BYTES, Header};
 
 impl Inspect for BlockJournal {
     fn inspect(
@@ -39,26 +40,29 @@ impl Inspect for BlockJournal {
                 return Ok(());
             }
         };
-        let Some(header) = pair.inspect(device, Magic::V9, tell)? else { return Ok(()) };
-        let layout = match Layout::of(&header, &pair, geometry) {
+        let Some(header) = pair.inspect(device, options.magic(), tell)? else { return Ok(()) };
+        let layout = match Layout::of(options, &header, &pair, geometry) {
             Ok(layout) => layout,
             Err(error) => {
                 tell(bad(error.to_string()));
                 return Ok(());
             }
         };
-        let front = Front::new(header.salt);
+        let front = options.front(header.salt, &layout);
         let mut scratch = [0; HEADER_BYTES];
-        let mut cursor = Cursor::new(&header);
-        let lap_end = cursor.seq.plus(u64::from(layout.nblocks));
+        let mut cursor = Cursor::new(&header, front);
+        if options.stays_open() {
+            return open_tail(device, options, &layout, &header, front, tell);
+        }
+        let lap_end = layout.end_of_log(&header);
         let mut stopped = false;
         while cursor.seq < lap_end && !stopped {
             let seq = cursor.seq;
-            match read(device, &layout, seq, front, &mut scratch)? {
+            match read::<false>(device, &layout, seq, front, &mut scratch)? {
                 Seen::Good(block) => {
                     stopped = cursor.step(block) == Step::Stop;
                     let mark = if stopped { Mark::Bad } else { Mark::Good };
-                    tell_block(&layout, block, mark, tell);
+                    tell_block(layout.at_bytes(seq), block, mark, tell);
                 }
                 other => {
                     stopped = true;
@@ -69,13 +73,34 @@ impl Inspect for BlockJournal {
         let last = cursor.seq.plus(u64::from(layout.window)).0.min(lap_end.0.saturating_sub(1));
         for number in cursor.seq.0 + 1..=last {
             let seq = Seq(number);
-            if let Seen::Good(block) = read(device, &layout, seq, front, &mut scratch)? {
+            if let Seen::Good(block) = read::<false>(device, &layout, seq, front, &mut scratch)? {
                 let proves = block.durable_upto() > cursor.seq;
-                tell_block(&layout, block, if proves { Mark::Bad } else { Mark::Unread }, tell);
+                let mark = if proves { Mark::Bad } else { Mark::Unread };
+                tell_block(layout.at_bytes(seq), block, mark, tell);
             }
         }
         Ok(())
     }
+}
+
+/// The log of a tail that stays open: the blocks in their places, then the slots.
+fn open_tail(
+    device: &mut dyn BlockDevice,
+    options: &BlockOptions,
+    layout: &Layout,
+    header: &Header,
+    front: Front,
+    tell: &mut dyn FnMut(Field),
+) -> Result<(), DeviceError> {
+    let log = OpenLog::new(device, options, layout, front)?;
+    let (last, stop) = log.each(device, header, &mut |at_bytes, block| {
+        tell_block(at_bytes, block, Mark::Good, tell);
+    })?;
+    if !last {
+        let mut scratch = [0; HEADER_BYTES];
+        tell(whole(layout, stop, read::<false>(device, layout, stop, front, &mut scratch)?));
+    }
+    Ok(())
 }
 
 /// A place that does not hold its block.
@@ -94,17 +119,16 @@ fn whole(layout: &Layout, seq: Seq, seen: Seen<'_>) -> Field {
     }
 }
 
-fn tell_block(layout: &Layout, block: Block<'_>, mark: Mark, tell: &mut dyn FnMut(Field)) {
+fn tell_block(start: u64, block: Block<'_>, mark: Mark, tell: &mut dyn FnMut(Field)) {
     let seq = block.seq();
-    let start = layout.at_bytes(seq);
     let mut field = |offset: usize, bytes: usize, name: &str, value: String, mark: Mark| {
         let at_bytes = start + offset as u64;
         tell(Field { at_bytes, bytes: bytes as u64, name: format!("{seq}: {name}"), value, mark });
     };
     let values = [
-        "qjb9".to_string(),
+        block.magic(),
         format!("{:08x}", block.crc()),
-        seq.0.to_string(),
+        block.mark().to_string(),
         block.durable_upto().0.to_string(),
         block.used().to_string(),
         match (block.is_first(), block.flags() & LAST != 0) {
@@ -119,14 +143,26 @@ fn tell_block(layout: &Layout, block: Block<'_>, mark: Mark, tell: &mut dyn FnMu
     for ((offset, bytes, name), value) in FIELDS.into_iter().zip(values) {
         field(offset, bytes, name, value, mark);
     }
-    let mut at = HEAD_BYTES;
-    for (index, payload) in block.payloads().enumerate() {
-        let name = format!("entry {index}");
-        let bytes = TLV_BYTES + payload.len();
-        field(at, bytes, &name, format!("HASH, {} bytes of payload", payload.len()), mark);
-        at += bytes;
+    let mut entries = block.entries();
+    let mut at = entries.begin();
+    if at > HEAD_BYTES {
+        let values = block.variant_values();
+        for ((offset, bytes, name), value) in variant::FIELDS.into_iter().zip(values) {
+            field(offset, bytes, name, value.to_string(), mark);
+        }
     }
-    let rest = layout.block_bytes as usize - at;
+    let mut index = 0;
+    while let Some(entry) = entries.next() {
+        let name = format!("entry {index}");
+        let value = format!("HASH, {} bytes of payload", entry.payload.len());
+        if entry.at > at {
+            field(at, entry.at - at, "up to the next sector", String::new(), Mark::Unread);
+        }
+        field(entry.at, entry.bytes.len(), &name, value, mark);
+        at = entry.at + entry.bytes.len();
+        index += 1;
+    }
+    let rest = block.bytes().len() - at;
     if rest > 0 {
         field(at, rest, "padding", String::new(), Mark::Unread);
     }

@@ -13,6 +13,16 @@
 //! | `resume` | new generations, carry, forget, checkpoint |
 //! | `inspect` | annotated decoding |
 //!
+//! That is V9. The other points of the grid that frame in blocks run on the same machine:
+//!
+//! | file | what they do otherwise |
+//! |---|---|
+//! | `variant` | the bytes of a block |
+//! | `sealed` | commits that own their blocks: padding units, commit records, the pointer |
+//! | `open_tail` | tails that are rewritten, or kept in slots by turns |
+//! | `renew` | living on anew or in place, forgetting |
+//! | `clear` | wiping |
+//!
 //! Contract: the blast radius of a write is at most a block, and a flush is honoured. Torn, lost
 //! and reordered writes are then survived. Where flushes are ignored acknowledged entries may be
 //! missing, but no entry is wrong and none between two others is missing.
@@ -25,45 +35,36 @@
 //! here to show what the salt is for.
 
 mod append;
+mod clear;
 mod codec;
 mod inspect;
 mod layout;
+mod open_tail;
+mod options;
 mod recover;
+mod renew;
 mod resume;
+mod sealed;
+mod variant;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 pub use layout::Seq;
+pub use options::BlockOptions;
 pub use recover::{BlockRecovery, Conditions, RULES, Row, Rule, decide};
 
 use crate::device::{BlockDevice, Geometry};
-use crate::journal::{Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume};
+use crate::journal::{
+    Damage, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume,
+};
 use crate::rfc::header::{Generation, Header, HeaderPair, HeaderSeq, Magic, Salt};
 use crate::steps::{Recovery, Stepwise};
 use codec::Front;
 use layout::Layout;
-
-/// What is not on the disk, or is needed to make one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BlockOptions {
-    /// Bytes of a block: 512 or 4096. At least what the device may damage around a write.
-    pub block_bytes: u32,
-    /// Whether each generation has a salt of its own. Without it (flawed on purpose) blocks of an
-    /// abandoned tail can come back.
-    pub salted: bool,
-    /// Most blocks of a commit, and so the most that are ever unflushed. Only `format` asks; later
-    /// the header tells.
-    pub window: u32,
-}
-
-impl BlockOptions {
-    /// v9-512.
-    pub const V9_512: BlockOptions = BlockOptions { block_bytes: 512, salted: true, window: 8 };
-    /// v9-4096.
-    pub const V9_4096: BlockOptions = BlockOptions { block_bytes: 4096, salted: true, window: 8 };
-    /// v9-nosalt, flawed on purpose.
-    pub const V9_NOSALT: BlockOptions = BlockOptions { salted: false, ..Self::V9_512 };
-}
+use open_tail::Tail;
+use recover::Found;
+use variant::Variant;
 
 /// Whether the journal takes entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,14 +87,15 @@ struct Pending {
     last: Lsn,
 }
 
-/// Everything but the buffer.
+/// Everything of V9 but the buffer.
 #[derive(Clone, Copy, Debug)]
 struct State {
     pair: HeaderPair,
     layout: Layout,
     /// The header that counts, as it is on the disk.
     header: Header,
-    front: Front,
+    /// Of V9: see [`Front::V9`].
+    front: u32,
     salted: bool,
     phase: Phase,
     /// Where the next commit goes.
@@ -110,23 +112,46 @@ struct State {
     pending: Pending,
 }
 
+/// What the points of the grid besides V9 know more.
+#[derive(Clone, Copy, Debug)]
+struct Extra {
+    options: BlockOptions,
+    variant: Variant,
+    /// What recovery found to be the open block, until `resume` opens it.
+    tail: Option<Tail>,
+    /// Whether the block `next` is on the disk and in the buffer: an open tail.
+    open: bool,
+    /// How often the first pending block was written before.
+    tail_version: u32,
+    /// Bytes of its entries that a record covers.
+    tail_committed: u16,
+    /// The tail slot that is written next.
+    slot: u64,
+}
+
 /// A V9 journal.
 #[derive(Debug)]
 pub struct BlockJournal {
     state: State,
     /// The blocks of the commit that is being filled.
     buffer: Vec<u8>,
+    /// None is V9, whose journals are copied for each crash state: the rest stays out of their way.
+    extra: Option<Box<Extra>>,
 }
 
 impl Clone for BlockJournal {
     fn clone(&self) -> Self {
-        BlockJournal { state: self.state, buffer: self.buffer.clone() }
+        BlockJournal { state: self.state, buffer: self.buffer.clone(), extra: self.extra.clone() }
     }
 
     /// Keeps the buffer's memory: a harness goes back to a snapshot without allocating.
     fn clone_from(&mut self, source: &Self) {
         self.state = source.state;
         self.buffer.clone_from(&source.buffer);
+        match (&mut self.extra, &source.extra) {
+            (Some(to), Some(from)) => **to = **from,
+            (to, from) => *to = from.clone(),
+        }
     }
 }
 
@@ -150,6 +175,67 @@ impl BlockJournal {
     #[must_use]
     pub fn next(&self) -> Seq {
         self.state.next
+    }
+
+    /// What the blocks of this generation have in common.
+    #[inline(always)]
+    fn front(&self) -> Front {
+        match &self.extra {
+            None => Front::V9(self.state.front),
+            Some(extra) => Front::Variant(extra.variant),
+        }
+    }
+
+    fn magic(&self) -> Magic {
+        self.extra.as_ref().map_or(Magic::V9, |extra| extra.options.magic())
+    }
+
+    /// Of a point besides V9.
+    fn extra(&self) -> &Extra {
+        self.extra.as_deref().expect("asked at no point of the ladder")
+    }
+
+    /// Of a point besides V9.
+    fn extra_mut(&mut self) -> &mut Extra {
+        self.extra.as_deref_mut().expect("asked at no point of the ladder")
+    }
+
+    /// The journal that a recovery found, with what it says of it. `spoiled` is where the header copy
+    /// lies that does not count, if it cannot be believed.
+    fn opened(
+        options: &BlockOptions,
+        (pair, layout, header, front): (HeaderPair, Layout, Header, Front),
+        spoiled: Option<u64>,
+        found: Found,
+        extra: Option<Box<Extra>>,
+    ) -> (Self, Opened) {
+        let spoiled = spoiled.map(|at_bytes| Damage {
+            at_bytes,
+            proven: false,
+            what: "a header copy: a torn switch, or a newer header that was damaged",
+        });
+        // What is proven must not hide behind what is only suspected.
+        let damage = match found.damage {
+            Some(damage) if damage.proven => Some(damage),
+            other => spoiled.or(other),
+        };
+        let opened = Opened { entries: found.entries, end: found.end, damage };
+        let (chain, last) = (found.chain, found.last);
+        let state = State {
+            pair,
+            layout,
+            header,
+            front: front.v9(),
+            salted: options.salted,
+            phase: Phase::Opened,
+            next: found.next,
+            stop: found.stop,
+            chain,
+            renumbered: 0,
+            acked: last,
+            pending: Pending { blocks: 0, used: 0, index: 0, chain, last },
+        };
+        (BlockJournal { state, buffer: Vec::new(), extra }, opened)
     }
 
     /// Runs `work`; if it fails, nothing can be promised until the journal is opened again.
@@ -181,17 +267,19 @@ impl Journal for BlockJournal {
     type Options = BlockOptions;
 
     /// A commit is recovered whole or not at all, and with it each group in it.
-    fn promises(_: &BlockOptions) -> Promises {
+    fn promises(options: &BlockOptions) -> Promises {
+        let groups = options.keeps_commits_whole();
         Promises {
-            atomic_groups: true,
-            honesty: true,
+            atomic_groups: groups,
+            honesty: options.tells_damage(),
             resynchronises: false,
-            shows_uncommitted: false,
+            shows_uncommitted: !groups,
         }
     }
 
-    fn limits(_: &BlockOptions, _: Geometry) -> Limits {
-        Limits { payload_min: 0, payload_max: codec::PAYLOAD_MAX as u32, groups: true }
+    fn limits(options: &BlockOptions, _: Geometry) -> Limits {
+        let groups = options.keeps_commits_whole();
+        Limits { payload_min: 0, payload_max: options.payload_max(), groups }
     }
 
     fn format(
@@ -204,6 +292,7 @@ impl Journal for BlockJournal {
         if !options.salted {
             // Blocks of an earlier journal have the same salt: none.
             resume::erase(device, &layout, Seq(0), u64::from(layout.nblocks), &mut Vec::new())?;
+            clear::erase_slots(device, &layout, options)?;
             device.flush()?;
         }
         let header = Header {
@@ -214,9 +303,11 @@ impl Journal for BlockJournal {
             start_seq: 0,
             nblocks: layout.nblocks,
             window: layout.window,
-            start_prev_crc: salt.crc(),
+            start_prev_crc: options.front(salt, &layout).first_link(salt),
+            strategy: options.code(),
+            pointer: options.first_pointer(),
         };
-        pair.format(device, Magic::V9, header)?;
+        pair.format(device, options.magic(), header)?;
         Ok(())
     }
 
@@ -250,7 +341,14 @@ impl Journal for BlockJournal {
         if self.state.pending.blocks == 0 {
             return Ok(self.state.acked);
         }
-        self.or_poison(|journal| journal.write_commit(device))
+        match &self.extra {
+            None => self.or_poison(|journal| journal.write_commit(device)),
+            Some(extra) if !extra.options.stays_open() => {
+                self.or_poison(|journal| journal.write_sealed(device))
+            }
+            Some(_) if self.has_news() => self.or_poison(|journal| journal.write_open(device)),
+            Some(_) => Ok(self.state.acked),
+        }
     }
 
     fn checkpoint(&mut self, device: &mut dyn BlockDevice, upto: Lsn) -> Result<(), Error> {

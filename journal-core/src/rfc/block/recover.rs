@@ -18,14 +18,13 @@
 //!
 //! What it is not: a repair. Nothing behind a stop is handed out, proven damage or not.
 
-use alloc::vec::Vec;
-
 use super::codec::{Block, Front, Seen, see};
 use super::layout::{self, Layout, Seq};
-use super::{BlockJournal, BlockOptions, Pending, Phase, State};
+use super::sealed::recover_variant;
+use super::{BlockJournal, BlockOptions};
 use crate::device::{BlockDevice, DeviceError};
 use crate::journal::{Damage, End, Entry, Error, Lsn, Opened};
-use crate::rfc::header::{HEADER_BYTES, Header, HeaderPair, Magic, Newest};
+use crate::rfc::header::{HEADER_BYTES, Header, HeaderPair, Newest};
 use crate::steps::Recovery;
 
 /// What recovery saw, as far as the verdict depends on it.
@@ -146,6 +145,8 @@ pub(super) struct Cursor {
     pub prev_crc: u32,
     /// What the block `commit` was chained to.
     commit_prev_crc: u32,
+    /// What of a block's checksum the next one holds.
+    mask: u32,
 }
 
 /// What a block means to the walk.
@@ -162,11 +163,18 @@ pub(super) enum Step {
 }
 
 impl Cursor {
-    pub fn new(header: &Header) -> Cursor {
+    pub fn new(header: &Header, front: Front) -> Cursor {
         let start = Seq(header.start_seq);
         let prev_crc = header.start_prev_crc;
-        let window = u64::from(header.window);
-        Cursor { start, window, seq: start, commit: start, prev_crc, commit_prev_crc: prev_crc }
+        Cursor {
+            start,
+            window: u64::from(header.window),
+            seq: start,
+            commit: start,
+            prev_crc,
+            commit_prev_crc: prev_crc,
+            mask: front.chain_mask(),
+        }
     }
 
     /// Moves over `block` if it fits.
@@ -179,7 +187,7 @@ impl Cursor {
             return Step::Stop;
         }
         let ended = (self.commit, self.commit_prev_crc);
-        self.prev_crc = block.crc();
+        self.prev_crc = block.crc() & self.mask;
         self.seq = self.seq.plus(1);
         if !block.is_last() {
             return Step::Within;
@@ -189,9 +197,25 @@ impl Cursor {
     }
 }
 
-/// Reads one place. Only an unreadable sector is an answer; other errors are not the medium's.
+/// What recovery found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    /// Where the next commit goes.
+    pub next: Seq,
+    /// The first place that is not good.
+    pub stop: Seq,
+    /// The chain up to there.
+    pub chain: u32,
+    /// The last entry handed out.
+    pub last: Lsn,
+    pub entries: u64,
+    pub end: End,
+    pub damage: Option<Damage>,
+}
+
+/// Reads one place; `V9` says that the blocks are of its form. Only an unreadable sector is an answer; other errors are not the medium's.
 #[inline(always)]
-pub(super) fn read<'a>(
+pub(super) fn read<'a, const V9: bool>(
     device: &'a mut dyn BlockDevice,
     layout: &Layout,
     seq: Seq,
@@ -200,24 +224,27 @@ pub(super) fn read<'a>(
 ) -> Result<Seen<'a>, DeviceError> {
     let scratch = &mut scratch[..layout.block_bytes as usize];
     match device.lend(layout.lba(seq), scratch) {
-        Ok(bytes) => Ok(see(bytes, seq, front)),
+        Ok(bytes) => Ok(see::<V9>(bytes, seq, front)),
         Err(DeviceError::Unreadable(_)) => Ok(Seen::Unreadable),
         Err(error) => Err(error),
     }
 }
 
 /// The recovery of a V9 journal, on its way: headers, then block by block, then the look-ahead.
+/// Other points of the grid recover in one step.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockRecovery {
     stage: Stage,
+    /// Once the headers were read.
+    walk: Option<Walk>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Headers,
-    Walk(Walk),
+    Walk,
     /// Behind the stop.
-    Ahead(Walk),
+    Ahead,
 }
 
 /// Where the walk is, and what it met.
@@ -240,7 +267,7 @@ struct Walk {
 
 impl Recovery<BlockJournal> for BlockRecovery {
     fn begin(_: &BlockOptions) -> Self {
-        BlockRecovery { stage: Stage::Headers }
+        BlockRecovery { stage: Stage::Headers, walk: None }
     }
 
     #[inline]
@@ -250,65 +277,89 @@ impl Recovery<BlockJournal> for BlockRecovery {
         options: &BlockOptions,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<Option<(BlockJournal, Opened)>, Error> {
-        match &mut self.stage {
-            Stage::Headers => {
-                self.stage = Stage::Walk(Walk::begin(device, options)?);
-                Ok(None)
-            }
-            Stage::Walk(walk) => {
-                // Clearing scratch that the device never needs costs more than the read.
-                let on = match walk.layout.block_bytes {
-                    ..=512 => walk.on(device, &mut [0; 512], replay)?,
-                    _ => walk.on(device, &mut [0; HEADER_BYTES], replay)?,
-                };
-                if on {
-                    return Ok(None);
-                }
-                walk.seen.inside_commit = walk.cursor.commit < walk.cursor.seq;
-                if walk.seen.area_end {
-                    return Ok(Some(walk.end(options)));
-                }
-                self.stage = Stage::Ahead(*walk);
-                Ok(None)
-            }
-            Stage::Ahead(walk) => {
-                match walk.layout.block_bytes {
-                    ..=512 => walk.look_ahead(device, &mut [0; 512])?,
-                    _ => walk.look_ahead(device, &mut [0; HEADER_BYTES])?,
-                }
-                Ok(Some(walk.end(options)))
-            }
+        if options.grid.is_some() {
+            return open_variant(device, options, replay).map(Some);
         }
+        let Some(walk) = &mut self.walk else {
+            self.walk = Some(Walk::begin(device, options)?);
+            self.stage = Stage::Walk;
+            return Ok(None);
+        };
+        // Clearing scratch that the device never needs costs more than the read.
+        let small = walk.layout.block_bytes <= 512;
+        if matches!(self.stage, Stage::Ahead) {
+            if small {
+                walk.look_ahead::<true>(device, &mut [0; 512])?;
+            } else {
+                walk.look_ahead::<true>(device, &mut [0; HEADER_BYTES])?;
+            }
+            return Ok(Some(walk.journal(options)));
+        }
+        let on = if small {
+            walk.on::<true>(device, &mut [0; 512], replay)?
+        } else {
+            walk.on::<true>(device, &mut [0; HEADER_BYTES], replay)?
+        };
+        if !on && walk.seen.area_end {
+            return Ok(Some(walk.journal(options)));
+        }
+        if !on {
+            self.stage = Stage::Ahead;
+        }
+        Ok(None)
     }
+}
+
+/// Hands out what survived, and tells how the log ended: all at once, for any point of the grid.
+pub(super) fn recover<const V9: bool>(
+    device: &mut dyn BlockDevice,
+    layout: &Layout,
+    (pair, header): (HeaderPair, &Header),
+    front: Front,
+    scratch: &mut [u8],
+    replay: &mut dyn FnMut(Entry<'_>),
+) -> Result<Found, Error> {
+    let mut walk = Walk::over(Newest { header: *header, spoiled: None }, pair, *layout, front);
+    while walk.on::<V9>(device, scratch, replay)? {}
+    if !walk.seen.area_end {
+        walk.look_ahead::<V9>(device, scratch)?;
+    }
+    Ok(walk.found())
 }
 
 impl Walk {
     fn begin(device: &mut dyn BlockDevice, options: &BlockOptions) -> Result<Walk, Error> {
         let geometry = device.geometry();
         let pair = layout::pair(options, geometry)?;
-        let Newest { header, spoiled } = pair.read_newest(device, Magic::V9)?;
-        let layout = Layout::of(&header, &pair, geometry)?;
-        let cursor = Cursor::new(&header);
-        Ok(Walk {
+        let newest = pair.read_newest(device, options.magic())?;
+        let layout = Layout::of(options, &newest.header, &pair, geometry)?;
+        let front = options.front(newest.header.salt, &layout);
+        Ok(Walk::over(newest, pair, layout, front))
+    }
+
+    fn over(newest: Newest, pair: HeaderPair, layout: Layout, front: Front) -> Walk {
+        let Newest { header, spoiled } = newest;
+        let cursor = Cursor::new(&header, front);
+        Walk {
             pair,
             layout,
             header,
-            front: Front::new(header.salt),
+            front,
             spoiled,
             cursor,
             seen: Conditions::default(),
             entries: 0,
             last: Lsn(0),
             chain: cursor.prev_crc,
-        })
+        }
     }
 
     fn lap_end(&self) -> Seq {
-        Seq(self.header.start_seq).plus(u64::from(self.layout.nblocks))
+        self.layout.end_of_log(&self.header)
     }
 
-    fn give(&mut self, block: Block<'_>, replay: &mut dyn FnMut(Entry<'_>)) {
-        for (index, payload) in block.payloads().enumerate() {
+    fn give<const V9: bool>(&mut self, block: Block<'_>, replay: &mut dyn FnMut(Entry<'_>)) {
+        for (index, payload) in block.payloads::<V9>().enumerate() {
             self.last = BlockJournal::name(block.seq().0, index as u64);
             self.entries += 1;
             replay(Entry { lsn: self.last, payload });
@@ -317,7 +368,7 @@ impl Walk {
 
     /// Looks at the next place. False is the stop.
     #[inline]
-    fn on(
+    fn on<const V9: bool>(
         &mut self,
         device: &mut dyn BlockDevice,
         scratch: &mut [u8],
@@ -327,12 +378,12 @@ impl Walk {
             self.seen.area_end = true;
             return Ok(false);
         }
-        match read(device, &self.layout, self.cursor.seq, self.front, scratch)? {
+        match read::<V9>(device, &self.layout, self.cursor.seq, self.front, scratch)? {
             Seen::Good(block) => match self.cursor.step(block) {
-                Step::Single => self.give(block, replay),
+                Step::Single => self.give::<V9>(block, replay),
                 Step::Within => return Ok(true),
                 Step::Ends(first, prev_crc) => {
-                    self.again(device, first, prev_crc, scratch, replay)?;
+                    self.again::<V9>(device, first, prev_crc, scratch, replay)?;
                 }
                 Step::Stop => self.seen.claims = true,
             },
@@ -350,7 +401,7 @@ impl Walk {
     /// Reads the blocks of a complete commit from `first` on once more, to hand them out: no
     /// memory is taken to keep them. A block that now reads differently ends the recovery with an
     /// error, since half of a commit may be out by then and must not be taken for all of it.
-    fn again(
+    fn again<const V9: bool>(
         &mut self,
         device: &mut dyn BlockDevice,
         first: Seq,
@@ -360,10 +411,10 @@ impl Walk {
     ) -> Result<(), Error> {
         for number in first.0..self.cursor.seq.0 {
             let seq = Seq(number);
-            match read(device, &self.layout, seq, self.front, scratch)? {
+            match read::<V9>(device, &self.layout, seq, self.front, scratch)? {
                 Seen::Good(block) if block.prev_crc() == prev_crc => {
-                    prev_crc = block.crc();
-                    self.give(block, replay);
+                    prev_crc = block.crc() & self.front.chain_mask();
+                    self.give::<V9>(block, replay);
                 }
                 _ => {
                     let what = "a block that was good reads differently the second time";
@@ -375,7 +426,7 @@ impl Walk {
     }
 
     /// Looks for a block behind the stop that says whether the stop had been flushed.
-    fn look_ahead(
+    fn look_ahead<const V9: bool>(
         &mut self,
         device: &mut dyn BlockDevice,
         scratch: &mut [u8],
@@ -387,14 +438,14 @@ impl Walk {
         while from < end {
             let stretch = layout.unwrapped(from, end.0 - from.0);
             let good = |number: u64, bytes: &[u8]| {
-                matches!(see(bytes, from.plus(number), front), Seen::Good(_))
+                matches!(see::<V9>(bytes, from.plus(number), front), Seen::Good(_))
             };
             let Some(number) = device.find(layout.lba(from), stretch, scratch, &good)? else {
                 from = from.plus(stretch);
                 continue;
             };
             let found = from.plus(number);
-            if let Seen::Good(block) = read(device, &layout, found, front, scratch)? {
+            if let Seen::Good(block) = read::<V9>(device, &layout, found, front, scratch)? {
                 if block.durable_upto() > stop {
                     self.seen.proof = true;
                     return Ok(());
@@ -406,37 +457,43 @@ impl Walk {
         Ok(())
     }
 
-    /// The verdict on what was seen, and the journal.
-    fn end(&self, options: &BlockOptions) -> (BlockJournal, Opened) {
+    /// The verdict on what was seen.
+    fn found(&mut self) -> Found {
+        self.seen.inside_commit = self.cursor.commit < self.cursor.seq;
         let rule = decide(self.seen);
         let at_bytes = self.layout.at_bytes(self.cursor.seq);
-        let damage = rule.damage.map(|(what, proven)| Damage { at_bytes, proven, what });
-        let spoiled = self.spoiled.map(|at_bytes| Damage {
-            at_bytes,
-            proven: false,
-            what: "a header copy: a torn switch, or a newer header that was damaged",
-        });
-        // What is proven must not hide behind what is only suspected.
-        let damage = match damage {
-            Some(damage) if damage.proven => Some(damage),
-            other => spoiled.or(other),
-        };
-        let opened = Opened { entries: self.entries, end: rule.end, damage };
-        let (chain, last) = (self.chain, self.last);
-        let state = State {
-            pair: self.pair,
-            layout: self.layout,
-            header: self.header,
-            front: self.front,
-            salted: options.salted,
-            phase: Phase::Opened,
+        Found {
             next: self.cursor.commit,
             stop: self.cursor.seq,
-            chain,
-            renumbered: 0,
-            acked: last,
-            pending: Pending { blocks: 0, used: 0, index: 0, chain, last },
-        };
-        (BlockJournal { state, buffer: Vec::new() }, opened)
+            chain: self.chain,
+            last: self.last,
+            entries: self.entries,
+            end: rule.end,
+            damage: rule.damage.map(|(what, proven)| Damage { at_bytes, proven, what }),
+        }
     }
+
+    /// The journal, of V9.
+    fn journal(&mut self, options: &BlockOptions) -> (BlockJournal, Opened) {
+        let found = self.found();
+        let at = (self.pair, self.layout, self.header, self.front);
+        BlockJournal::opened(options, at, self.spoiled, found, None)
+    }
+}
+
+/// Opens a journal of another point of the grid than V9.
+#[inline(never)]
+fn open_variant(
+    device: &mut dyn BlockDevice,
+    options: &BlockOptions,
+    replay: &mut dyn FnMut(Entry<'_>),
+) -> Result<(BlockJournal, Opened), Error> {
+    let geometry = device.geometry();
+    let pair = layout::pair(options, geometry)?;
+    let Newest { header, spoiled } = pair.read_newest(device, options.magic())?;
+    let layout = Layout::of(options, &header, &pair, geometry)?;
+    let front = options.front(header.salt, &layout);
+    let (found, more) = recover_variant(device, options, &layout, (pair, &header), replay)?;
+    let at = (pair, layout, header, front);
+    Ok(BlockJournal::opened(options, at, spoiled, found, Some(more)))
 }

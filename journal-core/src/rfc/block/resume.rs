@@ -36,7 +36,7 @@ use super::recover::read;
 use super::{BlockJournal, INDEX_BITS, Phase};
 use crate::device::{BlockDevice, DeviceError};
 use crate::journal::{Error, Lsn, Resume, Survivors};
-use crate::rfc::header::{Generation, HEADER_BYTES, Header, Magic, Salt};
+use crate::rfc::header::{Generation, HEADER_BYTES, Header, Salt};
 
 /// Blocks copied or erased per write.
 const BATCH_BLOCKS: u64 = 16;
@@ -44,6 +44,9 @@ const BATCH_BLOCKS: u64 = 16;
 impl BlockJournal {
     /// Makes the journal ready to append. Entries that were never committed are dropped.
     pub(super) fn begin(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {
+        if self.extra.is_some() {
+            return self.renew(device, how);
+        }
         self.state.pending.blocks = 0;
         let live = self.state.next.0 - self.state.header.start_seq;
         let salt = Salt(how.entropy);
@@ -94,7 +97,7 @@ impl BlockJournal {
             for index in done..done + batch {
                 let old = old_start.plus(index);
                 // What is copied must be what `open` has shown: good still, and in the chain.
-                let block = match read(device, &layout, old, self.state.front, &mut scratch)? {
+                let block = match read::<false>(device, &layout, old, self.front(), &mut scratch)? {
                     Seen::Good(block) if block.prev_crc() == was => block,
                     _ => return Err(changed(&layout, old)),
                 };
@@ -103,7 +106,15 @@ impl BlockJournal {
                 let (used, flags) = (block.used(), block.flags());
                 let at = self.buffer.len();
                 self.buffer.extend_from_slice(block.bytes());
-                let head = Head { seq, durable_upto: seq, used, flags, prev_crc: chain };
+                let head = Head {
+                    seq,
+                    durable_upto: seq,
+                    used,
+                    flags,
+                    prev_crc: chain,
+                    version: 0,
+                    committed: 0,
+                };
                 chain = seal(&mut self.buffer[at..at + block_bytes], head, front);
             }
             device.write_one(layout.lba(new_start.plus(done)), &self.buffer)?;
@@ -138,7 +149,7 @@ impl BlockJournal {
                 ..header
             },
         )?;
-        self.state.front = Front::new(salt);
+        self.state.front = Front::new(salt).v9();
         Ok(())
     }
 
@@ -154,29 +165,44 @@ impl BlockJournal {
 
     /// Frees the blocks whose entries are all named `upto` or before.
     pub(super) fn free(&mut self, device: &mut dyn BlockDevice, upto: Lsn) -> Result<(), Error> {
+        if self.extra.is_some() {
+            return self.free_blocks(device, upto);
+        }
+        match self.freed_to(device, upto)? {
+            Some((to, chain)) => self.move_start(device, to, chain),
+            None => Ok(()),
+        }
+    }
+
+    /// Where the log starts once all entries named `upto` or before are forgotten, and what its
+    /// first block is chained to. `None` frees nothing.
+    pub(super) fn freed_to(
+        &self,
+        device: &mut dyn BlockDevice,
+        upto: Lsn,
+    ) -> Result<Option<(Seq, u32)>, Error> {
         let state = &self.state;
         let start = Seq(state.header.start_seq);
         if upto >= state.acked {
             // What is not yet committed has no block to free.
-            return self.move_start(device, state.next, state.chain);
+            return Ok(Some((state.next, state.chain)));
         }
-        let Some(name) = upto.0.checked_sub(1) else { return Ok(()) };
+        let Some(name) = upto.0.checked_sub(1) else { return Ok(None) };
         let (block, index) = (name >> INDEX_BITS, name & ((1 << INDEX_BITS) - 1));
         let seq = Seq(block + state.renumbered);
         if seq < start || seq >= state.next {
-            return Ok(());
+            return Ok(None);
         }
         let mut scratch = [0; HEADER_BYTES];
-        match read(device, &state.layout, seq, state.front, &mut scratch)? {
+        Ok(match read::<false>(device, &state.layout, seq, self.front(), &mut scratch)? {
             Seen::Good(block) => {
-                let all = index + 1 >= block.payloads().count() as u64;
-                let (to, chain) =
-                    if all { (seq.plus(1), block.crc()) } else { (seq, block.prev_crc()) };
-                self.move_start(device, to, chain)
+                let all = index + 1 >= block.payloads::<false>().count() as u64;
+                let link = block.crc() & self.front().chain_mask();
+                Some(if all { (seq.plus(1), link) } else { (seq, block.prev_crc()) })
             }
             // The block was damaged since. Freeing nothing is always right.
-            _ => Ok(()),
-        }
+            _ => None,
+        })
     }
 
     /// Makes the log start at `to`, durably, before anything in front of it is written over:
@@ -196,13 +222,17 @@ impl BlockJournal {
         self.write_header(device, header)
     }
 
-    fn write_header(&mut self, device: &mut dyn BlockDevice, header: Header) -> Result<(), Error> {
+    pub(super) fn write_header(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        header: Header,
+    ) -> Result<(), Error> {
         if header.start_seq > Seq::MAX.0 {
             let what = "block numbers up to";
             return Err(Error::Unfit { what, want: Seq::MAX.0, got: header.start_seq });
         }
         assert!(header.start_seq >= self.state.header.start_seq, "the start never moves back");
-        self.state.header = self.state.pair.write_next(device, Magic::V9, header)?;
+        self.state.header = self.state.pair.write_next(device, self.magic(), header)?;
         Ok(())
     }
 }

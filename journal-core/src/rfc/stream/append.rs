@@ -9,12 +9,12 @@
 //!
 //! What it is not: durable. Only commit is.
 
-use crate::device::{BlockDevice, DeviceError};
+use crate::device::{BlockDevice, DeviceError, Durability, Write};
 use crate::journal::{Error, Lsn};
 use crate::rfc::entry::{CLUSTER_BYTES, Kind, LogOffset};
 use crate::rfc::strategy::TailWrite;
 
-use super::StreamJournal;
+use super::{First, StreamJournal};
 
 const CLUSTER: usize = CLUSTER_BYTES as usize;
 
@@ -32,6 +32,12 @@ impl StreamJournal {
         let size = dialect.overhead_bytes() + payload.len();
         let here = dialect.fits(self.at, size);
         let cluster = if here { self.at.cluster() } else { self.at.cluster() + 1 };
+        let at = if here { self.at } else { LogOffset::of_cluster(cluster) };
+        // The commit record of this entry must have a place, too.
+        let cluster = match self.options.has_record() {
+            true => self.record_place(at.plus(size)).cluster(),
+            false => cluster,
+        };
         if cluster - self.start_cluster >= self.area.live_clusters_max() {
             // A line has no cluster to go on in, so no END is written: R4.
             let left = LogOffset::of_cluster(self.start_cluster + self.area.live_clusters_max()).0;
@@ -46,26 +52,46 @@ impl StreamJournal {
         }
         let from = self.at.in_cluster();
         self.know(device, from + size)?;
-        self.at = self.composer().put(&mut self.image, self.at, Kind::Hash, payload);
+        let mut composer = self.composer();
+        self.at = composer.put(&mut self.image, self.at, Kind::Hash, payload);
+        self.key = composer.key;
         if self.options.tail == TailWrite::Rewrite {
-            self.write_image(device, from, from + size)?;
+            self.write_image(device, from, from + size, Durability::Cached)?;
         }
         self.lsn += 1;
         self.dirty = true;
         Ok(Lsn(self.lsn))
     }
 
+    /// Where the commit record goes if the log ends at `at`: behind the filler, with room for an END.
+    pub(super) fn record_place(&self, at: LogOffset) -> LogOffset {
+        let at = match self.options.pads() {
+            true => self.composer().filled(at, self.unit_bytes()),
+            false => at,
+        };
+        match self.options.dialect.fits(at, self.options.dialect.record_bytes()) {
+            true => at,
+            false => LogOffset::of_cluster(at.cluster() + 1),
+        }
+    }
+
     /// Ends the cluster, writes what of it was not written yet, and goes on in the next one.
-    fn close_cluster(&mut self, device: &mut dyn BlockDevice) -> Result<(), DeviceError> {
+    pub(super) fn close_cluster(
+        &mut self,
+        device: &mut dyn BlockDevice,
+    ) -> Result<(), DeviceError> {
         let from = self.at.in_cluster();
         let end = from + self.options.dialect.end_bytes();
         self.know(device, end)?;
-        self.composer().put_end(&mut self.image, self.at);
+        let mut composer = self.composer();
+        composer.put_end(&mut self.image, self.at);
+        self.key = composer.key;
         match self.options.tail {
-            TailWrite::Rewrite => self.write_image(device, from, end)?,
+            TailWrite::Rewrite => self.write_image(device, from, end, Durability::Cached)?,
             _ => {
                 let unit = self.unit_bytes();
-                self.write_image(device, self.written, end.next_multiple_of(unit))?;
+                let to = end.next_multiple_of(unit);
+                self.write_image(device, self.written, to, Durability::Cached)?;
             }
         }
         self.enter_cluster(self.at.cluster() + 1);
@@ -76,18 +102,24 @@ impl StreamJournal {
     /// of a life before this one is read as its sectors are entered: R9.
     pub(super) fn enter_cluster(&mut self, cluster: u64) {
         if self.area.ring && cluster > self.start_cluster {
-            self.firsts.push(self.lsn + 1);
+            self.firsts.push(First { lsn: self.lsn + 1, link: self.key.link });
         }
         self.at = LogOffset::of_cluster(cluster);
         self.image.fill(0xff);
         self.written = 0;
-        let blank = self.area.ring || cluster >= self.used_clusters;
+        let blank = self.area.ring
+            || self.options.tail != TailWrite::Rewrite
+            || cluster >= self.used_clusters;
         self.known = if blank { CLUSTER } else { 0 };
     }
 
     /// The read of read-modify-write: has the image known up to the end of the sector of `to`.
     /// A sector that cannot be read was torn, and holds nothing that was recovered: FF.
-    fn know(&mut self, device: &mut dyn BlockDevice, to: usize) -> Result<(), DeviceError> {
+    pub(super) fn know(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        to: usize,
+    ) -> Result<(), DeviceError> {
         let sector = self.area.sector_bytes as usize;
         while self.known < to {
             let image = &mut self.image[self.known..self.known + sector];
@@ -103,15 +135,17 @@ impl StreamJournal {
     }
 
     /// Writes the sectors of the image that `from..to` touches, in one command.
-    fn write_image(
+    pub(super) fn write_image(
         &mut self,
         device: &mut dyn BlockDevice,
         from: usize,
         to: usize,
+        durability: Durability,
     ) -> Result<(), DeviceError> {
         let (from, to) = (self.area.floor(from), self.area.ceil(to));
         self.used_clusters = self.used_clusters.max(self.at.cluster() + 1);
         let place = LogOffset::of_cluster(self.at.cluster()).plus(from);
-        device.write_one(self.area.lba(place), &self.image[from..to])
+        let at = self.area.lba(place);
+        device.write(&[Write { at, data: &self.image[from..to], durability }])
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! | dialect | from | what |
 //! |---|---|---|
-//! | V8, V8r, V8c | 0 | clusters, as many as fit; a line: the log ends with the last one |
-//! | V8ce and on | 0 | header pair, 2 x 4096 |
-//! | ping-pong | 8192 | tail slots, 2 x 8192 (see [`slot`](super::slot)) |
-//! | V8ce and on | 8192 or 24576 | clusters; a ring: log cluster `n` lies at `n mod clusters` |
+//! | with a mark, or a commit pointer | 0 | header pair, 2 x 4096 |
+//! | ping-pong | 0 or 8192 | tail slots, 2 x 8192 (see [`slot`](super::slot)) |
+//! | erase (V8, V8r, V8c) | behind these | clusters, as many as fit; a line: the log ends with the last one |
+//! | with a mark (V8ce and on) | behind these | clusters; a ring: log cluster `n` lies at `n mod clusters` |
 //!
 //! The one idea: the log counts on, the device wraps. [`LogOffset`] never goes back, and this file
 //! alone turns it into sectors.
@@ -19,8 +19,8 @@
 use crate::device::{Geometry, Lba};
 use crate::journal::Error;
 use crate::rfc::entry::{CLUSTER_BYTES, LogOffset};
-use crate::rfc::header::{Header, HeaderPair};
-use crate::rfc::strategy::TailWrite;
+use crate::rfc::header::Header;
+use crate::rfc::strategy::{CommitRule, TailWrite};
 
 use super::{StreamOptions, slot};
 
@@ -48,23 +48,22 @@ impl Area {
     /// The area on a device of this shape.
     pub fn new(options: &StreamOptions, geometry: Geometry) -> Result<Area, Error> {
         let Geometry { logical_bytes, physical_bytes, .. } = geometry;
-        let ring = options.has_header();
+        let ring = options.is_ring();
         // A line writes through whatever sectors there are; only the parts of a ring rely on it.
-        let largest = if ring { physical_bytes.max(logical_bytes) } else { logical_bytes };
+        let parts = options.has_header() || options.tail == TailWrite::PingPong;
+        let largest = if parts { physical_bytes.max(logical_bytes) } else { logical_bytes };
         if !logical_bytes.is_power_of_two() || largest > CLUSTER_BYTES {
             let what = "bytes of a sector, a power of two and at most";
             return Err(Error::Unfit { what, want: CLUSTER, got: u64::from(largest) });
         }
-        let before = match (ring, options.tail) {
-            (false, _) => 0,
-            (true, TailWrite::PingPong) => {
-                2 * HeaderPair::bytes_each(CLUSTER_BYTES) + 2 * slot::SLOT_BYTES
-            }
-            (true, _) => 2 * HeaderPair::bytes_each(CLUSTER_BYTES),
+        let slots_from = options.slots_from();
+        let before = match options.tail {
+            TailWrite::PingPong => slots_from + 2 * slot::SLOT_BYTES,
+            _ => slots_from,
         };
         // The header counts clusters in 32 bits.
         let room = geometry.bytes().saturating_sub(before) / CLUSTER;
-        let clusters = if ring { room.min(u64::from(u32::MAX)) } else { room };
+        let clusters = if options.has_header() { room.min(u64::from(u32::MAX)) } else { room };
         // A ring needs a free cluster beside each live one, to carry into.
         let least = if ring { 2 } else { 1 };
         if clusters < least {
@@ -85,9 +84,20 @@ impl Area {
     }
 
     /// The area as its header has it: the device may have grown since, and the ring has not.
-    pub fn under(self, header: &Header) -> Result<Area, Error> {
+    pub fn under(self, options: &StreamOptions, header: &Header) -> Result<Area, Error> {
         let clusters = u64::from(header.nblocks);
-        if clusters < 2 || clusters > self.clusters || header.start_seq > START_CLUSTER_MAX {
+        let least = if self.ring { 2 } else { 1 };
+        let fits = (least..=self.clusters).contains(&clusters)
+            && header.start_seq <= if self.ring { START_CLUSTER_MAX } else { 0 }
+            && header.strategy == options.code;
+        // A commit pointer stands just where one belongs, in the log or at its end.
+        let log = LogOffset::of_cluster(header.start_seq.min(START_CLUSTER_MAX));
+        let reach = clusters.min(u64::from(u32::MAX)) * CLUSTER;
+        let pointed = match options.commit {
+            CommitRule::Pointer => (log.0..=log.0 + reach).contains(&header.pointer),
+            _ => header.pointer == Header::POINTLESS,
+        };
+        if !fits || !pointed {
             let what = "a journal header that describes this device";
             return Err(Error::NotAJournal { what, at_bytes: 0 });
         }

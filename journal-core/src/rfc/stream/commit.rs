@@ -1,62 +1,103 @@
-//! Committing, and forgetting what was committed.
+//! Committing.
 //!
-//! The one idea: an entry is its own commit, so commit has only to bring the tail to the device in
-//! the way the strategy has for it, and to flush once.
+//! The one idea: commit brings the tail to the device in the way the strategy has for it, and makes
+//! it durable in the way the rule has.
 //!
-//! Checkpoints. A line (V8 to V8c) has no start to move: unless everything is covered nothing
-//! happens, and then the area is erased. That reset is not atomic (F5):
-//! 1. two clusters are in use, and FF is written over both;
-//! 2. the power goes; the second cluster is erased, the first is not;
-//! 3. the entries of the first cluster, which the caller was done with, are replayed.
+//! | rule | what is written, and when |
+//! |---|---|
+//! | flush | entries; flush. An entry is its own commit |
+//! | record after flush | entries; flush; RECORD; flush |
+//! | record by FUA | entries; flush; RECORD, with FUA |
+//! | pointer | entries; flush; the next header of the pair, which points behind them; flush |
 //!
-//! A ring moves its start by whole clusters: to the cluster in which the first entry still wanted
-//! begins, or, when all is covered, to the next empty one.
+//! The flush in front of a RECORD is what it is for:
+//! 1. Entries A and B and their RECORD go out together, and B has no checksum.
+//! 2. The power goes when A and RECORD persisted, and where B should be is what was there before.
+//! 3. The RECORD says that B counts. Behind a flush, it is there only if B is.
 //!
-//! Invariant: the header that gives up clusters is flushed before the call returns, and only
-//! appends after it can write to them.
-//! 1. Were it not, an append could go over cluster 3 while the header on the medium starts there;
-//! 2. the power goes, the append persisted, the header did not;
-//! 3. recovery starts in cluster 3, finds no entry, and everything behind it is lost.
+//! Invariant: on the ladder, one flush for each commit and nothing else.
 //!
-//! What it is not: a commit record. There is none in these strategies.
+//! What it is not: the place of a checkpoint. See `forget`.
 
-use crate::device::{BlockDevice, DeviceError, Write};
+use crate::device::{BlockDevice, DeviceError, Durability, Write};
 use crate::journal::{Error, Lsn};
-use crate::rfc::entry::{CLUSTER_BYTES, LogOffset};
-use crate::rfc::header::{Header, Magic};
-use crate::rfc::strategy::TailWrite;
+use crate::rfc::entry::LogOffset;
+use crate::rfc::header::Header;
+use crate::rfc::strategy::{CommitRule, TailWrite};
 
 use super::{StreamJournal, slot};
-
-static ERASED: [u8; CLUSTER_BYTES as usize] = [0xff; CLUSTER_BYTES as usize];
-
-/// Clusters erased by one call to the device.
-const ERASED_AT_ONCE: usize = 32;
 
 impl StreamJournal {
     pub(super) fn commit_entries(&mut self, device: &mut dyn BlockDevice) -> Result<Lsn, Error> {
         if self.dirty {
-            match self.options.tail {
-                TailWrite::PingPong => self.write_full_units_and_slot(device)?,
-                TailWrite::Rewrite => device.flush()?,
-                _ => self.write_filled_up(device)?,
+            let rule = self.options.commit;
+            self.bring_tail(device, Durability::Cached)?;
+            if self.options.has_record() && self.record_place(self.at) != self.at {
+                self.close_cluster(device)?;
+            }
+            device.flush()?;
+            match rule {
+                CommitRule::Flush => {}
+                CommitRule::RecordAfterFlush => {
+                    self.put_record(device, Durability::Cached)?;
+                    device.flush()?;
+                }
+                CommitRule::RecordFua => self.put_record(device, Durability::Fua)?,
+                CommitRule::Pointer => {
+                    self.switch_header(device, Header { pointer: self.at.0, ..self.header })?;
+                }
             }
             self.dirty = false;
         }
         Ok(Lsn(self.lsn))
     }
 
+    /// Puts a commit record where there is room for it, and brings it to the device.
+    fn put_record(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        durability: Durability,
+    ) -> Result<(), DeviceError> {
+        let from = self.at.in_cluster();
+        let to = from + self.options.dialect.record_bytes();
+        self.know(device, to)?;
+        let mut composer = self.composer();
+        self.at = composer.put_record(&mut self.image, self.at);
+        self.key = composer.key;
+        if self.options.tail == TailWrite::Rewrite {
+            self.write_image(device, from, to, durability)?;
+        }
+        self.bring_tail(device, durability)
+    }
+
+    /// Has everything that was composed on its way to the device. What is rewritten went there with
+    /// each append.
+    fn bring_tail(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        durability: Durability,
+    ) -> Result<(), DeviceError> {
+        match self.options.tail {
+            TailWrite::PingPong => self.write_full_units_and_slot(device, durability),
+            TailWrite::Rewrite => Ok(()),
+            _ => self.write_filled_up(device, durability),
+        }
+    }
+
     /// Padded: the unit is filled up and never seen again.
-    fn write_filled_up(&mut self, device: &mut dyn BlockDevice) -> Result<(), DeviceError> {
+    pub(super) fn write_filled_up(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        durability: Durability,
+    ) -> Result<(), DeviceError> {
         let cluster = self.at.cluster();
-        let unit = self.unit_bytes();
-        let at = self.composer().fill_unit(&mut self.image, self.at, unit);
+        let (mut composer, unit) = (self.composer(), self.unit_bytes());
+        let at = composer.fill_unit(&mut self.image, self.at, unit);
+        self.key = composer.key;
         let to = (at.0 - LogOffset::of_cluster(cluster).0) as usize;
         if to > self.written {
-            let place = LogOffset::of_cluster(cluster).plus(self.written);
-            device.write_one(self.area.lba(place), &self.image[self.written..to])?;
+            self.write_image(device, self.written, to, durability)?;
         }
-        device.flush()?;
         if at.cluster() == cluster {
             self.at = at;
             self.written = to;
@@ -70,24 +111,25 @@ impl StreamJournal {
     fn write_full_units_and_slot(
         &mut self,
         device: &mut dyn BlockDevice,
+        durability: Durability,
     ) -> Result<(), DeviceError> {
         let here = self.at.in_cluster();
         let full = here - here % self.unit_bytes();
         let cluster = LogOffset::of_cluster(self.at.cluster());
         let number = self.slot_number + 1;
-        let sector = self.area.sector_bytes;
-        let home = Write::cached(
-            self.area.lba(cluster.plus(self.written)),
-            &self.image[self.written..full],
-        );
+        let (sector, slots_from) = (self.area.sector_bytes, self.options.slots_from());
+        self.used_clusters = self.used_clusters.max(self.at.cluster() + 1);
+        let at = self.area.lba(cluster.plus(self.written));
+        let home = Write { at, data: &self.image[self.written..full], durability };
         if full < here {
             self.slot.resize(slot::SLOT_BYTES as usize, 0xff);
             let sum = self.options.dialect.sum;
             let tail = &self.image[full..here];
-            let salt = self.header.salt;
+            let salt = self.salt();
             let end = slot::encode(sum, salt, number, cluster.plus(full), tail, &mut self.slot);
             let end = self.area.ceil(end);
-            let slot = Write::cached(slot::lba(number, sector), &self.slot[..end]);
+            let at = slot::lba(slots_from, number, sector);
+            let slot = Write { at, data: &self.slot[..end], durability };
             if home.data.is_empty() {
                 device.write(&[slot])?;
             } else {
@@ -98,66 +140,6 @@ impl StreamJournal {
             device.write(&[home])?;
         }
         self.written = full;
-        device.flush()
-    }
-
-    pub(super) fn checkpoint_upto(
-        &mut self,
-        device: &mut dyn BlockDevice,
-        upto: Lsn,
-    ) -> Result<(), Error> {
-        let everything = upto.0 >= self.lsn;
-        if !self.area.ring {
-            return if everything { Ok(self.erase(device)?) } else { Ok(()) };
-        }
-        if everything {
-            let cluster = self.at.cluster_from_here();
-            if cluster > self.start_cluster {
-                self.switch_header(device, Header { start_seq: cluster, ..self.header })?;
-                self.firsts.clear();
-                self.enter_cluster(cluster);
-            }
-            // What was not committed is no longer wanted either.
-            self.dirty = false;
-            return Ok(());
-        }
-        // firsts[i] names the first entry of cluster start + 1 + i.
-        let freed = self.firsts.partition_point(|&first| first <= upto.0 + 1);
-        if freed > 0 {
-            let start_seq = self.start_cluster + freed as u64;
-            self.switch_header(device, Header { start_seq, ..self.header })?;
-            self.firsts.drain(..freed);
-        }
-        Ok(())
-    }
-
-    /// Writes the next header, flushed, and starts where it says.
-    pub(super) fn switch_header(
-        &mut self,
-        device: &mut dyn BlockDevice,
-        changed: Header,
-    ) -> Result<(), Error> {
-        self.header = self.pair(device)?.write_next(device, Magic::V8CE, changed)?;
-        self.start_cluster = self.header.start_seq;
-        Ok(())
-    }
-
-    /// The reset of a line: FF over every cluster that may hold anything else, then a flush (R7).
-    pub(super) fn erase(&mut self, device: &mut dyn BlockDevice) -> Result<(), DeviceError> {
-        let mut cluster = 0;
-        while cluster < self.used_clusters {
-            let mut writes = [Write::cached(crate::Lba(0), &ERASED); ERASED_AT_ONCE];
-            let count = (self.used_clusters - cluster).min(ERASED_AT_ONCE as u64) as usize;
-            for (index, write) in writes[..count].iter_mut().enumerate() {
-                write.at = self.area.lba(LogOffset::of_cluster(cluster + index as u64));
-            }
-            device.write(&writes[..count])?;
-            cluster += count as u64;
-        }
-        device.flush()?;
-        self.used_clusters = 0;
-        self.dirty = false;
-        self.enter_cluster(0);
         Ok(())
     }
 }

@@ -16,7 +16,7 @@
 //! | Stale | yes | no | size, place or sum wrong | | | | yes | |
 //! | AreaEnd | yes | no | yes | yes | yes | yes | | END in the last cluster |
 //! | Jump | yes | no | yes | yes | yes | yes | | END |
-//! | Pad | yes | no | yes | yes | yes | yes | | PAD |
+//! | Pad | yes | no | yes | yes | yes | yes | | PAD or RECORD |
 //! | Entry | yes | no | yes | yes | yes | yes | | HASH |
 //! | Unknown | yes | no | yes | yes | yes | yes | | none of these types |
 //!
@@ -48,8 +48,10 @@ pub(super) enum Row {
     AreaEnd,
     /// On to the next cluster.
     Jump,
-    /// Filler: skipped.
+    /// Filler, or a commit record: skipped.
     Pad,
+    /// The log is committed up to here, and no further: the walk was told so, no table says it.
+    Pointed,
     /// An entry: handed out.
     Entry,
     /// An entry of a type of the future: skipped by its size, and counted.
@@ -68,6 +70,7 @@ impl Row {
             Row::LostBody => (End::Torn, Some("a readable rest of an entry")),
             Row::BadSum => (End::Torn, Some("an entry, its checksum is wrong")),
             Row::AreaEnd => (End::AreaEnd, None),
+            Row::Pointed => (End::Clean, None),
             Row::Jump | Row::Pad | Row::Entry | Row::Unknown => return None,
         })
     }
@@ -99,7 +102,7 @@ impl Conditions {
     pub const END: Conditions = Conditions(1 << 7);
     /// No cluster follows.
     pub const LAST: Conditions = Conditions(1 << 8);
-    /// The type is PAD.
+    /// The type is PAD or RECORD.
     pub const PAD: Conditions = Conditions(1 << 9);
     /// The type is HASH.
     pub const HASH: Conditions = Conditions(1 << 10);

@@ -14,8 +14,8 @@ use crate::device::{BlockDevice, DeviceError};
 use crate::inspect::{Field, Inspect, Mark};
 use crate::journal::Error;
 use crate::rfc::entry::{CLUSTER_BYTES, HEAD_BYTES, Kind, LogOffset};
-use crate::rfc::header::{HeaderPair, Magic};
-use crate::rfc::strategy::TailWrite;
+use crate::rfc::header::HeaderPair;
+use crate::rfc::strategy::{CommitRule, TailWrite};
 
 use super::decide::Row;
 use super::recover::{Log, Step};
@@ -31,7 +31,7 @@ impl Inspect for StreamJournal {
         if options.has_header()
             && let Ok(pair) = HeaderPair::new(CLUSTER_BYTES, device.geometry())
         {
-            pair.inspect(device, Magic::V8CE, tell)?;
+            pair.inspect(device, options.magic(), tell)?;
         }
         let journal = match StreamJournal::start(device, options) {
             Ok((journal, _)) => journal,
@@ -45,20 +45,27 @@ impl Inspect for StreamJournal {
         };
         let mut room = ROOM;
         let tails = if options.tail == TailWrite::PingPong {
-            let sum = options.dialect.sum;
-            let tails = Tails::read(device, sum, journal.header.salt, &mut room)?;
-            tails.iter().for_each(|tails| tell_slots(tails, tell));
+            let (from, keyed) = (options.slots_from(), (options.dialect.sum, journal.salt()));
+            let tails = Tails::read(device, from, keyed, &mut room)?;
+            tails.iter().for_each(|tails| tell_slots(tails, from, tell));
             tails
         } else {
             None
         };
-        let log = Log { tails: tails.as_ref(), ..journal.log() };
+        let until = match options.commit {
+            CommitRule::Pointer => Some(LogOffset(journal.header.pointer)),
+            _ => None,
+        };
+        let log = Log { tails: tails.as_ref(), until, ..journal.log() };
         let mut index = 0;
         let walk = log.walk(device, |step| {
             tell_step(&log, &step, index, tell);
             index += u64::from(step.row == Row::Entry);
         })?;
         let (_, what) = walk.row.end().expect("a walk ends at a row that ends it");
+        if walk.row == Row::AreaEnd {
+            return Ok(());
+        }
         let left = CLUSTER_BYTES as usize - walk.at.in_cluster();
         tell(Field {
             at_bytes: log.area.byte(walk.at),
@@ -80,7 +87,7 @@ impl Inspect for StreamJournal {
     }
 }
 
-fn tell_slots(tails: &Tails<'_>, tell: &mut dyn FnMut(Field)) {
+fn tell_slots(tails: &Tails<'_>, slots_from: u64, tell: &mut dyn FnMut(Field)) {
     for (which, slot) in (0..).zip(tails.slots()) {
         let name = format!("tail slot {which}");
         let (bytes, value, mark) = match slot {
@@ -93,7 +100,7 @@ fn tell_slots(tails: &Tails<'_>, tell: &mut dyn FnMut(Field)) {
             }
             None => (FIELDS as u64, "not valid in this generation".into(), Mark::Unread),
         };
-        tell(Field { at_bytes: byte(which), bytes, name, value, mark });
+        tell(Field { at_bytes: byte(slots_from, which), bytes, name, value, mark });
     }
 }
 
@@ -101,6 +108,7 @@ fn tell_step(log: &Log<'_>, step: &Step<'_>, index: u64, tell: &mut dyn FnMut(Fi
     let name = match step.row {
         Row::Entry => format!("entry {index}"),
         Row::Jump => "END".into(),
+        Row::Pad if step.entry.kind == Kind::Record => "RECORD".into(),
         Row::Pad => "PAD".into(),
         _ => "unknown entry".into(),
     };
@@ -116,14 +124,17 @@ fn tell_step(log: &Log<'_>, step: &Step<'_>, index: u64, tell: &mut dyn FnMut(Fi
         Kind::End => 1,
         Kind::Hash => 2,
         Kind::Pad => 3,
+        Kind::Record => 4,
         Kind::Other(other) => other,
     };
     field(0, 1, "size", format!("{size}"), Mark::Good);
     field(1, HEAD_BYTES, "type", format!("{kind}"), Mark::Good);
     let sum = log.dialect.sum;
+    let front = log.dialect.front_bytes();
+    field(HEAD_BYTES, front, "cluster", format!("{}", step.at.cluster()), Mark::Good);
     if step.row == Row::Jump {
         let end = log.dialect.end_bytes();
-        field(HEAD_BYTES, end, "checksum", sum.name().into(), Mark::Good);
+        field(front, end, "checksum", sum.name().into(), Mark::Good);
         field(end, size, "rest", String::new(), Mark::Unread);
         return;
     }
@@ -131,6 +142,6 @@ fn tell_step(log: &Log<'_>, step: &Step<'_>, index: u64, tell: &mut dyn FnMut(Fi
     let hex =
         step.entry.payload.iter().take(8).fold(String::new(), |text, b| text + &format!("{b:02x}"));
     let more = if step.entry.payload.len() > 8 { ".." } else { "" };
-    field(HEAD_BYTES, payload, "payload", format!("{hex}{more}"), Mark::Good);
+    field(front, payload, "payload", format!("{hex}{more}"), Mark::Good);
     field(payload, size, "checksum", sum.name().into(), Mark::Good);
 }

@@ -9,15 +9,19 @@
 //! | `area` | where the parts lie |
 //! | `recover`, `decide` | reading the log back; what to do at each step |
 //! | `slot` | the tail slots of the ping-pong journal |
-//! | `compose`, `append`, `commit` | writing it; forgetting it |
-//! | `resume` | from opened to ready |
+//! | `compose`, `append`, `commit` | writing it |
+//! | `forget`, `clear` | forgetting it; writing FF over it |
+//! | `resume`, `in_place` | from opened to ready, by a new generation or without one |
 //! | `inspect` | the image, told byte by byte |
 //!
-//! V8, V8r and V8c write a line: from the first cluster to the last, then [`Error::Full`]. V8ce and
-//! what follows write a ring behind a header pair, of which at most half is live.
+//! What erases before it writes (V8, V8r, V8c) writes a line: from the first cluster to the last,
+//! then [`Error::Full`]. What has a mark (V8ce and what follows) writes a ring behind a header pair,
+//! of which at most half is live.
 //!
-//! Invariant: an entry is its own commit. Recovery shows every whole entry up to the first one that
-//! is not, whether it was committed or not.
+//! Invariant: recovery shows every whole entry up to the first one that is not. On the ladder, and
+//! wherever the commit rule is a flush, an entry is its own commit, and is shown whether it was
+//! committed or not; elsewhere nothing is shown that the last commit record, or the pointer, does
+//! not cover.
 //!
 //! What it is not: sound in all its variants. The flaws of V8 and V8c are kept, because they are
 //! what the harness has to find.
@@ -28,10 +32,9 @@ use crate::device::{BlockDevice, Geometry};
 use crate::journal::{
     Damage, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume,
 };
-use crate::rfc::Refusal;
-use crate::rfc::entry::{CLUSTER_BYTES, Dialect, Key, LogOffset};
-use crate::rfc::header::{Generation, Header, HeaderPair, HeaderSeq, Magic, Salt};
-use crate::rfc::strategy::{Framing, ReuseBy, Strategy, TailWrite};
+use crate::rfc::entry::{CLUSTER_BYTES, Key, LogOffset};
+use crate::rfc::header::{Generation, Header, HeaderPair, HeaderSeq, Salt};
+use crate::rfc::strategy::{CommitRule, TailWrite};
 
 use area::Area;
 use compose::Composer;
@@ -41,48 +44,19 @@ use slot::{ROOM, SMALL_ROOM, Tails};
 
 mod append;
 mod area;
+mod clear;
 mod commit;
 mod compose;
 mod decide;
+mod forget;
+mod in_place;
 mod inspect;
+mod options;
 mod recover;
 mod resume;
 mod slot;
 
-/// What a stream journal needs to know that is not on the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct StreamOptions {
-    dialect: Dialect,
-    tail: TailWrite,
-}
-
-impl StreamOptions {
-    /// The options of a strategy.
-    ///
-    /// # Errors
-    /// [`Refusal`] when the strategy frames its entries in blocks.
-    pub const fn new(strategy: Strategy) -> Result<Self, Refusal> {
-        let literal = match strategy.framing() {
-            Framing::StreamLiteral => true,
-            Framing::Stream => false,
-            Framing::Block { .. } => return Err(Refusal::Senseless("a stream has no blocks")),
-        };
-        let salted = matches!(strategy.reuse().by, ReuseBy::Salt);
-        let dialect = Dialect { sum: strategy.integrity().entry, salted, literal };
-        Ok(StreamOptions { dialect, tail: strategy.tail() })
-    }
-
-    /// How entries are written.
-    #[must_use]
-    pub const fn dialect(&self) -> Dialect {
-        self.dialect
-    }
-
-    /// Whether there is a header pair, and so a ring.
-    const fn has_header(&self) -> bool {
-        self.dialect.salted
-    }
-}
+pub use options::StreamOptions;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -101,6 +75,8 @@ const HEADERLESS: Header = Header {
     nblocks: 0,
     window: 0,
     start_prev_crc: 0,
+    strategy: Header::UNSPELLED,
+    pointer: Header::POINTLESS,
 };
 
 /// A stream journal. An entry's [`Lsn`] counts from 1 with the first one that `open` hands out.
@@ -134,8 +110,15 @@ pub struct StreamJournal {
     slot_number: u64,
     /// Room for composing a tail slot; empty until the first.
     slot: Vec<u8>,
-    /// Of a ring: the name of the first entry of each live cluster but the first.
-    firsts: Vec<u64>,
+    /// Of a ring: the first entry of each live cluster but the first.
+    firsts: Vec<First>,
+}
+
+/// The name of the first entry of a cluster, and what the cluster is chained to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct First {
+    lsn: u64,
+    link: u32,
 }
 
 impl Clone for StreamJournal {
@@ -173,7 +156,25 @@ impl StreamJournal {
 
     fn log(&self) -> Log<'static> {
         let start = LogOffset::of_cluster(self.start_cluster);
-        Log { area: self.area, dialect: self.options.dialect, key: self.key, start, tails: None }
+        Log {
+            area: self.area,
+            dialect: self.options.dialect,
+            key: self.key.behind(self.header.start_prev_crc),
+            start,
+            until: None,
+            tails: None,
+        }
+    }
+
+    /// The same up to what recovery has shown.
+    fn shown_log(&self) -> Log<'static> {
+        let until = (self.options.commit != CommitRule::Flush).then_some(self.at);
+        Log { until, ..self.log() }
+    }
+
+    /// What slots and carried entries are checked with.
+    const fn salt(&self) -> Salt {
+        self.header.salt
     }
 
     fn pair(&self, device: &dyn BlockDevice) -> Result<HeaderPair, Error> {
@@ -184,6 +185,7 @@ impl StreamJournal {
     fn unit_bytes(&self) -> usize {
         match self.options.tail {
             TailWrite::PadPhysical | TailWrite::PingPong => self.area.physical_bytes as usize,
+            TailWrite::Fresh => CLUSTER_BYTES as usize,
             _ => self.area.sector_bytes as usize,
         }
     }
@@ -213,16 +215,17 @@ impl StreamJournal {
         let (mut header, mut spoiled) = (HEADERLESS, None);
         if options.has_header() {
             let pair = HeaderPair::new(CLUSTER_BYTES, device.geometry())?;
-            let newest = pair.read_newest(device, Magic::V8CE)?;
+            let newest = pair.read_newest(device, options.magic())?;
             (header, spoiled) = (newest.header, newest.spoiled);
-            area = area.under(&header)?;
+            area = area.under(options, &header)?;
         }
+        let key = if options.dialect.salted { Key::new(header.salt) } else { Key::default() };
         let journal = StreamJournal {
             options: *options,
             area,
             phase: Phase::Opened,
             header,
-            key: if options.has_header() { Key::new(header.salt) } else { Key::default() },
+            key: key.in_ring(header.nblocks).behind(header.start_prev_crc),
             start_cluster: header.start_seq,
             at: LogOffset::of_cluster(header.start_seq),
             lsn: 0,
@@ -246,25 +249,35 @@ impl StreamJournal {
         tails: Option<&Tails<'_>>,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<Walk, Error> {
+        let mut log = Log { tails, ..self.log() };
+        let mut found = None;
+        match self.options.commit {
+            CommitRule::Flush => {}
+            CommitRule::Pointer => log.until = Some(LogOffset(self.header.pointer)),
+            CommitRule::RecordAfterFlush | CommitRule::RecordFua => {
+                // First how far it counts; memory that would keep entries until then is not taken.
+                let walk = log.walk(device, |_| ())?;
+                log.until = Some(walk.recorded.0);
+                found = Some(walk);
+            }
+        }
         let (mut lsn, ring) = (0, self.area.ring);
         let firsts = &mut self.firsts;
-        let log = Log {
-            area: self.area,
-            dialect: self.options.dialect,
-            key: self.key,
-            start: self.at,
-            tails,
-        };
         let walk = log.walk(device, |step| match step.row {
             Row::Entry => {
                 lsn += 1;
                 replay(Entry { lsn: Lsn(lsn), payload: step.entry.payload });
             }
-            Row::Jump if ring => firsts.push(lsn + 1),
+            Row::Jump if ring => firsts.push(First { lsn: lsn + 1, link: step.entry.link }),
             _ => {}
         })?;
         (self.at, self.lsn, self.unknown) = (walk.at, lsn, walk.unknown);
-        Ok(walk)
+        self.key.link = walk.link;
+        Ok(match found {
+            // Where the log ends is where nothing whole follows, counted or not.
+            Some(all) => Walk { at: all.at, row: all.row, ..walk },
+            None => walk,
+        })
     }
 
     /// [`StreamJournal::replay`] for a journal with tail slots, whose bytes take room.
@@ -291,7 +304,8 @@ impl StreamJournal {
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<Option<(Walk, bool)>, Error> {
         let sum = self.options.dialect.sum;
-        let Some(tails) = Tails::read(device, sum, self.header.salt, room)? else {
+        let keyed = (sum, self.header.salt);
+        let Some(tails) = Tails::read(device, self.options.slots_from(), keyed, room)? else {
             return Ok(None);
         };
         let walk = self.replay(device, Some(&tails), replay)?;
@@ -303,18 +317,19 @@ impl StreamJournal {
 impl Journal for StreamJournal {
     type Options = StreamOptions;
 
-    fn promises(_: &StreamOptions) -> Promises {
+    fn promises(options: &StreamOptions) -> Promises {
+        let groups = options.commit != CommitRule::Flush;
         Promises {
-            atomic_groups: false,
+            atomic_groups: groups,
             honesty: false,
             resynchronises: false,
-            shows_uncommitted: true,
+            shows_uncommitted: !groups,
         }
     }
 
     fn limits(options: &StreamOptions, _: Geometry) -> Limits {
         let payload_max = options.dialect.payload_max() as u32;
-        Limits { payload_min: 0, payload_max, groups: false }
+        Limits { payload_min: 0, payload_max, groups: options.commit != CommitRule::Flush }
     }
 
     fn format(
@@ -323,18 +338,25 @@ impl Journal for StreamJournal {
         entropy: Entropy,
     ) -> Result<(), Error> {
         let area = Area::new(options, device.geometry())?;
-        if !options.has_header() {
-            let mut line = StreamJournal::start(device, options)?.0;
-            return Ok(line.erase(device)?);
+        let salt = if options.dialect.salted { Salt(entropy) } else { Salt::ZERO };
+        if !options.dialect.salted {
+            // What an earlier journal left has the same salt: none.
+            area.erase(device, options, 0, area.clusters)?;
+            device.flush()?;
         }
-        let first = Header {
-            header_seq: HeaderSeq(1),
-            generation: Generation(1),
-            salt: Salt(entropy),
-            nblocks: area.clusters as u32,
-            ..HEADERLESS
-        };
-        HeaderPair::new(CLUSTER_BYTES, device.geometry())?.format(device, Magic::V8CE, first)?;
+        if options.has_header() {
+            let first = Header {
+                header_seq: HeaderSeq(1),
+                generation: Generation(1),
+                salt,
+                nblocks: area.clusters as u32,
+                strategy: options.code,
+                pointer: options.pointer(0),
+                ..HEADERLESS
+            };
+            let pair = HeaderPair::new(CLUSTER_BYTES, device.geometry())?;
+            pair.format(device, options.magic(), first)?;
+        }
         Ok(())
     }
 
@@ -349,7 +371,11 @@ impl Journal for StreamJournal {
             _ => (journal.replay(device, None, replay)?, false),
         };
         let (end, what) = walk.row.end().expect("a walk ends at a row that ends it");
-        let what = if proven { Some("acknowledged entries up to the tail slot") } else { what };
+        let mut what = if proven { Some("acknowledged entries up to the tail slot") } else { what };
+        let mut proven = proven;
+        if options.commit == CommitRule::Pointer && journal.at.0 != journal.header.pointer {
+            (what, proven) = (Some("entries up to the commit pointer"), true);
+        }
         let damage = match (what, spoiled) {
             (Some(what), _) => Some(Damage { at_bytes: journal.area.byte(walk.at), proven, what }),
             (None, Some(at_bytes)) => {

@@ -29,6 +29,8 @@ pub(super) struct Log<'a> {
     pub key: Key,
     /// Where the log starts.
     pub start: LogOffset,
+    /// Where to stop at the latest, if that is known.
+    pub until: Option<LogOffset>,
     /// Bytes that are better known from the tail slots, where there are any.
     pub tails: Option<&'a Tails<'a>>,
 }
@@ -52,6 +54,12 @@ pub(super) struct Walk {
     pub entries: u64,
     /// Entries of unknown types.
     pub unknown: u64,
+    /// What an entry here must be chained to.
+    pub link: u32,
+    /// Behind the last commit record and the filler after it: position and link.
+    pub recorded: (LogOffset, u32),
+    /// Whether nothing but filler came since.
+    pub sealed: bool,
 }
 
 enum Look<'a> {
@@ -62,9 +70,15 @@ enum Look<'a> {
 
 impl Log<'_> {
     /// Looks at the bytes from `at` on. `readable` says that more than `bytes` could be had.
-    fn look<'b>(&self, at: LogOffset, bytes: &'b [u8], readable: bool) -> Look<'b> {
+    fn look<'b>(&self, walk: &Walk, bytes: &'b [u8], readable: bool) -> Look<'b> {
         use Conditions as C;
-        let decoded = self.dialect.decode(&self.key, at, bytes);
+        let at = walk.at;
+        if let Some(until) = self.until
+            && at >= until
+        {
+            return Look::Found(Row::Pointed, None);
+        }
+        let decoded = self.dialect.decode(&self.key.behind(walk.link), at, bytes);
         let conditions = match decoded {
             Err(Flaw::Short(wanted)) if readable => return Look::More(wanted),
             Err(Flaw::Short(_)) if bytes.len() < 2 => C::NO,
@@ -72,19 +86,26 @@ impl Log<'_> {
             Err(Flaw::Nothing) => C::HEAD.and(C::NOTHING),
             Err(Flaw::Size) => C::HEAD,
             Err(Flaw::Place) => C::HEAD.and(C::SIZE),
-            Err(Flaw::Sum) => C::HEAD.and(C::SIZE).and(C::PLACE).and(C::BODY),
+            Err(Flaw::Sum | Flaw::Mark) => C::HEAD.and(C::SIZE).and(C::PLACE).and(C::BODY),
             Ok(Trusted { kind, .. }) => {
                 let good = C::HEAD.and(C::SIZE).and(C::PLACE).and(C::BODY).and(C::SUM);
                 match kind {
                     Kind::Hash => good.and(C::HASH),
-                    Kind::Pad => good.and(C::PAD),
+                    Kind::Pad | Kind::Record => good.and(C::PAD),
                     Kind::End => good.and(C::END).and_if(self.is_last(at), C::LAST),
                     Kind::Other(_) => good,
                 }
             }
         };
         let fresh = decoded.is_err() && self.may_be_older(at);
-        Look::Found(decide(conditions.and_if(fresh, C::FRESH)), decoded.ok())
+        let row = decide(conditions.and_if(fresh, C::FRESH));
+        match (self.until, decoded) {
+            // What is committed ends with an entry, not in one.
+            (Some(until), Ok(entry)) if at.plus(entry.size) > until => {
+                Look::Found(Row::BadPlace, None)
+            }
+            _ => Look::Found(row, decoded.ok()),
+        }
     }
 
     fn is_last(&self, at: LogOffset) -> bool {
@@ -97,10 +118,34 @@ impl Log<'_> {
     fn may_be_older(&self, at: LogOffset) -> bool {
         let sector = u64::from(self.area.sector_bytes);
         let in_sector = at.0 % sector;
-        self.dialect.salted
+        self.area.ring
             && (in_sector == 0
                 || in_sector == sector - 1
                 || self.tails.is_some_and(|tails| tails.newest_end() == Some(at)))
+    }
+
+    /// The sectors of a cluster from `from` on that `to` reaches into, copied into its image.
+    ///
+    /// # Errors
+    /// The device's; a sector must be readable up to `to`.
+    pub fn read_into(
+        &self,
+        device: &mut dyn BlockDevice,
+        cluster: u64,
+        (from, to): (usize, usize),
+        image: &mut [u8],
+    ) -> Result<(), DeviceError> {
+        let mut scratch = [0; CLUSTER_BYTES as usize];
+        let sector = self.area.sector_bytes as usize;
+        for base in (from..to).step_by(sector) {
+            let place = LogOffset::of_cluster(cluster).plus(base);
+            let bytes = self.fetch(device, place, &mut scratch[..sector])?;
+            if base + bytes.len() < to && bytes.len() < sector {
+                return Err(DeviceError::Unreadable(self.area.lba(place)));
+            }
+            image[base..base + bytes.len()].copy_from_slice(bytes);
+        }
+        Ok(())
     }
 
     /// The sector that begins at `base`, as far as it is known: what is missing at its end cannot
@@ -159,7 +204,15 @@ impl Log<'_> {
     ) -> Result<Walk, DeviceError> {
         let sector = scratch.len();
         let mut spill = [0; ENTRY_BYTES_MAX];
-        let mut walk = Walk { at: self.start, row: Row::Nothing, entries: 0, unknown: 0 };
+        let mut walk = Walk {
+            at: self.start,
+            row: Row::Nothing,
+            entries: 0,
+            unknown: 0,
+            link: self.key.link,
+            recorded: (self.start, self.key.link),
+            sealed: true,
+        };
         'sectors: loop {
             let mut base = LogOffset(walk.at.0 - walk.at.0 % sector as u64);
             let bytes = self.fetch(device, base, scratch)?;
@@ -169,7 +222,7 @@ impl Log<'_> {
                     continue 'sectors;
                 }
                 let here = bytes.get(from..).unwrap_or(&[]);
-                match self.look(walk.at, here, bytes.len() == sector) {
+                match self.look(&walk, here, bytes.len() == sector) {
                     Look::More(wanted) => break wanted,
                     Look::Found(row, entry) => {
                         if !walk.take(row, entry, &mut visit) {
@@ -192,7 +245,7 @@ impl Log<'_> {
                     readable = here.len() == sector;
                     continue;
                 }
-                match self.look(walk.at, &spill[..have], readable) {
+                match self.look(&walk, &spill[..have], readable) {
                     Look::More(more) => {
                         wanted = more;
                         here = &[];
@@ -218,12 +271,28 @@ impl Walk {
         visit: &mut impl FnMut(Step<'_>),
     ) -> bool {
         self.row = row;
+        if let (Row::AreaEnd, Some(entry)) = (row, entry) {
+            self.pass(entry);
+        }
         let (None, Some(entry)) = (row.end(), entry) else { return false };
         let at = self.at;
         self.entries += u64::from(row == Row::Entry);
         self.unknown += u64::from(row == Row::Unknown);
-        self.at = at.plus(entry.size);
+        self.pass(entry);
         visit(Step { at, row, entry });
         true
+    }
+    /// Goes on behind an entry.
+    fn pass(&mut self, entry: Trusted<'_>) {
+        self.at = self.at.plus(entry.size);
+        self.link = entry.link;
+        self.sealed = match entry.kind {
+            Kind::Record => true,
+            Kind::Pad | Kind::End => self.sealed,
+            Kind::Hash | Kind::Other(_) => false,
+        };
+        if self.sealed {
+            self.recorded = (self.at, self.link);
+        }
     }
 }

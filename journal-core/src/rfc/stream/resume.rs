@@ -1,16 +1,9 @@
 //! From opened to ready: what becomes of the survivors, and of what lies beyond them.
 //!
-//! The one idea: a line goes on where recovery stopped, because nothing in it can tell lives apart;
-//! a ring never does. It begins a new generation, and what an old one left can no longer be
-//! mistaken for it.
+//! The one idea: where the salt is renewed a new generation begins, and what an old one left can no
+//! longer be mistaken for it. Everywhere else the log goes on in place (`in_place`).
 //!
-//! The stale suffix of a line (F4), which is meant to be seen:
-//! 1. entries A B C are appended in three sectors, none committed; the power goes;
-//! 2. A and C persisted, B did not: recovery shows A and stops;
-//! 3. the caller carries on: D, as long as B, goes where B was, is committed, and the power goes;
-//! 4. recovery shows A D C: C, which recovery had declared lost, is back.
-//!
-//! Carrying in a ring: the survivors are written again, under the new salt, into clusters behind
+//! Carrying into a new generation: the survivors are written again, under the new salt, into clusters behind
 //! the old log, flushed; then the header switches, flushed.
 //! 1. Power goes while they are written: the header still names the old generation, whose clusters
 //!    and tail slots were not touched.
@@ -37,7 +30,7 @@ use alloc::vec::Vec;
 
 use crate::device::BlockDevice;
 use crate::journal::{Error, Resume, Survivors};
-use crate::rfc::entry::{CLUSTER_BYTES, Key, Kind, LogOffset};
+use crate::rfc::entry::{CLUSTER_BYTES, Key, Kind, LogOffset, RECORD_BYTES};
 use crate::rfc::header::{Generation, Header, Salt};
 use crate::rfc::strategy::TailWrite;
 
@@ -45,43 +38,33 @@ use super::compose::Composer;
 use super::decide::Row;
 use super::recover::Log;
 use super::slot::{ROOM, Tails};
-use super::{Phase, StreamJournal};
+use super::{First, Phase, StreamJournal};
 
 const CLUSTER: usize = CLUSTER_BYTES as usize;
 
 impl StreamJournal {
     pub(super) fn begin(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {
-        match (self.area.ring, how.survivors) {
-            (false, Survivors::Carry) => self.go_on(device)?,
-            (false, Survivors::Forget) => self.erase(device)?,
-            (true, Survivors::Carry) => self.carry(device, Salt(how.entropy))?,
-            (true, Survivors::Forget) => {
+        let salted = self.options.dialect.salted;
+        match how.survivors {
+            Survivors::Carry if self.options.renews_salt() => {
+                self.carry(device, Salt(how.entropy))?;
+            }
+            Survivors::Carry => self.stay_in_place(device)?,
+            Survivors::Forget if !self.area.ring => self.erase_line(device)?,
+            Survivors::Forget if salted => {
                 let start = self.at.cluster_from_here();
-                self.begin_generation(device, Salt(how.entropy), start)?;
+                let end = LogOffset::of_cluster(start);
+                self.begin_generation(device, Salt(how.entropy), start, end)?;
                 self.firsts.clear();
                 self.enter_cluster(start);
+            }
+            Survivors::Forget => {
+                self.stay_in_place(device)?;
+                self.start_at(device, self.at.cluster_from_here())?;
             }
         }
         self.phase = Phase::Ready;
         Ok(())
-    }
-
-    /// A line: right behind the last entry. The tail's sector is kept in memory from here on, so
-    /// that appends need not read it. Beyond the tail it is what was found there.
-    fn go_on(&mut self, device: &mut dyn BlockDevice) -> Result<(), Error> {
-        let here = self.at.in_cluster();
-        self.known = self.area.floor(here);
-        if self.known < here {
-            // Recovery read entries from this sector: if it is lost now, they are, and another
-            // open must say so.
-            let sector = self.known..self.known + self.area.sector_bytes as usize;
-            let place = LogOffset::of_cluster(self.at.cluster()).plus(self.known);
-            self.image.resize(CLUSTER, 0xff);
-            device.read(self.area.lba(place), &mut self.image[sector.clone()])?;
-            self.known = sector.end;
-        }
-        // After a crash of the program alone, what was shown may still be in the disk's cache.
-        Ok(device.flush()?)
     }
 
     /// A ring: the survivors again, in a new generation.
@@ -107,9 +90,10 @@ impl StreamJournal {
         if !survivors.bytes.is_empty() {
             device.flush()?;
         }
-        self.begin_generation(device, salt, start)?;
+        self.begin_generation(device, salt, start, survivors.at)?;
         self.firsts = survivors.firsts;
         self.at = survivors.at;
+        self.key.link = survivors.link;
         self.image.clear();
         self.image.resize(CLUSTER, 0xff);
         self.known = CLUSTER;
@@ -129,22 +113,23 @@ impl StreamJournal {
         salt: Salt,
         start: u64,
     ) -> Result<NewLog, Error> {
-        let composer = Composer { dialect: self.options.dialect, key: Key::new(salt) };
-        let mut new =
-            NewLog { bytes: Vec::new(), at: LogOffset::of_cluster(start), firsts: Vec::new() };
+        let dialect = self.options.dialect;
+        let mut composer = Composer { dialect, key: Key::new(salt).in_ring(self.header.nblocks) };
+        let at = LogOffset::of_cluster(start);
+        let mut new = NewLog { bytes: Vec::new(), at, firsts: Vec::new(), link: 0 };
         let mut lsn = 0;
         let mut room = ROOM;
         let tails = match self.options.tail {
             TailWrite::PingPong => {
-                let sum = self.options.dialect.sum;
-                Tails::read(device, sum, self.header.salt, &mut room)?
+                let keyed = (dialect.sum, self.salt());
+                Tails::read(device, self.options.slots_from(), keyed, &mut room)?
             }
             _ => None,
         };
-        let log = Log { tails: tails.as_ref(), ..self.log() };
+        let log = Log { tails: tails.as_ref(), ..self.shown_log() };
         let walk = log.walk(device, |step| {
             if matches!(step.row, Row::Entry | Row::Unknown) {
-                new.put(&composer, step.entry.kind, step.entry.payload, lsn + 1);
+                new.put(&mut composer, step.entry.kind, step.entry.payload, lsn + 1);
                 lsn += u64::from(step.row == Row::Entry);
             }
         })?;
@@ -152,25 +137,43 @@ impl StreamJournal {
             let what = "entries that open handed out and that cannot be read again";
             return Err(Error::Refused { what, at_bytes: self.area.byte(walk.at) });
         }
+        if self.options.has_record() && !new.bytes.is_empty() {
+            let place = new.at.0.to_be_bytes();
+            let fits = composer.fits(new.at, RECORD_BYTES);
+            let place = if fits { place } else { new.next_cluster().0.to_be_bytes() };
+            new.put(&mut composer, Kind::Record, &place, lsn + 1);
+        }
         if self.options.tail != TailWrite::Rewrite && !new.bytes.is_empty() {
             let image = new.bytes.len() - CLUSTER;
             new.at = composer.fill_unit(&mut new.bytes[image..], new.at, self.unit_bytes());
             if new.at.in_cluster() == 0 {
-                new.firsts.push(lsn + 1);
+                new.firsts.push(First { lsn: lsn + 1, link: composer.key.link });
             }
         }
+        new.link = composer.key.link;
         Ok(new)
     }
 
+    /// A generation whose log lies between the cluster `start` and `end`.
     fn begin_generation(
         &mut self,
         device: &mut dyn BlockDevice,
         salt: Salt,
-        start_seq: u64,
+        start: u64,
+        end: LogOffset,
     ) -> Result<(), Error> {
         let generation = Generation(self.header.generation.0 + 1);
-        self.switch_header(device, Header { generation, salt, start_seq, ..self.header })?;
-        self.key = Key::new(salt);
+        let pointer = self.options.pointer(end.0);
+        let header = Header {
+            generation,
+            salt,
+            start_seq: start,
+            start_prev_crc: 0,
+            pointer,
+            ..self.header
+        };
+        self.switch_header(device, header)?;
+        self.key = Key::new(salt).in_ring(self.header.nblocks);
         self.slot_number = 0;
         self.dirty = false;
         Ok(())
@@ -181,19 +184,25 @@ impl StreamJournal {
 struct NewLog {
     bytes: Vec<u8>,
     at: LogOffset,
-    firsts: Vec<u64>,
+    firsts: Vec<First>,
+    /// What an entry behind it is chained to.
+    link: u32,
 }
 
 impl NewLog {
-    fn put(&mut self, composer: &Composer, kind: Kind, payload: &[u8], lsn: u64) {
+    fn next_cluster(&self) -> LogOffset {
+        LogOffset::of_cluster(self.at.cluster() + 1)
+    }
+
+    fn put(&mut self, composer: &mut Composer, kind: Kind, payload: &[u8], lsn: u64) {
         if self.bytes.is_empty() {
             self.bytes.resize(CLUSTER, 0xff);
         } else if !composer.fits(self.at, payload.len()) {
             let image = self.bytes.len() - CLUSTER;
             composer.put_end(&mut self.bytes[image..], self.at);
-            self.at = LogOffset::of_cluster(self.at.cluster() + 1);
+            self.at = self.next_cluster();
             self.bytes.resize(image + 2 * CLUSTER, 0xff);
-            self.firsts.push(lsn);
+            self.firsts.push(First { lsn, link: composer.key.link });
         }
         let image = self.bytes.len() - CLUSTER;
         self.at = composer.put(&mut self.bytes[image..], self.at, kind, payload);

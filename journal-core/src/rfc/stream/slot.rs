@@ -4,7 +4,7 @@
 //! place in the area, its "home", and is written there once. The tail's unit, not yet full, lies in
 //! a slot: commit `n` writes slot `n & 1`.
 //!
-//! Byte table of a slot, big-endian; slots at byte 8192 and 16384, 8192 bytes each:
+//! Byte table of a slot, big-endian; slots of 8192 bytes each, behind the header pair if there is one:
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
@@ -32,11 +32,10 @@
 use crate::checksum::Checksum;
 use crate::device::{BlockDevice, DeviceError, Lba};
 use crate::rfc::entry::{CLUSTER_BYTES, LogOffset};
-use crate::rfc::header::{HeaderPair, Salt};
+use crate::rfc::header::Salt;
 
 /// Bytes of a slot on the device: a full unit of 4096 and the fields before it, in whole 4096s.
 pub(super) const SLOT_BYTES: u64 = 8192;
-const SLOTS_FROM: u64 = 2 * HeaderPair::bytes_each(CLUSTER_BYTES);
 
 const MAGIC_BYTES: [u8; 8] = *b"QJRNLpp\0";
 const MAGIC: usize = 0;
@@ -49,14 +48,14 @@ const SUM: usize = ZERO + 4;
 pub(super) const FIELDS: usize = SUM + 8;
 const _: () = assert!(FIELDS == 40 && FIELDS + CLUSTER_BYTES as usize <= SLOT_BYTES as usize);
 
-/// The first sector of slot `number & 1`.
-pub(super) const fn lba(number: u64, sector_bytes: u32) -> Lba {
-    Lba((SLOTS_FROM + (number & 1) * SLOT_BYTES) / sector_bytes as u64)
+/// The first byte of slot `number & 1`.
+pub(super) const fn byte(slots_from: u64, number: u64) -> u64 {
+    slots_from + (number & 1) * SLOT_BYTES
 }
 
-/// The first byte of slot 0 or 1.
-pub(super) const fn byte(which: u64) -> u64 {
-    SLOTS_FROM + which * SLOT_BYTES
+/// Its first sector.
+pub(super) const fn lba(slots_from: u64, number: u64, sector_bytes: u32) -> Lba {
+    Lba(byte(slots_from, number) / sector_bytes as u64)
 }
 
 fn checksum(sum: Checksum, salt: Salt, slot: &[u8], used: usize) -> u64 {
@@ -127,13 +126,13 @@ impl<'a> Tails<'a> {
     /// The device's, other than unreadable sectors.
     pub fn read<const BYTES: usize>(
         device: &mut dyn BlockDevice,
-        sum: Checksum,
-        salt: Salt,
+        slots_from: u64,
+        (sum, salt): (Checksum, Salt),
         room: &'a mut [[u8; BYTES]; 2],
     ) -> Result<Option<Self>, DeviceError> {
         let mut slots = [None; 2];
         for (which, (slot, bytes)) in (0..).zip(slots.iter_mut().zip(room.iter_mut())) {
-            *slot = match read_slot(device, sum, salt, which, bytes)? {
+            *slot = match read_slot(device, slots_from, (sum, salt), which, bytes)? {
                 Found::Valid(slot) => Some(slot),
                 Found::Invalid => None,
                 Found::TooLarge => return Ok(None),
@@ -188,13 +187,13 @@ impl<'a> Tails<'a> {
 
 fn read_slot(
     device: &mut dyn BlockDevice,
-    sum: Checksum,
-    salt: Salt,
+    slots_from: u64,
+    (sum, salt): (Checksum, Salt),
     which: u64,
     into: &mut [u8],
 ) -> Result<Found, DeviceError> {
     let sector_bytes = device.geometry().logical_bytes;
-    let first = lba(which, sector_bytes);
+    let first = lba(slots_from, which, sector_bytes);
     let fields = FIELDS.next_multiple_of(sector_bytes as usize);
     if fields > into.len() {
         return Ok(Found::TooLarge);

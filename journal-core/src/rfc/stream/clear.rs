@@ -1,0 +1,85 @@
+//! FF over what must not be taken for part of the log.
+//!
+//! The one idea: FF is NONE, so a place that was wiped ends the log.
+//!
+//! Invariant: nothing that is live is touched.
+//!
+//! What it is not: atomic, or durable before the caller flushes.
+
+use crate::device::{BlockDevice, DeviceError, Write};
+use crate::rfc::entry::{CLUSTER_BYTES, LogOffset};
+use crate::rfc::strategy::TailWrite;
+
+use super::area::Area;
+use super::{StreamJournal, StreamOptions, slot};
+
+static ERASED: [u8; CLUSTER_BYTES as usize] = [0xff; CLUSTER_BYTES as usize];
+
+/// Clusters erased by one call to the device.
+const ERASED_AT_ONCE: usize = 32;
+
+impl Area {
+    /// Wipes the clusters `from .. to` of the log, and the tail slots.
+    pub fn erase(
+        &self,
+        device: &mut dyn BlockDevice,
+        options: &StreamOptions,
+        from: u64,
+        to: u64,
+    ) -> Result<(), DeviceError> {
+        if options.tail == TailWrite::PingPong {
+            self.erase_slots(device, options)?;
+        }
+        self.erase_clusters(device, from, to)
+    }
+
+    /// Wipes the clusters `from .. to` of the log.
+    pub fn erase_clusters(
+        &self,
+        device: &mut dyn BlockDevice,
+        from: u64,
+        to: u64,
+    ) -> Result<(), DeviceError> {
+        let mut cluster = from;
+        while cluster < to {
+            let mut writes = [Write::cached(crate::Lba(0), &ERASED); ERASED_AT_ONCE];
+            let count = (to - cluster).min(ERASED_AT_ONCE as u64) as usize;
+            for (index, write) in writes[..count].iter_mut().enumerate() {
+                write.at = self.lba(LogOffset::of_cluster(cluster + index as u64));
+            }
+            device.write(&writes[..count])?;
+            cluster += count as u64;
+        }
+        Ok(())
+    }
+
+    /// Wipes the first 4096 bytes of both tail slots, their fields among them.
+    pub fn erase_slots(
+        &self,
+        device: &mut dyn BlockDevice,
+        options: &StreamOptions,
+    ) -> Result<(), DeviceError> {
+        let place = |which| slot::lba(options.slots_from(), which, self.sector_bytes);
+        device.write(&[0, 1].map(|which| Write::cached(place(which), &ERASED)))
+    }
+}
+
+impl StreamJournal {
+    /// Wipes everything behind the log, from byte `from` of its last cluster on, and flushes.
+    pub(super) fn wipe_behind(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        from: usize,
+    ) -> Result<(), DeviceError> {
+        let cluster = self.at.cluster();
+        let end = self.start_cluster + self.area.clusters;
+        if cluster < end && from < ERASED.len() {
+            let place = LogOffset::of_cluster(cluster).plus(from);
+            device.write_one(self.area.lba(place), &ERASED[from..])?;
+        }
+        self.area.erase_clusters(device, cluster + 1, end)?;
+        device.flush()?;
+        self.used_clusters = (cluster + 1).min(end);
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! Claims about every point of the grid.
+
+use std::collections::BTreeSet;
+
+use journal_core::rfc::{LADDER, RfcJournal, RfcOptions, Strategy};
+use journal_core::{Entropy, Error, Geometry, Journal, Lsn, MemoryDevice, Resume, Survivors};
+
+const GEOMETRY: Geometry = Geometry { logical_bytes: 512, physical_bytes: 4096, sectors: 400 };
+
+fn entropy(number: u64) -> Entropy {
+    let mut bytes = [0xa5; 16];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+type Shown = Vec<(Lsn, Vec<u8>)>;
+
+fn open(device: &mut MemoryDevice, strategy: Strategy) -> (RfcJournal, Shown) {
+    let mut shown = Vec::new();
+    let (journal, opened) = RfcJournal::open(device, &RfcOptions { strategy }, &mut |entry| {
+        shown.push((entry.lsn, entry.payload.to_vec()));
+    })
+    .unwrap_or_else(|error| panic!("{strategy}: {error}"));
+    assert_eq!(opened.damage, None, "{strategy}");
+    assert_eq!(opened.entries, shown.len() as u64, "{strategy}");
+    (journal, shown)
+}
+
+fn payloads(shown: &Shown) -> Vec<Vec<u8>> {
+    shown.iter().map(|entry| entry.1.clone()).collect()
+}
+
+fn formatted(strategy: Strategy) -> MemoryDevice {
+    let mut device = MemoryDevice::new(GEOMETRY, 0);
+    RfcJournal::format(&mut device, &RfcOptions { strategy }, entropy(0)).unwrap();
+    device
+}
+
+#[test]
+fn the_grid_has_all_its_points_once_and_each_reads_back_what_it_is_spelled() {
+    let (mut spelled, mut codes) = (BTreeSet::new(), BTreeSet::new());
+    for strategy in Strategy::all() {
+        let text = strategy.to_string();
+        assert_eq!(Strategy::parse(&text), Ok(strategy), "{text}");
+        assert!(codes.insert(strategy.code()), "{text}");
+        assert!(spelled.insert(text));
+    }
+    for (name, strategy, _) in LADDER {
+        assert!(spelled.contains(&strategy.to_string()), "{name}");
+        assert_eq!(Strategy::parse(name), Ok(strategy));
+    }
+    println!("{} points", spelled.len());
+    assert!(spelled.len() > 300, "{}", spelled.len());
+}
+
+/// Lives that carry, and one that forgets: every entry that was committed is shown, in order, and
+/// under the name it was given.
+#[test]
+fn whatever_was_committed_is_there_after_any_number_of_openings() {
+    for strategy in Strategy::all() {
+        let mut device = formatted(strategy);
+        let mut want: Vec<Vec<u8>> = Vec::new();
+        for life in 0..5u8 {
+            let (mut journal, shown) = open(&mut device, strategy);
+            assert_eq!(payloads(&shown), want, "{strategy} life {life}");
+            let survivors = if life == 3 { Survivors::Forget } else { Survivors::Carry };
+            if survivors == Survivors::Forget {
+                want.clear();
+            }
+            let how = Resume { survivors, entropy: entropy(u64::from(life) + 1) };
+            journal.resume(&mut device, how).unwrap_or_else(|e| panic!("{strategy}: {e}"));
+            let mut last = Lsn(0);
+            for commit in 0..3u8 {
+                for index in 0..=commit {
+                    let payload = vec![life * 16 + commit; 20 + 23 * usize::from(index + life)];
+                    let lsn = journal
+                        .append(&mut device, &payload)
+                        .unwrap_or_else(|e| panic!("{strategy}: {e}"));
+                    assert!(lsn > last, "{strategy}: names grow");
+                    (last, _) = (lsn, want.push(payload));
+                }
+                assert_eq!(journal.commit(&mut device), Ok(last), "{strategy}");
+                assert_eq!(journal.commit(&mut device), Ok(last), "{strategy}: again");
+            }
+        }
+        assert_eq!(payloads(&open(&mut device, strategy).1), want, "{strategy}");
+    }
+}
+
+/// Rounds of append, commit, checkpoint, many times what the area holds, with openings between.
+#[test]
+fn a_checkpoint_makes_room_for_ever_and_keeps_what_it_does_not_cover() {
+    for strategy in Strategy::all() {
+        let mut device = formatted(strategy);
+        let mut want: Shown = Vec::new();
+        let mut journal = open(&mut device, strategy).0;
+        let carry = |number| Resume { survivors: Survivors::Carry, entropy: entropy(number) };
+        journal.resume(&mut device, carry(1)).unwrap();
+        let line =
+            strategy.to_string().starts_with("stream") && strategy.to_string().contains("erase");
+        for round in 0..36u64 {
+            for index in 0..3u64 {
+                let payload = vec![(round * 3 + index) as u8; 100 + (round % 120) as usize];
+                let lsn = journal
+                    .append(&mut device, &payload)
+                    .unwrap_or_else(|e| panic!("{strategy} round {round}: {e}"));
+                want.push((lsn, payload));
+            }
+            journal.commit(&mut device).unwrap_or_else(|e| panic!("{strategy}: {e}"));
+            // A line forgets all or nothing.
+            let keep = if line || round % 5 == 0 { 0 } else { 2 };
+            let upto = want[want.len() - 1 - keep].0;
+            journal.checkpoint(&mut device, upto).unwrap_or_else(|e| panic!("{strategy}: {e}"));
+            let at = want.len() - keep;
+            want.drain(..at);
+            if round % 7 == 3 {
+                let shown;
+                (journal, shown) = open(&mut device, strategy);
+                let (all, kept) = (payloads(&shown), payloads(&want));
+                assert!(all.ends_with(&kept), "{strategy} round {round}");
+                // What is still shown besides is older, and no more than shares a cluster with it.
+                assert!(all.len() <= kept.len() + 45, "{strategy}: {}", all.len());
+                journal.resume(&mut device, carry(round + 2)).unwrap();
+                // Names are this life's.
+                want = shown[all.len() - kept.len()..].to_vec();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_full_journal_says_so_changes_nothing_and_takes_more_after_a_checkpoint() {
+    for strategy in Strategy::all() {
+        let mut device = formatted(strategy);
+        let mut journal = open(&mut device, strategy).0;
+        let how = Resume { survivors: Survivors::Carry, entropy: entropy(1) };
+        journal.resume(&mut device, how).unwrap();
+        let mut want = Vec::new();
+        let last = loop {
+            let payload = vec![want.len() as u8; 150];
+            match journal.append(&mut device, &payload) {
+                Ok(lsn) => {
+                    want.push(payload);
+                    assert_eq!(journal.commit(&mut device), Ok(lsn), "{strategy}");
+                }
+                Err(Error::Full { needed, .. }) => {
+                    assert!(needed > 0);
+                    break journal.commit(&mut device).unwrap();
+                }
+                Err(error) => panic!("{strategy}: {error}"),
+            }
+            assert!(want.len() < 5000, "{strategy} never fills");
+        };
+        assert!(want.len() >= 10, "{strategy} takes {}", want.len());
+        assert_eq!(payloads(&open(&mut device, strategy).1), want, "{strategy}");
+        journal.checkpoint(&mut device, last).unwrap();
+        let lsn =
+            journal.append(&mut device, b"more").unwrap_or_else(|e| panic!("{strategy}: {e}"));
+        assert_eq!(journal.commit(&mut device), Ok(lsn), "{strategy}");
+        assert!(payloads(&open(&mut device, strategy).1).ends_with(&[b"more".to_vec()]));
+        // And a full journal can be carried over.
+        let mut journal = open(&mut device, strategy).0;
+        journal.resume(&mut device, how).unwrap_or_else(|e| panic!("{strategy}: {e}"));
+    }
+}
+
+#[test]
+fn no_point_opens_another_ones_journal() {
+    let some: Vec<_> = Strategy::all().step_by(97).collect();
+    for &one in &some {
+        let mut device = formatted(one);
+        for &other in &some {
+            let opened =
+                RfcJournal::open(&mut device, &RfcOptions { strategy: other }, &mut |_| ());
+            let headers = |s: Strategy| s.code() >> 28 > 1;
+            if one != other && headers(other) {
+                assert!(matches!(opened, Err(Error::NotAJournal { .. })), "{one} as {other}");
+            }
+        }
+    }
+}
