@@ -12,6 +12,7 @@
 
 pub mod arena;
 mod at_rest;
+mod boxes;
 pub mod contract;
 mod count;
 mod live;
