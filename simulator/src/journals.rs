@@ -3,12 +3,15 @@
 //! The one idea: a journal is a type and its options, so whoever wants to do something with "the
 //! journal named x" writes a [`Visitor`] and meets it as a type.
 //!
-//! Invariant: names are unique over all families.
+//! Invariant: names are unique over all families. A point of the grid goes by its name on the ladder
+//! or by its spelling, and is the same journal.
 //!
 //! What it is not: the definition of any journal.
 
+use std::sync::OnceLock;
+
 use journal_core::formats::{self, Format, FormatVisitor};
-use journal_core::rfc::{LADDER, RfcJournal, RfcOptions};
+use journal_core::rfc::{LADDER, RfcJournal, RfcOptions, SpellingError, Strategy};
 use serde::{Deserialize, Serialize};
 
 use crate::twins::{self, TwinLog};
@@ -54,9 +57,50 @@ pub fn visit<V: Visitor>(name: &str, visitor: V) -> Option<V::Out> {
         let row = Row { name, family: Family::Twin, about };
         return Some(visitor.visit::<TwinLog>(row, options));
     }
+    if let Some((row, strategy)) = spelled(name) {
+        return Some(visitor.visit::<RfcJournal>(row, RfcOptions { strategy }));
+    }
     let mut bridge = Bridge { visitor: Some(visitor), out: None };
     formats::named(name, &mut bridge);
     bridge.out
+}
+
+/// The points of the grid by spelling, sorted. Names live as long as the program, as those of the
+/// ladder do, so the list is made once and not for each name.
+fn grid() -> &'static [(String, Strategy)] {
+    static GRID: OnceLock<Vec<(String, Strategy)>> = OnceLock::new();
+    GRID.get_or_init(|| {
+        let mut grid: Vec<_> = Strategy::all().map(|point| (point.to_string(), point)).collect();
+        grid.sort_by(|one, other| one.0.cmp(&other.0));
+        grid
+    })
+}
+
+/// The point of the grid that a text spells.
+fn spelled(text: &str) -> Option<(Row, Strategy)> {
+    let strategy = text.contains('/').then(|| Strategy::parse(text).ok()).flatten()?;
+    if let Some(&(name, _, about)) = LADDER.iter().find(|rung| rung.1 == strategy) {
+        return Some((Row { name, family: Family::Rfc, about }, strategy));
+    }
+    let spelling = strategy.to_string();
+    let at = grid().binary_search_by(|point| point.0.cmp(&spelling)).ok()?;
+    let about = "a point of the grid: framing/integrity/tail/reuse/commit";
+    Some((Row { name: &grid()[at].0, family: Family::Rfc, about }, strategy))
+}
+
+/// Whether there is a journal of this name, and what it is called in reports.
+///
+/// # Errors
+/// What is wrong with a text that looks like the spelling of a strategy; otherwise nothing.
+pub fn name_of(text: &str) -> Result<&'static str, Option<SpellingError>> {
+    if let Some(row) = rows().into_iter().find(|row| row.name == text) {
+        return Ok(row.name);
+    }
+    match spelled(text) {
+        Some((row, _)) => Ok(row.name),
+        None if text.contains('/') => Err(Strategy::parse(text).err()),
+        None => Err(None),
+    }
 }
 
 /// Hands a format over to a visitor that returns something.

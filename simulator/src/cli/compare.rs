@@ -136,7 +136,8 @@ fn chosen<T>(
 fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let workloads = workloads(arguments)?;
     let no_twins = |row: &JournalRow| row.family != Family::Twin;
-    let journals = chosen(list::journal_rows(), &arguments.journal, |row| &row.name, no_twins);
+    let rows = list::journal_rows_with(&arguments.journal);
+    let journals = chosen(rows, &arguments.journal, |row| &row.name, no_twins);
     let devices = chosen(list::device_rows(), &arguments.device, |row| &row.name, |_| true);
     let contracts: Vec<Contract> = devices.iter().map(|row| row.contract.clone()).collect();
     let pool = common.pool()?;

@@ -2,12 +2,14 @@
 //!
 //! The one idea: whatever an argument or a report names can be listed, with a line about it.
 
+use journal_core::Checksum;
+use journal_core::rfc::{LADDER, Strategy};
 use serde::Serialize;
 use simulator::disk::presets;
 use simulator::journals::{self, Family};
 use simulator::report::model::{DeviceRow, JournalRow, OracleRow, OwedRow};
 use simulator::report::oracles;
-use simulator::report::text::wrap;
+use simulator::report::text::{grouped, wrap};
 
 use super::exit::{Exit, Failure};
 use super::screen::Screen;
@@ -24,7 +26,7 @@ pub struct Arguments {
 enum What {
     /// Every journal that can be named
     Journals,
-    /// The RFC journal and its amendments
+    /// The axes of the RFC journal and its amendments, and how many there are
     Strategies,
     /// Device contracts
     Devices,
@@ -86,6 +88,99 @@ pub fn journal_rows() -> Vec<JournalRow> {
     journals::rows().into_iter().map(row).collect()
 }
 
+/// The same, and the strategies among these names that are on no list.
+pub fn journal_rows_with(names: &[String]) -> Vec<JournalRow> {
+    let mut rows = journal_rows();
+    for name in names {
+        if rows.iter().all(|row| row.name != *name) {
+            let family = Family::Rfc;
+            let about = "a point of the grid: framing/integrity/tail/reuse/commit".to_owned();
+            rows.push(JournalRow { name: name.clone(), family, about });
+        }
+    }
+    rows
+}
+
+/// An axis of the grid, and its answers.
+#[derive(Debug, Serialize)]
+struct AxisRow {
+    axis: &'static str,
+    answers: Vec<AnswerRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct AnswerRow {
+    answer: String,
+    /// Points of the grid with this answer.
+    points: usize,
+}
+
+/// The grid: its axes, and how many points it has.
+#[derive(Debug, Serialize)]
+struct Strategies {
+    named: Vec<NamedStrategy>,
+    points: usize,
+    axes: Vec<AxisRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct NamedStrategy {
+    name: &'static str,
+    spelling: String,
+    about: &'static str,
+}
+
+fn strategies() -> Strategies {
+    let named = LADDER.iter().map(|(name, strategy, about)| NamedStrategy {
+        name,
+        spelling: strategy.to_string(),
+        about,
+    });
+    let mut axes: Vec<AxisRow> = Vec::new();
+    let mut points = 0;
+    for strategy in Strategy::all() {
+        points += 1;
+        for (place, (axis, answer)) in strategy.axes().into_iter().enumerate() {
+            if axes.len() == place {
+                axes.push(AxisRow { axis, answers: Vec::new() });
+            }
+            let (answers, answer) = (&mut axes[place].answers, answer.to_string());
+            match answers.iter_mut().find(|row| row.answer == answer) {
+                Some(row) => row.points += 1,
+                None => answers.push(AnswerRow { answer, points: 1 }),
+            }
+        }
+    }
+    Strategies { named: named.collect(), points, axes }
+}
+
+fn strategies_text(all: &Strategies, width: usize) -> String {
+    let mut out = String::new();
+    for row in &all.named {
+        out += &wrap(&format!("{:<10}  ", row.name), row.about, width);
+        out += &wrap(&format!("{:<10}  ", ""), &row.spelling, width);
+    }
+    let title = format!(
+        "Any of the {} points of the grid is a journal, named by its five answers in this order:",
+        grouped(all.points as u64)
+    );
+    out += &format!("\n{}\n", wrap("", &title, width));
+    for row in &all.axes {
+        // Of the integrity sets those of one algorithm stand for all.
+        let shown = |answer: &&AnswerRow| {
+            let other = ["bytesum", "crc16", "crc32", "xxh3", "blake3"];
+            let ends = |sum: &str| answer.answer.ends_with(sum);
+            !other.into_iter().any(ends)
+        };
+        let words: Vec<_> = row.answers.iter().filter(shown).map(|row| &row.answer[..]).collect();
+        out += &wrap(&format!("  {:<10}", row.axis), &words.join(", "), width);
+    }
+    let weak: Vec<_> = Checksum::ALL.iter().filter(|sum| sum.is_weak()).map(|s| s.name()).collect();
+    let sums: Vec<_> = Checksum::ALL.iter().map(|sum| sum.name()).collect();
+    let note = format!("{} (weak: {})", sums[1..].join(", "), weak[1..].join(", "));
+    out + &wrap("  for crc32c also any of ", &note, width)
+}
+
 /// The devices, as rows of a report.
 pub fn device_rows() -> Vec<DeviceRow> {
     let row = |preset: presets::Preset| DeviceRow {
@@ -102,11 +197,12 @@ pub fn device_rows() -> Vec<DeviceRow> {
 pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
     let width = screen.look.width;
     match arguments.what {
-        What::Journals | What::Strategies => {
-            let mut rows = journal_rows();
-            if arguments.what == What::Strategies {
-                rows.retain(|row| row.family == Family::Rfc);
-            }
+        What::Strategies => {
+            let all = strategies();
+            screen.show(&all, || strategies_text(&all, width))?;
+        }
+        What::Journals => {
+            let rows = journal_rows();
             let left = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
             screen.show(&rows, || {
                 let line = |row: &JournalRow| {

@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod inspect;
 mod list;
+mod names;
 mod replay;
 mod screen;
 mod selftest;
@@ -26,6 +27,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 use exit::{Exit, Failure};
+use names::journal_names;
 use screen::{Form, Screen};
 
 /// Crash-tests journals and write-ahead logs on a simulated disk.
@@ -87,10 +89,6 @@ enum Command {
     Selftest(selftest::Arguments),
 }
 
-/// The names of all journals, for arguments: a wrong one is refused with the nearest.
-fn journal_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(simulator::journals::rows().into_iter().map(|row| row.name))
-}
 
 /// The names of all devices.
 fn device_names() -> PossibleValuesParser {

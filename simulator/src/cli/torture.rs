@@ -80,7 +80,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     signal::listen();
     let asked = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
-    let mut journals = list::journal_rows();
+    let mut journals = list::journal_rows_with(&arguments.journal);
     journals.retain(|row| match arguments.journal.is_empty() {
         true => row.family != Family::Twin,
         false => asked(&arguments.journal, &row.name),

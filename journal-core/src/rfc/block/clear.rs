@@ -12,7 +12,7 @@
 
 use super::layout::{Layout, Seq};
 use super::{BlockJournal, BlockOptions};
-use crate::device::{BlockDevice, DeviceError, Write};
+use crate::device::{BlockDevice, DeviceError, Lba, Write};
 use crate::journal::Error;
 use crate::rfc::strategy::TailWrite;
 
@@ -37,46 +37,45 @@ impl BlockJournal {
         from: Seq,
         blocks: u64,
     ) -> Result<(), Error> {
-        let block_bytes = self.state.layout.block_bytes as usize;
-        let head_bytes = device.geometry().logical_bytes.max(512) as usize;
-        self.wipe_parts(device, from, blocks, 0, head_bytes.min(block_bytes))?;
-        device.flush()?;
-        if head_bytes < block_bytes {
-            self.wipe_parts(device, from, blocks, head_bytes, block_bytes)?;
-            device.flush()?;
-        }
-        Ok(())
-    }
-
-    /// Bytes `start .. end` of each block.
-    fn wipe_parts(
-        &self,
-        device: &mut dyn BlockDevice,
-        from: Seq,
-        blocks: u64,
-        start: usize,
-        end: usize,
-    ) -> Result<(), DeviceError> {
-        let layout = &self.state.layout;
-        let sectors = (start / device.geometry().logical_bytes as usize) as u64;
-        let mut done = 0;
-        while done < blocks {
-            let mut writes = [Write::cached(crate::Lba(0), &ERASED[..end - start]); AT_ONCE];
-            let count = (blocks - done).min(AT_ONCE as u64);
-            for (index, write) in (0..count).zip(writes.iter_mut()) {
-                write.at = layout.lba(from.plus(done + index)).plus(sectors);
-            }
-            device.write(&writes[..count as usize])?;
-            done += count;
-        }
-        Ok(())
+        let layout = self.state.layout;
+        self.wipe_places(device, blocks, &|index| layout.lba(from.plus(index)))
     }
 
     /// Wipes both tail slots, and flushes.
     pub(super) fn wipe_slots(&mut self, device: &mut dyn BlockDevice) -> Result<(), Error> {
-        erase_slots(device, &self.state.layout, &self.extra().options)?;
-        device.flush()?;
+        let layout = self.state.layout;
+        self.wipe_places(device, 2, &|which| layout.slot_lba(which))?;
         self.extra_mut().slot = 0;
+        Ok(())
+    }
+
+    /// Wipes so many blocks, heads first, and flushes.
+    fn wipe_places(
+        &self,
+        device: &mut dyn BlockDevice,
+        blocks: u64,
+        place: &dyn Fn(u64) -> Lba,
+    ) -> Result<(), Error> {
+        let block_bytes = self.state.layout.block_bytes as usize;
+        let sector_bytes = device.geometry().logical_bytes as usize;
+        let head_bytes = sector_bytes.max(512).min(block_bytes);
+        for part in [0..head_bytes, head_bytes..block_bytes] {
+            if part.is_empty() {
+                continue;
+            }
+            let sectors = (part.start / sector_bytes) as u64;
+            let mut done = 0;
+            while done < blocks {
+                let mut writes = [Write::cached(Lba(0), &ERASED[part.clone()]); AT_ONCE];
+                let count = (blocks - done).min(AT_ONCE as u64);
+                for (index, write) in (done..done + count).zip(writes.iter_mut()) {
+                    write.at = place(index).plus(sectors);
+                }
+                device.write(&writes[..count as usize])?;
+                done += count;
+            }
+            device.flush()?;
+        }
         Ok(())
     }
 }

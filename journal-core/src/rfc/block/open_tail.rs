@@ -42,6 +42,8 @@ pub(super) struct Tail {
     pub version: u32,
     /// What it is chained to.
     pub prev_crc: u32,
+    /// Whether that form of it lies in a slot.
+    pub in_slot: bool,
 }
 
 impl Extra {
@@ -287,7 +289,7 @@ impl<'a> OpenLog<'a> {
             };
             visit(block);
             let (used, version) = (block.used(), block.version());
-            walk.tail = Some(Tail { seq, used, version, prev_crc });
+            walk.tail = Some(Tail { seq, used, version, prev_crc, in_slot });
             if block.committed() > 0 {
                 walk.recorded = Pointer { seq, used: block.committed() };
             }
@@ -330,7 +332,7 @@ impl<'a> OpenLog<'a> {
                 pointer.min(walked)
             }
         };
-        let (mut entries, mut last, mut tail) = (0, Lsn(0), None);
+        let (mut entries, mut last, mut tail): (_, _, Option<Tail>) = (0, Lsn(0), None);
         self.walk(device, header, &mut |block| {
             let seq = block.seq();
             if seq > counts.seq || (seq == counts.seq && counts.used == 0) {
@@ -342,7 +344,9 @@ impl<'a> OpenLog<'a> {
                 entries += 1;
                 replay(Entry { lsn: last, payload });
             }
-            tail = Some(Tail { seq, used, version: block.version(), prev_crc: block.prev_crc() });
+            let (version, prev_crc) = (block.version(), block.prev_crc());
+            let in_slot = walk.tail.is_some_and(|last| last.seq == seq && last.in_slot);
+            tail = Some(Tail { seq, used, version, prev_crc, in_slot });
         })?;
         let damage = damage.map(|(seq, what, proven)| Damage {
             at_bytes: self.layout.at_bytes(seq),

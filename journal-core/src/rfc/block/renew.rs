@@ -269,7 +269,15 @@ impl BlockJournal {
     /// 1. The newer slot holds block 6, the older one 5; the closed 5 never reached its place.
     /// 2. Recovery ends in the older slot. Going on, the next commit would write over it.
     /// 3. And the newer slot's 6 would count again as soon as a new 5 is closed.
+    ///
+    /// The place is wiped first, and the wipe begins with the head, for the reason told in `clear`:
+    /// the closed 5 may be there but for its padding, and the padding of what is written now would
+    /// complete it.
     fn bring_home(&mut self, device: &mut dyn BlockDevice, tail: Tail) -> Result<(), Error> {
+        if !tail.in_slot {
+            return self.wipe_slots(device);
+        }
+        self.wipe(device, tail.seq, 1)?;
         let open_bytes = self.buffer.len();
         self.close_block(LAST);
         self.state.pending.chain = tail.prev_crc;

@@ -53,14 +53,16 @@ impl Area {
         Ok(())
     }
 
-    /// Wipes the first 4096 bytes of both tail slots, their fields among them.
+    /// Wipes the first sector of both tail slots. It holds their fields, and nothing else is needed:
+    /// what else a slot holds is under the checksum among them.
     pub fn erase_slots(
         &self,
         device: &mut dyn BlockDevice,
         options: &StreamOptions,
     ) -> Result<(), DeviceError> {
         let place = |which| slot::lba(options.slots_from(), which, self.sector_bytes);
-        device.write(&[0, 1].map(|which| Write::cached(place(which), &ERASED)))
+        let fields = &ERASED[..self.ceil(slot::FIELDS)];
+        device.write(&[0, 1].map(|which| Write::cached(place(which), fields)))
     }
 }
 
