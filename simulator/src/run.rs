@@ -27,6 +27,7 @@ mod leaf;
 mod points;
 mod script;
 mod tree;
+mod witness;
 
 pub use tree::{Images, Tree};
 
@@ -315,6 +316,7 @@ impl<'o, J: Stepwise> Run<'o, J> {
     pub fn leave(&mut self) {
         self.disk.limit_reads(None);
         self.disk.leave_open_from(None);
+        self.disk.ask_classes(false);
         self.disk.rewind(&self.end);
     }
 

@@ -47,6 +47,10 @@ pub struct Explored {
     /// For each power cut: how many images it may leave, over all crash points and pasts, and how
     /// many of them the leaves stand for. Empty where they cannot be counted.
     pub images: Vec<Images>,
+    /// Whether some checksum covered more undecided contents than can be tried: then its passing
+    /// mixtures were looked for among what the journal wrote, and another one that passes, a
+    /// collision, was not looked for.
+    pub modulo_collisions: bool,
     /// How often each oracle was evaluated.
     pub evaluated: Evaluated,
     /// Whether every leaf was visited.
@@ -83,6 +87,7 @@ pub fn explore<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
     }
     run.leave();
     found.images = tree.images().to_vec();
+    found.modulo_collisions = tree.modulo_collisions();
     if found.complete {
         for (cut, images) in found.images.iter().enumerate() {
             // What the leaves stand for is counted leaf by leaf, and all there is without them.

@@ -1,0 +1,111 @@
+//! A witness: a case for what the tree found.
+//!
+//! The one idea: a leaf of the tree says of some sectors only what they did not hold, and a case
+//! names what each sector held that is read. Whatever fits all that the tree knows fails as the tree
+//! says, so the ordinary leaves that fit are tried, the newest contents first, until one does.
+//!
+//! Invariant: what was decided in the tree is decided so in each leaf tried, and no content that was
+//! denied in the tree is in any.
+//!
+//! What it is not: a search for failures. The first leaf tried is nearly always it; more are needed
+//! where the device couples sectors, so that contents taken one by one do not go together.
+
+use std::num::NonZeroU32;
+
+use crate::choose::{Chooser, Decision, Exhaustive, Label, What};
+use crate::disk::Denial;
+
+/// Answers as the tree was answered, and goes through the rest.
+#[derive(Debug)]
+pub struct Witness {
+    decisions: Vec<Decision>,
+    used: Vec<bool>,
+    /// Labels that sectors did not have, by cut and sector.
+    denied: Vec<(u32, u64, Label)>,
+    rest: Exhaustive,
+    /// An answer of the tree is not possible: contents chosen before exclude it.
+    dead_end: bool,
+}
+
+impl Witness {
+    /// The leaves that fit these decisions and denials.
+    pub fn new(decisions: Vec<Decision>, denied: &[Denial]) -> Self {
+        let used = vec![false; decisions.len()];
+        let denied = denied.iter().map(|d| (d.cut, d.lba, d.label)).collect();
+        Witness { decisions, used, denied, rest: Exhaustive::new(), dead_end: false }
+    }
+
+    /// Prepares the next leaf; false when there is none.
+    pub fn next_leaf(&mut self) -> bool {
+        self.used.fill(false);
+        self.dead_end = false;
+        self.rest.next_leaf()
+    }
+
+    /// One of these answers, the first one first.
+    fn turn(&mut self, what: What, answers: &[u32]) -> u32 {
+        match NonZeroU32::new(answers.len() as u32) {
+            None => {
+                self.dead_end = true;
+                0
+            }
+            Some(n) if n.get() == 1 => answers[0],
+            Some(n) => answers[self.rest.choose(what, n, &Label::Index) as usize],
+        }
+    }
+}
+
+impl Chooser for Witness {
+    fn choose(&mut self, what: What, options: NonZeroU32, label: &dyn Fn(u32) -> Label) -> u32 {
+        if self.dead_end {
+            return 0;
+        }
+        let all = 0..options.get();
+        let known = (0..self.decisions.len())
+            .find(|&i| !self.used[i] && self.decisions[i].what.same_question(&what));
+        match (what, known) {
+            // Their numbers follow from contents that were asked for, and may differ here.
+            (What::Why { .. }, _) => self.turn(what, &all.collect::<Vec<_>>()),
+            (_, Some(known)) => {
+                self.used[known] = true;
+                let wanted = self.decisions[known].is;
+                let answers: Vec<u32> = all.filter(|&i| label(i) == wanted).collect();
+                self.turn(what, &answers)
+            }
+            (What::Sector { cut, lba, .. }, None) => {
+                let stays = |&i: &u32| !self.denied.contains(&(cut, lba, label(i)));
+                let answers: Vec<u32> = all.filter(stays).collect();
+                self.turn(what, &answers)
+            }
+            _ => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::arena::ContentId;
+
+    fn ask(witness: &mut Witness, lba: u64) -> u32 {
+        let what = What::Sector { cut: 1, lba, whole: 3 };
+        witness.choose(what, NonZeroU32::new(3).unwrap(), &Label::Write)
+    }
+
+    #[test]
+    fn what_is_known_is_kept_and_the_rest_is_gone_through() {
+        let decisions =
+            vec![Decision { what: What::Sector { cut: 1, lba: 7, whole: 0 }, is: Label::Write(2) }];
+        let content = ContentId::ZEROS;
+        let denied = [Denial { lba: 8, cut: 1, content, label: Label::Write(0) }];
+        let mut witness = Witness::new(decisions, &denied);
+        let mut seen = Vec::new();
+        loop {
+            seen.push([7, 8, 9].map(|lba| ask(&mut witness, lba)));
+            if !witness.next_leaf() {
+                break;
+            }
+        }
+        assert_eq!(seen, [[2, 1, 0], [2, 1, 1], [2, 1, 2], [2, 2, 0], [2, 2, 1], [2, 2, 2]]);
+    }
+}
