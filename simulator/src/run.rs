@@ -25,6 +25,7 @@ use crate::workload::{Op, Workload};
 
 mod leaf;
 mod points;
+mod questions;
 mod script;
 mod tree;
 mod witness;
@@ -316,6 +317,7 @@ impl<'o, J: Stepwise> Run<'o, J> {
     pub fn leave(&mut self) {
         self.disk.limit_reads(None);
         self.disk.leave_open_from(None);
+        self.disk.ask_classes(false);
         self.disk.rewind(&self.end);
     }
 

@@ -44,6 +44,14 @@ pub enum What {
         /// The sector.
         lba: u64,
     },
+    /// Which class of contents a sector is of that was not read, but asked for a checksum or a
+    /// test. Only the tree of a proof asks so, and no case names it.
+    Class {
+        /// Power cuts so far.
+        cut: u32,
+        /// The sector.
+        lba: u64,
+    },
     /// Which device operation fails, or none (0).
     Fault,
     /// A choice of the workload generator.
@@ -163,6 +171,7 @@ impl fmt::Display for What {
             What::CutHere { life, call, .. } => write!(f, "cut-here {life}.{call}"),
             What::Sector { cut, lba, .. } => write!(f, "sector {cut}.{lba}"),
             What::Why { cut, lba } => write!(f, "why {cut}.{lba}"),
+            What::Class { cut, lba } => write!(f, "class {cut}.{lba}"),
             What::Fault => write!(f, "fault"),
             What::Workload(name) => write!(f, "workload {name}"),
         }
@@ -185,6 +194,10 @@ impl FromStr for What {
             "why" => {
                 let (cut, lba) = pair().ok_or_else(wrong)?;
                 Ok(What::Why { cut, lba })
+            }
+            "class" => {
+                let (cut, lba) = pair().ok_or_else(wrong)?;
+                Ok(What::Class { cut, lba })
             }
             "cut-here" => {
                 let (life, call) = pair().ok_or_else(wrong)?;

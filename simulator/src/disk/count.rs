@@ -2,7 +2,7 @@
 //!
 //! The one idea: a leaf stands for every image that agrees with what it read, so a proof can say how
 //! many crash states it covered, and can check itself: the numbers of the leaves must add up to the
-//! number of all. Where sectors are independent that number is a product. Elsewhere it is summed up
+//! number of all. An image with a denied content (`denied.rs`) does not agree. Where sectors are independent that number is a product. Elsewhere it is summed up
 //! sector by sector over the states of knowledge (`worlds.rs`): each content of a sector leads from
 //! one state to another or is impossible in it, so every image is counted by the one path that its
 //! contents take, however many explanations it has.
@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use num_bigint::BigUint;
 
+use super::arena::ContentId;
 use super::undecided::{self, Choice};
 use super::worlds::{Latent, World, Worlds};
 use super::{Disk, trace};
@@ -25,14 +26,18 @@ use super::{Disk, trace};
 #[derive(Clone, Debug, Default)]
 pub struct Universe {
     sectors: Vec<Sector>,
-    /// Images that were counted, by sectors left and state of knowledge.
-    known: BTreeMap<(Vec<u32>, Worlds), BigUint>,
+    /// Images that were counted, by sectors left, contents denied, and state of knowledge.
+    known: BTreeMap<Known, BigUint>,
 }
+
+type Known = (Vec<u32>, Vec<(u32, u32)>, Worlds);
 
 #[derive(Clone, Debug)]
 struct Sector {
     lba: u64,
     contents: Contents,
+    /// The bytes of each content; none has an unreadable one.
+    bytes: Vec<Option<Box<[u8]>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,15 +59,24 @@ impl Disk {
         let arena = self.trace.arena.len();
         let mut choices: Vec<Choice> = Vec::new();
         for lba in self.open_sectors() {
+            let ids: Vec<ContentId>;
             let contents = if self.rules.independent {
-                undecided::independent(&self.trace, lba, &mut choices);
+                undecided::independent(&self.trace, &self.denied, lba, &mut choices);
+                ids = choices.iter().map(|choice| choice.content).collect();
                 Contents::Windows(choices.iter().map(|choice| choice.window).collect())
             } else {
-                let worlds = Worlds::default();
-                let (options, _) = undecided::coupled(&mut self.trace, &self.rules, &worlds, lba);
+                let (worlds, denied) = (Worlds::default(), &self.denied);
+                let (options, _) =
+                    undecided::coupled(&mut self.trace, &self.rules, &worlds, denied, lba);
+                ids = options.iter().map(|option| option.content).collect();
                 Contents::Explained(options.into_iter().map(|option| option.why).collect())
             };
-            universe.sectors.push(Sector { lba, contents });
+            let bytes = ids.into_iter().map(|id| match id {
+                ContentId::UNREADABLE => None,
+                id => Some(self.trace.arena.get(id).into()),
+            });
+            let bytes = bytes.collect();
+            universe.sectors.push(Sector { lba, contents, bytes });
         }
         self.trace.arena.truncate(arena);
         self.verified.truncate(arena as u32);
@@ -95,6 +109,25 @@ impl Disk {
         sectors
     }
 
+    /// For each content of a sector as of the last cut, whether it was denied since.
+    fn denies(&self, sector: &Sector) -> Vec<bool> {
+        let cut = self.trace.cuts.len() as u32;
+        let mut out = vec![false; sector.bytes.len()];
+        for denial in self.denied.all() {
+            if (denial.lba, denial.cut) != (sector.lba, cut) {
+                continue;
+            }
+            let denied = match denial.content {
+                ContentId::UNREADABLE => None,
+                content => Some(self.trace.arena.get(content)),
+            };
+            for (out, bytes) in out.iter_mut().zip(&sector.bytes) {
+                *out |= bytes.as_deref() == denied;
+            }
+        }
+        out
+    }
+
     /// Whether a sector was read or written since the last cut.
     fn is_decided(&self, lba: u64) -> bool {
         let newest = self.trace.newest(lba);
@@ -112,7 +145,9 @@ impl Universe {
         let (mut big, mut small) = (BigUint::from(1u32), 1u64);
         for sector in self.sectors.iter().filter(|sector| !disk.is_decided(sector.lba)) {
             let Contents::Windows(windows) = &sector.contents else { continue };
-            let possible = windows.iter().filter(|w| w.0 <= at && at <= w.1).count() as u64;
+            let possible = windows.iter().zip(disk.denies(sector));
+            let possible = possible.filter(|(w, denied)| !denied && w.0 <= at && at <= w.1);
+            let possible = possible.count() as u64;
             small = match small.checked_mul(possible) {
                 Some(product) => product,
                 None => {
@@ -129,11 +164,16 @@ impl Universe {
         let left: Vec<u32> = (0..self.sectors.len() as u32).filter(open).collect();
         let needed = self.needed(&left);
         let start = disk.worlds.project(|latent| needed.contains_key(latent));
-        let key = (left, start);
+        let mut denied = Vec::new();
+        for &at in &left {
+            let out = disk.denies(&self.sectors[at as usize]);
+            denied.extend((0..).zip(out).filter(|(_, out)| *out).map(|(i, _)| (at, i)));
+        }
+        let key = (left, denied, start);
         if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
-        let (left, start) = key;
+        let (left, denied, start) = key;
         let mut states = BTreeMap::from([(start.clone(), BigUint::from(1u32))]);
         for (step, &at) in left.iter().enumerate() {
             let Contents::Explained(contents) = &self.sectors[at as usize].contents else {
@@ -141,7 +181,10 @@ impl Universe {
             };
             let mut next: BTreeMap<Worlds, BigUint> = BTreeMap::new();
             for (worlds, images) in &states {
-                for why in contents {
+                for (i, why) in (0..).zip(contents) {
+                    if denied.contains(&(at, i)) {
+                        continue;
+                    }
                     let Some(worlds) = worlds.and(why, disk.rules.budget) else { continue };
                     // What no later sector depends on makes no difference any more.
                     let worlds =
@@ -152,7 +195,7 @@ impl Universe {
             states = next;
         }
         let images: BigUint = states.into_values().sum();
-        self.known.insert((left, start), images.clone());
+        self.known.insert((left, denied, start), images.clone());
         images
     }
 

@@ -7,6 +7,8 @@
 //!
 //! What it is not: part of the search. It does not know which chooser it asks.
 
+mod asking;
+
 use std::num::NonZeroU32;
 
 use journal_core::{BlockDevice, Checksum, DeviceError, Durability, Geometry, Lba, Piece, Write};
@@ -17,7 +19,7 @@ use super::contract::Fua;
 use super::trace::{CallKind, Command, NONE};
 use super::undecided;
 use super::verified::Question;
-use super::worlds::{Latent, Range};
+use super::worlds::{Latent, Range, World};
 use super::{Disk, Fault, FaultKind};
 use crate::choose::{Chooser, Label, What, pick};
 
@@ -121,30 +123,31 @@ impl<'a, C: Chooser> Live<'a, C> {
         }
     }
 
-    /// What a sector holds now; decided if it was not.
+    /// What a sector holds now, if that is certain.
     #[inline]
-    fn content(&mut self, lba: u64) -> ContentId {
+    fn certain(&self, lba: u64) -> Option<ContentId> {
         let trace = &self.disk.trace;
         let newest = trace.newest(lba);
         if newest == NONE {
             // With damage about, a sector that nobody wrote may still have been hit.
-            if trace.cuts.is_empty() || self.disk.rules.independent {
-                return trace.original(lba);
-            }
-            return self.decide(lba);
+            let certain = trace.cuts.is_empty() || self.disk.rules.independent;
+            return certain.then(|| trace.original(lba));
         }
         let version = trace.versions[newest as usize];
-        if newest >= trace.life_version {
-            return version.content;
+        // Where the newest version was stable at the last cut nothing is open.
+        let certain = newest >= trace.life_version
+            || (self.disk.rules.independent && trace.certain.contains(&version.call));
+        certain.then_some(version.content)
+    }
+
+    /// What a sector holds now; decided if it was not.
+    #[inline]
+    fn content(&mut self, lba: u64) -> ContentId {
+        match self.certain(lba) {
+            Some(content) => content,
+            None if self.disk.rules.independent => self.decide_independent(lba),
+            None => self.decide(lba),
         }
-        if !self.disk.rules.independent {
-            return self.decide(lba);
-        }
-        // The newest version was stable at the last cut: nothing is open.
-        if trace.certain.contains(&version.call) {
-            return version.content;
-        }
-        self.decide_independent(lba)
     }
 
     /// The contents of as many sectors from `lba` on as lie side by side, at most `sectors`: the
@@ -176,7 +179,7 @@ impl<'a, C: Chooser> Live<'a, C> {
 
     fn decide_independent(&mut self, lba: u64) -> ContentId {
         let disk = &mut *self.disk;
-        undecided::independent(&disk.trace, lba, &mut disk.options);
+        undecided::independent(&disk.trace, &disk.denied, lba, &mut disk.options);
         let answer = match NonZeroU32::new(disk.options.len() as u32) {
             Some(n) if n.get() > 1 => {
                 if self.went_before() {
@@ -231,7 +234,7 @@ impl<'a, C: Chooser> Live<'a, C> {
     fn decide(&mut self, lba: u64) -> ContentId {
         let disk = &mut *self.disk;
         let (mut options, whole) =
-            undecided::coupled(&mut disk.trace, &disk.rules, &disk.worlds, lba);
+            undecided::coupled(&mut disk.trace, &disk.rules, &disk.worlds, &disk.denied, lba);
         let (cut, budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
         let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);
         let count = options.len() as u32;
@@ -258,7 +261,7 @@ impl<'a, C: Chooser> Live<'a, C> {
             }
             _ => 0,
         };
-        let (content, mut why) = match rest.split(answer, count) {
+        let (content, why) = match rest.split(answer, count) {
             Pick::Whole(i) => (options[i].content, options.swap_remove(i).why),
             Pick::Lost => {
                 let lost = (Latent::Lost { cut, lba }, Range::of(1, 1));
@@ -272,8 +275,17 @@ impl<'a, C: Chooser> Live<'a, C> {
                 (flipped, rest.why_flipped(arena, flipped, &options))
             }
         };
+        self.explain(lba, why);
+        let now = self.disk.trace.life_start;
+        self.disk.trace.put(lba, content, NONE, now);
+        content
+    }
+
+    /// One of these boxes holds.
+    fn explain(&mut self, lba: u64, mut why: Vec<World>) {
         why.sort_unstable();
         why.dedup();
+        let budget = self.disk.rules.budget;
         // Where contents repeat on many sectors, the boxes multiply. Past a limit it is asked which
         // explanation holds: every one of them is still visited, only not in one leaf.
         let before = &self.disk.worlds;
@@ -281,14 +293,11 @@ impl<'a, C: Chooser> Live<'a, C> {
         let mut after = if affordable { before.and(&why, budget) } else { None };
         if after.as_ref().is_none_or(|worlds| worlds.len() > BOXES_MAX) {
             why.retain(|why| before.admit(std::slice::from_ref(why), budget));
-            let what = What::Why { cut: cut + 1, lba };
+            let what = What::Why { cut: self.disk.trace.cuts.len() as u32, lba };
             let chosen = pick(self.chooser, what, why.len() as u32);
             after = before.and(&why[chosen as usize..=chosen as usize], budget);
         }
         self.disk.worlds = after.expect("offered answers are possible");
-        let now = self.disk.trace.life_start;
-        self.disk.trace.put(lba, content, NONE, now);
-        content
     }
 
     /// Records one write command.
@@ -380,6 +389,14 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         self.disk.traffic.bytes_read += all as u64;
         for number in 0..count {
             let lba = at.0 + number * each;
+            if self.disk.asks_classes {
+                match self.test_classes(lba, each, &|bytes| test(number, bytes)) {
+                    Some(Ok(true)) => return Ok(Some(number)),
+                    Some(Ok(false)) => continue,
+                    Some(Err(error)) => return Err(error),
+                    None => {}
+                }
+            }
             let passes = match self.run(lba, each) {
                 Ok((first, in_a_row)) if in_a_row == each => {
                     test(number, self.disk.trace.arena.run(first, each as usize))
@@ -419,6 +436,11 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
             self.may_read(Lba(first))?;
             self.disk.traffic.reads += 1;
             self.disk.traffic.bytes_read += (last - first) * sector;
+            if self.disk.asks_classes
+                && let Some(answer) = self.verify_classes((first, last), pieces, sum, expected)
+            {
+                return answer;
+            }
             let (content, sectors) = self.run(first, last - first)?;
             if sectors == last - first {
                 let run = (content, sectors as u32);

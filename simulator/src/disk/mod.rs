@@ -13,8 +13,11 @@
 pub mod arena;
 mod at_rest;
 mod boxes;
+mod classes;
 pub mod contract;
 mod count;
+mod denied;
+mod linear;
 mod live;
 pub mod presets;
 mod rules;
@@ -27,12 +30,14 @@ use journal_core::{DeviceError, Geometry, Lba};
 
 use arena::ContentId;
 use contract::{CacheOrder, Contract};
+use denied::Denied;
 use rules::Rules;
 use trace::{NONE, Trace};
 use verified::Verified;
 use worlds::Worlds;
 
 pub use count::Universe;
+pub use denied::Denial;
 pub use live::Live;
 pub use trace::{CallKind, Fill};
 pub use undecided::{mix_kinds, mix_takes};
@@ -88,6 +93,12 @@ pub struct Disk {
     rules: Rules,
     trace: Trace,
     worlds: Worlds,
+    /// What is known of undecided sectors without having been read.
+    denied: Denied,
+    /// Checksums and searches are answered by what they tell, and not by reading.
+    asks_classes: bool,
+    /// Contents that pass a checksum were looked for among those once written, and not among all.
+    modulo_collisions: bool,
     /// The power went during the last call.
     dead: bool,
     operations: u32,
@@ -119,6 +130,7 @@ pub struct Stamp {
 pub struct Mark {
     trace: trace::Mark,
     worlds: Option<Worlds>,
+    denied: usize,
     dead: bool,
     operations: u32,
     fault_fired: bool,
@@ -154,6 +166,9 @@ impl Disk {
             rules,
             trace: Trace::new(contract.logical_bytes as usize, fill),
             worlds: Worlds::default(),
+            denied: Denied::default(),
+            asks_classes: false,
+            modulo_collisions: false,
             dead: false,
             operations: 0,
             fault: None,
@@ -243,6 +258,28 @@ impl Disk {
     /// Allows so many reads from now on, or any number. Says whether the limit before was used up.
     pub fn limit_reads(&mut self, reads: Option<u64>) -> bool {
         std::mem::replace(&mut self.reads_left, reads) == Some(0)
+    }
+
+    /// From now on [`Live`] asks, where a checksum or a search covers undecided sectors, only what
+    /// the answer tells of them: each question then names a class of contents ([`What::Class`])
+    /// and not a content. For searches that visit every answer; a case can not name such answers.
+    /// Damage at rest is not in an image, so there every sector is read.
+    ///
+    /// [`What::Class`]: crate::choose::What::Class
+    pub fn ask_classes(&mut self, whether: bool) {
+        self.asks_classes = whether && !self.rules.contract.damages_at_rest();
+    }
+
+    /// Whether, since it was last set, a checksum over more contents than can be tried was answered
+    /// by trying those that were once written: true but for collisions of that checksum.
+    pub fn set_modulo_collisions(&mut self, whether: bool) -> bool {
+        std::mem::replace(&mut self.modulo_collisions, whether)
+    }
+
+    /// What is known of sectors without their having been read, oldest first.
+    #[must_use]
+    pub fn denied(&self) -> &[Denial] {
+        self.denied.all()
     }
 
     /// Operations since the fault was set.
@@ -375,6 +412,7 @@ impl Disk {
         Mark {
             trace: self.trace.mark(),
             worlds: (!self.rules.independent).then(|| self.worlds.clone()),
+            denied: self.denied.len(),
             dead: self.dead,
             operations: self.operations,
             fault_fired: self.fault_fired,
@@ -389,6 +427,7 @@ impl Disk {
         if let Some(worlds) = &mark.worlds {
             self.worlds.clone_from(worlds);
         }
+        self.denied.truncate(mark.denied);
         self.dead = mark.dead;
         self.operations = mark.operations;
         self.fault_fired = mark.fault_fired;

@@ -15,6 +15,7 @@
 
 use super::arena::{Arena, ContentId};
 use super::contract::{CacheOrder, Flush, InnerTear, MOSAIC_GRANULES_MAX, TearShape};
+use super::denied::Denied;
 use super::rules::Rules;
 use super::trace::{Cut, NONE, Trace};
 use super::worlds::{Latent, Range, World, Worlds, narrow};
@@ -64,12 +65,18 @@ pub struct Choice {
 /// Where the last cut is one of several, each option has its crash points: from the command's call
 /// on, until a newer one is stable. A content that was written twice is the newer one wherever both
 /// are possible, so that at each crash point no two options read the same.
-pub fn independent(trace: &Trace, lba: u64, into: &mut Vec<Choice>) {
+///
+/// A content that was denied after some cut is none of those that older lives left; a later life
+/// may have written the same bytes.
+pub fn independent(trace: &Trace, denied: &Denied, lba: u64, into: &mut Vec<Choice>) {
     into.clear();
     let newest_cut = trace.cuts.len();
     let Some(last) = trace.cuts.last() else { return };
     let (from, mut until) = (last.from, last.at);
-    let mut add = |content: ContentId, command: u32, (a, mut b): (u32, u32)| {
+    let mut add = |cut: usize, content: ContentId, command: u32, (a, mut b): (u32, u32)| {
+        if denied.since(&trace.arena, lba, cut as u32, content) {
+            return;
+        }
         for other in into.iter() {
             if trace.arena.same(other.content, content) {
                 // Options come newest first: an older one's points begin and end earlier.
@@ -92,7 +99,7 @@ pub fn independent(trace: &Trace, lba: u64, into: &mut Vec<Choice>) {
         }
         at = version.prev;
         if version.command == NONE {
-            return add(version.content, NONE, (from, until));
+            return add(cut, version.content, NONE, (from, until));
         }
         let ended_by = &trace.cuts[cut - 1];
         if version.call > ended_by.at {
@@ -100,19 +107,19 @@ pub fn independent(trace: &Trace, lba: u64, into: &mut Vec<Choice>) {
         }
         let stable_from = trace.commands[version.command as usize].stable_from;
         if cut == newest_cut {
-            add(version.content, version.command, (from.max(version.call), until));
+            add(cut, version.content, version.command, (from.max(version.call), until));
             if stable_from <= from {
                 return;
             }
             until = until.min(stable_from - 1);
         } else {
-            add(version.content, version.command, (from, until));
+            add(cut, version.content, version.command, (from, until));
             if stable_from <= ended_by.at {
                 return;
             }
         }
     }
-    add(trace.original(lba), NONE, (from, until));
+    add(0, trace.original(lba), NONE, (from, until));
 }
 
 /// The options of a sector under any contract, whole ones first and newest first; with the number
@@ -121,6 +128,7 @@ pub fn coupled(
     trace: &mut Trace,
     rules: &Rules,
     worlds: &Worlds,
+    denied: &Denied,
     lba: u64,
 ) -> (Vec<Content>, usize) {
     let (start, mut whole) = beginning(trace, rules, lba);
@@ -150,6 +158,9 @@ pub fn coupled(
         newer.append(&mut whole);
         whole = newer;
         damaged.extend(fresh);
+        let stands = |c: &Content| !denied.after(&trace.arena, lba, cut + 1, c.content);
+        whole.retain(stands);
+        damaged.retain(stands);
     }
     let feasible = |contents: Vec<Content>, into: &mut Vec<Content>, arena: &Arena| {
         for mut content in contents {

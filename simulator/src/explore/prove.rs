@@ -50,6 +50,10 @@ pub struct Explored {
     /// Whether the leaves of a complete search stand for exactly all images. If not, the journal
     /// depends on more than what it reads, or the search is wrong: nothing was proved.
     pub adds_up: bool,
+    /// Whether some checksum covered more undecided contents than can be tried: then its passing
+    /// mixtures were looked for among what the journal wrote, and another one that passes, a
+    /// collision, was not looked for.
+    pub modulo_collisions: bool,
     /// How often each oracle was evaluated.
     pub evaluated: Evaluated,
     /// Whether every leaf was visited.
@@ -88,6 +92,7 @@ pub fn explore<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
     found.images = tree.images().to_vec();
     // What the leaves stand for is counted leaf by leaf, and all there is without them.
     found.adds_up = !found.complete || found.images.iter().all(|i| i.covered == i.all);
+    found.modulo_collisions = tree.modulo_collisions();
     found.evaluated = run.evaluated;
     found
 }

@@ -14,8 +14,12 @@
 //!    must not depend on a cut before, so it is asked first whether that came
 //!    (`Live::went_before`).
 //!
+//! 4. Where a checksum or a search covers undecided sectors, it is asked only what its answer tells
+//!    of them (`disk/live/asking.rs`). Such a leaf stands for many leaves of [`Run::leaf`], which reads:
+//!    for those whose contents were not denied on the way. A case for it is found by `witness.rs`.
+//!
 //! Invariant: for every crash point that speaks for others, every leaf that [`Run::leaf`] has there
-//! is had here, once; and nothing else is.
+//! is stood for by one leaf here; and nothing else is.
 //!
 //! What it is not: parallel, or bounded. Its caller is both.
 
@@ -24,7 +28,7 @@ use num_bigint::BigUint;
 
 use super::leaf::{Over, Power};
 use super::points::{self, Point};
-use super::witness::Questions;
+use super::questions::Questions;
 use super::{Leaf, Run, guarded, reads_max};
 use crate::choose::{Exhaustive, What, pick};
 use crate::disk::{Live, Mark, Stamp, Universe};
@@ -100,10 +104,12 @@ pub struct Tree<R> {
     forks: Vec<Fork<R>>,
     /// One for each life that was reached on the present path.
     begun: Vec<Begun>,
-    /// The crash points of the last life that the present leaf stands for.
-    stands_for: Vec<u32>,
+    /// The crash points of the last life that the present leaf stands for, and what is violated there.
+    stands_for: Vec<(u32, OracleSet)>,
     /// For each cut, the images that it may leave and those that leaves stand for.
     images: Vec<Images>,
+    /// Some checksum was asked for contents that were once written, and not for all mixtures.
+    modulo_collisions: bool,
     /// Whether there was a leaf before.
     started: bool,
 }
@@ -125,6 +131,7 @@ impl<R> Tree<R> {
             begun: Vec::new(),
             stands_for: Vec::new(),
             images: Vec::new(),
+            modulo_collisions: false,
             started: false,
         }
     }
@@ -136,9 +143,10 @@ impl<R> Tree<R> {
     }
 
     /// The crash points of its last life that the present leaf stands for, each speaking for those
-    /// before it at which nothing else is possible; newest first.
+    /// before it at which nothing else is possible; newest first. Each with what is violated there.
+    /// Empty for a leaf that ended before its last recovery.
     #[must_use]
-    pub fn stands_for(&self) -> &[u32] {
+    pub fn stands_for(&self) -> &[(u32, OracleSet)] {
         &self.stands_for
     }
 
@@ -153,6 +161,13 @@ impl<R> Tree<R> {
     #[must_use]
     pub fn images(&self) -> &[Images] {
         if self.questions.told_twice { &[] } else { &self.images }
+    }
+
+    /// Whether the leaves so far are exact only if no mixture of contents that were written at
+    /// different times has the checksum of another. Never where all mixtures could be tried.
+    #[must_use]
+    pub fn modulo_collisions(&self) -> bool {
+        self.modulo_collisions
     }
 
     /// See [`Exhaustive::nondeterminism`].
@@ -182,16 +197,23 @@ impl<J: Stepwise> Run<'_, J> {
         }
         let fork = if tree.started { self.back_to_fork(tree) } else { None };
         tree.started = true;
-        let mut going = match fork.map_or_else(|| self.begin_first(tree), Ok) {
-            Ok(going) => going,
-            Err(leaf) => return Some(leaf),
+        let leaf = match fork.map_or_else(|| self.begin_first(tree), Ok) {
+            Ok(going) => self.go_on(tree, going),
+            Err(leaf) => leaf,
         };
+        tree.modulo_collisions |= self.disk.set_modulo_collisions(false);
+        Some(leaf)
+    }
+
+    /// From a recovery on its way to the end of a leaf.
+    fn go_on(&mut self, tree: &mut Tree<J::Recovery>, mut going: Going<J::Recovery>) -> Leaf {
+        self.disk.ask_classes(true);
         loop {
             let life = going.life;
             let ended = self.recover(tree, going);
             match self.after_recovery(tree, life, ended) {
                 Ok(next) => going = next,
-                Err(leaf) => return Some(leaf),
+                Err(leaf) => return leaf,
             }
         }
     }
@@ -359,18 +381,19 @@ impl<J: Stepwise> Run<'_, J> {
         let possible = |point: &Point| from <= point.at && point.first <= until;
         let mut leaf = begun.leaf;
         leaf.recoveries += 1;
+        tree.stands_for.clear();
         let Some(mut journal) = journal.filter(|_| life < self.setup.workload.lives.len()) else {
             let mut violated_at = None;
-            tree.stands_for.clear();
+            let before = leaf.violated;
             for at in (0..begun.points.len()).rev() {
                 let point = tree.begun[life - 1].points[at];
                 if !possible(&point) {
                     continue;
                 }
-                tree.stands_for.push(point.at.min(until));
                 self.cover(tree, life, point.at.min(until));
                 let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
                 leaf.violated = leaf.violated.or(judgement.violated);
+                tree.stands_for.push((point.at.min(until), before.or(judgement.violated)));
                 if violated_at.is_none() {
                     leaf.last = judgement;
                 }

@@ -1,106 +1,122 @@
-//! From a leaf of the tree to a case that anybody can replay.
+//! A witness: a case for what the tree found.
 //!
-//! The one idea: the tree shares and leaves open; a case does neither. So the names of a leaf's
-//! answers are written down on the way, and the ordinary run is led along them: what it finds there
-//! is the case, and that it finds the violation again is the check on the tree.
+//! The one idea: a leaf of the tree says of some sectors only what they did not hold, and a case
+//! names what each sector held that is read. Whatever fits all that the tree knows fails as the tree
+//! says, so the ordinary leaves that fit are tried, the newest contents first, until one does.
 //!
-//! Invariant: a case is given out only after the ordinary run of it violated what the tree said.
+//! Invariant: what was decided in the tree is decided so in each leaf tried, and no content that was
+//! denied in the tree is in any.
 //!
-//! What it is not: small. See `shrink`.
+//! What it is not: a search for failures. The first leaf tried is nearly always it; more are needed
+//! where the device couples sectors, so that contents taken one by one do not go together.
 
 use std::num::NonZeroU32;
 
-use journal_core::Stepwise;
+use crate::choose::{Chooser, Decision, Exhaustive, Label, What};
+use crate::disk::Denial;
 
-use super::tree::Tree;
-use super::{Leaf, Run};
-use crate::choose::{Chooser, Decision, Exhaustive, Label, Record, What};
-use crate::oracle::OracleSet;
-
-/// The odometer; with an ear, if somebody wants to know the names of its answers.
-#[derive(Debug, Default)]
-pub(super) struct Questions {
-    pub odometer: Exhaustive,
-    pub heard: Option<Heard>,
-    /// It was asked which explanation holds: some images have several leaves.
-    pub told_twice: bool,
+/// Answers as the tree was answered, and goes through the rest.
+#[derive(Debug)]
+pub struct Witness {
+    decisions: Vec<Decision>,
+    used: Vec<bool>,
+    /// Labels that sectors did not have, by cut and sector.
+    denied: Vec<(u32, u64, Label)>,
+    rest: Exhaustive,
+    /// An answer of the tree is not possible: contents chosen before exclude it.
+    dead_end: bool,
 }
 
-/// What was heard of a leaf.
-#[derive(Debug, Default)]
-pub(super) struct Heard {
-    pub decisions: Vec<Decision>,
-    /// The oracles of which a violation is wanted.
-    pub wanted: OracleSet,
-}
+impl Witness {
+    /// The leaves that fit these decisions and denials.
+    pub fn new(decisions: Vec<Decision>, denied: &[Denial]) -> Self {
+        let used = vec![false; decisions.len()];
+        let denied = denied.iter().map(|d| (d.cut, d.lba, d.label)).collect();
+        Witness { decisions, used, denied, rest: Exhaustive::new(), dead_end: false }
+    }
 
-impl Chooser for Questions {
-    #[inline]
-    fn choose(&mut self, what: What, options: NonZeroU32, label: &dyn Fn(u32) -> Label) -> u32 {
-        let answer = self.odometer.choose(what, options, label);
-        if let (Some(heard), What::Sector { .. } | What::Why { .. }) = (&mut self.heard, what) {
-            heard.decisions.push(Decision { what: what.named(), is: label(answer) });
+    /// Prepares the next leaf; false when there is none.
+    pub fn next_leaf(&mut self) -> bool {
+        self.used.fill(false);
+        self.dead_end = false;
+        self.rest.next_leaf()
+    }
+
+    /// One of these answers, the first one first.
+    fn turn(&mut self, what: What, answers: &[u32]) -> u32 {
+        match NonZeroU32::new(answers.len() as u32) {
+            None => {
+                self.dead_end = true;
+                0
+            }
+            Some(n) if n.get() == 1 => answers[0],
+            Some(n) => answers[self.rest.choose(what, n, &Label::Index) as usize],
         }
-        self.told_twice |= matches!(what, What::Why { .. });
-        answer
     }
 }
 
-/// Leads an ordinary run along what was heard.
-struct Guide<'a>(&'a [Decision]);
-
-impl Chooser for Guide<'_> {
+impl Chooser for Witness {
     fn choose(&mut self, what: What, options: NonZeroU32, label: &dyn Fn(u32) -> Label) -> u32 {
-        let heard = self.0.iter().find(|heard| heard.what.same_question(&what));
-        let Some(heard) = heard else { return 0 };
-        let named = (0..options.get()).find(|&answer| label(answer) == heard.is);
+        if self.dead_end {
+            return 0;
+        }
+        let all = 0..options.get();
         // What was decided for the tree may be certain here, for the crash point is known: the
         // oldest content has its writer's name then.
-        let oldest = match what {
-            What::Sector { whole, .. } if heard.is == Label::Old => whole.checked_sub(1),
-            _ => None,
+        let oldest = |i: u32| match what {
+            What::Sector { whole, .. } => {
+                i + 1 == whole && all.clone().all(|other| label(other) != Label::Old)
+            }
+            _ => false,
         };
-        named.or(oldest).unwrap_or(0)
+        let is_called = |i: u32, name: Label| label(i) == name || (name == Label::Old && oldest(i));
+        let known = (0..self.decisions.len())
+            .find(|&i| !self.used[i] && self.decisions[i].what.same_question(&what));
+        match (what, known) {
+            // Their numbers follow from contents that were asked for, and may differ here.
+            (What::Why { .. }, _) => self.turn(what, &all.clone().collect::<Vec<_>>()),
+            (_, Some(known)) => {
+                self.used[known] = true;
+                let wanted = self.decisions[known].is;
+                let answers: Vec<u32> = all.clone().filter(|&i| is_called(i, wanted)).collect();
+                self.turn(what, &answers)
+            }
+            (What::Sector { cut, lba, .. }, None) => {
+                let here = self.denied.iter().filter(|denied| (denied.0, denied.1) == (cut, lba));
+                let denied: Vec<Label> = here.map(|denied| denied.2).collect();
+                let stays = |&i: &u32| !denied.iter().any(|&name| is_called(i, name));
+                let answers: Vec<u32> = all.clone().filter(stays).collect();
+                self.turn(what, &answers)
+            }
+            _ => 0,
+        }
     }
 }
 
-impl<J: Stepwise> Run<'_, J> {
-    /// The leaf at the end of `path`, as decisions that [`Run::leaf`] takes: at the last crash
-    /// point, of those that the leaf stands for, at which one of `wanted` is violated.
-    ///
-    /// # Errors
-    /// In words, when the ordinary run does not violate it: the journal is not deterministic (or
-    /// this tree is wrong).
-    pub fn decisions_at(
-        &mut self,
-        path: &[(u32, u32)],
-        wanted: OracleSet,
-    ) -> Result<(Leaf, Vec<Decision>), String> {
-        let mut tree = Tree::below(Exhaustive::below(path.to_vec()));
-        tree.questions.heard = Some(Heard { wanted, ..Heard::default() });
-        let found = self.next_leaf(&mut tree);
-        self.leave();
-        let evaluated = self.evaluated;
-        let heard = tree.questions.heard.unwrap_or_default().decisions;
-        let mut again = Record::new(Guide(&heard));
-        let leaf = self.leaf(&mut again);
-        self.evaluated = evaluated;
-        if leaf.violated.and(wanted).is_empty() {
-            return Err(format!("a leaf was {found:?}, and run again it is {leaf:?}"));
-        }
-        Ok((leaf, again.decisions))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::arena::ContentId;
+
+    fn ask(witness: &mut Witness, lba: u64) -> u32 {
+        let what = What::Sector { cut: 1, lba, whole: 3 };
+        witness.choose(what, NonZeroU32::new(3).unwrap(), &Label::Write)
     }
 
-    /// Tells who listens at which crash point life `life` was cut.
-    pub(super) fn hear_cut(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32) {
-        let Some(heard) = &mut tree.questions.heard else { return };
-        let (start, calls) = self.disk().last_life();
-        if life == 1 {
-            let is = Label::Index(self.last_call - at);
-            heard.decisions.push(Decision { what: What::Cut, is });
-        } else if at < calls {
-            let what = What::CutHere { life: life as u32 - 1, call: at - start, left: 0 };
-            heard.decisions.push(Decision { what, is: Label::Index(1) });
+    #[test]
+    fn what_is_known_is_kept_and_the_rest_is_gone_through() {
+        let decisions =
+            vec![Decision { what: What::Sector { cut: 1, lba: 7, whole: 0 }, is: Label::Write(2) }];
+        let content = ContentId::ZEROS;
+        let denied = [Denial { lba: 8, cut: 1, content, label: Label::Write(0) }];
+        let mut witness = Witness::new(decisions, &denied);
+        let mut seen = Vec::new();
+        loop {
+            seen.push([7, 8, 9].map(|lba| ask(&mut witness, lba)));
+            if !witness.next_leaf() {
+                break;
+            }
         }
+        assert_eq!(seen, [[2, 1, 0], [2, 1, 1], [2, 1, 2], [2, 2, 0], [2, 2, 1], [2, 2, 2]]);
     }
 }

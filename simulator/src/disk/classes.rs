@@ -1,0 +1,232 @@
+//! Classes: the contents of a range, as far as a question tells them apart.
+//!
+//! Method. A question covers some bytes of each sector of a range. Contents that agree in those are
+//! one *class*. What passes is a choice of one class for each sector:
+//! 1. few choices are all tried;
+//! 2. where the question is a CRC, all that pass are found, see `linear.rs`;
+//! 3. otherwise those are tried that a writer ever had before him: what the sectors held, as far as
+//!    that is still possible, after each of the commands that wrote one of them. A checksum is made
+//!    of such a choice; that another one passes is a *collision*.
+//!
+//! Invariant: by 1 and 2 exactly the choices that pass are found. By 3 none is found that does not
+//! pass, and who asks is told.
+//!
+//! What it is not: a question. It does not know what is asked of whom.
+
+use super::arena::{Arena, ContentId};
+use super::linear;
+use super::trace::{NONE, Trace};
+use super::worlds::World;
+use crate::choose::Label;
+
+/// Most choices of which every one is tried for a checksum, and for a test of any other kind.
+const TRIED_MAX: u64 = 16;
+const TESTED_MAX: u64 = 4096;
+
+/// A content that a sector may hold.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// What it reads as.
+    pub content: ContentId,
+    /// What it is called.
+    pub label: Label,
+    /// The crash points of the last cut at which it may be there.
+    pub window: (u32, u32),
+    /// Where sectors are coupled, what explains it.
+    pub why: Vec<World>,
+}
+
+/// One sector of a range.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Which.
+    pub lba: u64,
+    /// Whether it is undecided.
+    pub open: bool,
+    /// What it may hold, newest first.
+    pub options: Vec<Admitted>,
+    /// The bytes that the question covers, as half-open ranges.
+    covered: Vec<(usize, usize)>,
+    /// The readable options by class, newest first.
+    pub classes: Vec<Vec<usize>>,
+}
+
+/// One class for each part.
+pub type Choice = Vec<u32>;
+
+impl Part {
+    /// A sector of which `covered` matters.
+    pub fn new(
+        arena: &Arena,
+        (lba, open): (u64, bool),
+        options: Vec<Admitted>,
+        covered: Vec<(usize, usize)>,
+    ) -> Part {
+        let mut part = Part { lba, open, options, covered, classes: Vec::new() };
+        for at in 0..part.options.len() {
+            let content = part.options[at].content;
+            if content == ContentId::UNREADABLE {
+                continue;
+            }
+            match part.class_of(arena, content) {
+                Some(class) => part.classes[class].push(at),
+                None => part.classes.push(vec![at]),
+            }
+        }
+        part
+    }
+
+    /// A content that stands for a class.
+    fn content(&self, class: u32) -> ContentId {
+        self.options[self.classes[class as usize][0]].content
+    }
+
+    fn class_of(&self, arena: &Arena, content: ContentId) -> Option<usize> {
+        if content == ContentId::UNREADABLE {
+            return None;
+        }
+        let bytes = arena.get(content);
+        (0..self.classes.len()).find(|&class| {
+            let known = self.content(class as u32);
+            known == content || {
+                let known = arena.get(known);
+                self.covered.iter().all(|&(from, to)| known[from..to] == bytes[from..to])
+            }
+        })
+    }
+}
+
+fn contents(parts: &[Part], choice: &[u32]) -> Vec<ContentId> {
+    parts.iter().zip(choice).map(|(part, &class)| part.content(class)).collect()
+}
+
+fn combinations(parts: &[Part]) -> u64 {
+    parts.iter().fold(1, |all, part| all.saturating_mul(part.classes.len() as u64))
+}
+
+/// Every choice that passes.
+fn all_that(parts: &[Part], passes: &dyn Fn(&[ContentId]) -> bool) -> Vec<Choice> {
+    let mut found = Vec::new();
+    let mut choice = vec![0; parts.len()];
+    loop {
+        if passes(&contents(parts, &choice)) {
+            found.push(choice.clone());
+        }
+        let mut at = parts.len();
+        loop {
+            let Some(before) = at.checked_sub(1) else { return found };
+            at = before;
+            choice[at] += 1;
+            if (choice[at] as usize) < parts[at].classes.len() {
+                break;
+            }
+            choice[at] = 0;
+        }
+    }
+}
+
+/// Every choice of contents for which `test` holds; `None` if there are too many to try. One sector
+/// alone never has too many.
+#[must_use]
+pub fn testing(parts: &[Part], test: &dyn Fn(&[ContentId]) -> bool) -> Option<Vec<Choice>> {
+    match combinations(parts) {
+        0 => Some(Vec::new()),
+        many if many > TESTED_MAX && parts.len() > 1 => None,
+        _ => Some(all_that(parts, test)),
+    }
+}
+
+/// The choices of contents whose checksum is `expected`, and whether collisions were left out.
+#[must_use]
+pub fn summing(
+    trace: &Trace,
+    parts: &[Part],
+    sum: &dyn Fn(&[ContentId]) -> u64,
+    is_crc: bool,
+    expected: u64,
+) -> (Vec<Choice>, bool) {
+    let passes = |contents: &[ContentId]| sum(contents) == expected;
+    let all = combinations(parts);
+    if all == 0 {
+        return (Vec::new(), false);
+    }
+    if all <= TRIED_MAX {
+        return (all_that(parts, &passes), false);
+    }
+    let found = if is_crc { crc(parts, sum, expected) } else { None };
+    if let Some(found) = found {
+        return (found, false);
+    }
+    let mut found = once_written(trace, parts);
+    found.retain(|choice| passes(&contents(parts, choice)));
+    (found, true)
+}
+
+/// By what each class changes the CRC of the first choice.
+fn crc(parts: &[Part], sum: &dyn Fn(&[ContentId]) -> u64, expected: u64) -> Option<Vec<Choice>> {
+    if combinations(parts) > linear::ALL_MAX {
+        return None;
+    }
+    let mut changed = contents(parts, &vec![0; parts.len()]);
+    let base = sum(&changed);
+    let mut rows = Vec::with_capacity(parts.len());
+    for (at, part) in parts.iter().enumerate() {
+        let mut row = vec![0];
+        for class in 1..part.classes.len() {
+            changed[at] = part.content(class as u32);
+            row.push(sum(&changed) ^ base);
+        }
+        changed[at] = part.content(0);
+        rows.push(row);
+    }
+    linear::choices(&rows, base ^ expected)
+}
+
+/// What the range held, as far as that is still possible, at the beginning and after each command
+/// and decision that changed it.
+fn once_written(trace: &Trace, parts: &[Part]) -> Vec<Choice> {
+    let mut moments = vec![None];
+    // For each sector its versions, newest first, that are of a class; the original is last.
+    let mut chains: Vec<Vec<(Option<u32>, u32)>> = Vec::with_capacity(parts.len());
+    for part in parts {
+        let mut chain = Vec::new();
+        let mut at = trace.newest(part.lba);
+        while at != NONE {
+            let version = trace.versions[at as usize];
+            // A command's versions come one after the other.
+            let last = match trace.commands.get(version.command as usize) {
+                Some(command) => {
+                    let before = (part.lba - command.lba) as u32;
+                    at - before + command.sectors - 1
+                }
+                None => at,
+            };
+            moments.push(Some(last));
+            if let Some(class) = part.class_of(&trace.arena, version.content) {
+                chain.push((Some(at), class as u32));
+            }
+            at = version.prev;
+        }
+        if let Some(class) = part.class_of(&trace.arena, trace.original(part.lba)) {
+            chain.push((None, class as u32));
+        }
+        chains.push(chain);
+    }
+    moments.sort_unstable();
+    moments.dedup();
+    let at = |chain: &Vec<(Option<u32>, u32)>, part: &Part, moment: Option<u32>| {
+        if part.classes.len() == 1 {
+            return Some(0);
+        }
+        chain.iter().find(|&&(version, _)| version <= moment).map(|&(_, class)| class)
+    };
+    let mut found: Vec<Choice> = moments
+        .into_iter()
+        .filter_map(|moment| {
+            chains.iter().zip(parts).map(|(chain, part)| at(chain, part, moment)).collect()
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}

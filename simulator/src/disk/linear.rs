@@ -1,0 +1,104 @@
+//! Linear: which mixtures of contents have a given CRC, all of them.
+//!
+//! Method. A CRC is linear over bits: changing one sector of a range from one content to another
+//! changes the CRC of the range by a number that depends on nothing else, and the changes of several
+//! sectors are combined by exclusive or. So each content of each sector is one number, and the
+//! mixtures wanted are the ways to take one number of each row that combine to a target. The rows are
+//! split into two halves, the combinations of each written out, and those of the one looked up among
+//! those of the other (meet in the middle): 2^20 mixtures cost two lists of 2^10.
+//!
+//! Invariant: every way is found, collisions of the CRC among them, and nothing else.
+//!
+//! What it is not: for every range. A half that is too long is refused.
+
+/// Most combinations of a half.
+const HALF_MAX: usize = 2048;
+
+/// Most combinations of all rows.
+pub const ALL_MAX: u64 = (HALF_MAX * HALF_MAX) as u64;
+
+/// Every choice of one number of each row whose exclusive or is `target`, by place in the row;
+/// `None` if there are too many to look through.
+#[must_use]
+pub fn choices(rows: &[Vec<u64>], target: u64) -> Option<Vec<Vec<u32>>> {
+    let all = rows.iter().try_fold(1usize, |all, row| all.checked_mul(row.len()))?;
+    if all as u64 > ALL_MAX {
+        return None;
+    }
+    let (mut split, mut front) = (0, 1);
+    while split < rows.len() && front * front < all {
+        front *= rows[split].len();
+        split += 1;
+    }
+    if front > HALF_MAX || all.checked_div(front).is_none_or(|back| back > HALF_MAX) {
+        return None;
+    }
+    let front = combined(&rows[..split]);
+    let mut back: Vec<(u64, usize)> = combined(&rows[split..]).into_iter().zip(0..).collect();
+    back.sort_unstable();
+    let mut found = Vec::new();
+    for (number, value) in front.into_iter().enumerate() {
+        let wanted = value ^ target;
+        let from = back.partition_point(|&(value, _)| value < wanted);
+        for &(_, other) in back[from..].iter().take_while(|&&(value, _)| value == wanted) {
+            let mut places = places(&rows[..split], number);
+            places.extend(self::places(&rows[split..], other));
+            found.push(places);
+        }
+    }
+    found.sort_unstable();
+    Some(found)
+}
+
+/// All combinations of the rows, the last row turning fastest.
+fn combined(rows: &[Vec<u64>]) -> Vec<u64> {
+    rows.iter().fold(vec![0], |sums, row| {
+        sums.iter().flat_map(|sum| row.iter().map(move |value| sum ^ value)).collect()
+    })
+}
+
+/// The places in the rows that combination `number` takes.
+fn places(rows: &[Vec<u64>], mut number: usize) -> Vec<u32> {
+    let mut places: Vec<u32> = rows
+        .iter()
+        .rev()
+        .map(|row| {
+            let place = number % row.len();
+            number /= row.len();
+            place as u32
+        })
+        .collect();
+    places.reverse();
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::choose::Rng;
+
+    #[test]
+    fn every_way_is_found_and_nothing_else() {
+        let mut rng = Rng::new(1);
+        for _ in 0..200 {
+            let rows: Vec<Vec<u64>> = (0..1 + rng.below(6))
+                .map(|_| (0..1 + rng.below(3)).map(|_| u64::from(rng.below(8))).collect())
+                .collect();
+            let target = u64::from(rng.below(8));
+            let all = combined(&rows);
+            let mut wanted: Vec<Vec<u32>> = (0..all.len())
+                .filter(|&number| all[number] == target)
+                .map(|number| places(&rows, number))
+                .collect();
+            wanted.sort_unstable();
+            assert_eq!(choices(&rows, target), Some(wanted));
+        }
+    }
+
+    #[test]
+    fn a_million_mixtures_are_looked_through_and_more_than_fit_are_refused() {
+        let rows = |n: usize| -> Vec<Vec<u64>> { (0..n).map(|i| vec![0, 1 << i]).collect() };
+        assert_eq!(choices(&rows(20), 0b101).map(|found| found.len()), Some(1));
+        assert_eq!(choices(&rows(23), 0), None);
+    }
+}

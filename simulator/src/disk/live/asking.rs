@@ -1,0 +1,344 @@
+//! Asking for what a checksum or a test tells, and for no more.
+//!
+//! Method. The contents of an open range fall into choices that pass and all others (`classes.rs`).
+//! The sectors are gone through in order, with the passing choices that agree with the answers so
+//! far: one question for each open sector, whether it holds a class that one of those has, which
+//! one, or anything else. After the first "anything else" the answer is no. So a range of n open
+//! sectors has about n + 1 answers, where reading it has all its contents.
+//!
+//! What is learned is a restriction (`denied.rs`), unless one content is left: that decides the
+//! sector, as reading does. Where the cut was left open, an answer also narrows it; one that is
+//! possible at crash points with a gap between them is an answer for each stretch.
+//!
+//! An unreadable sector ends a checksum with an error, as it ends a reading one: at the first in the
+//! order of reading. So after the first "anything else" it is still asked of each later sector
+//! whether it can be read, if there is any doubt. A test takes an unreadable sector as one that does
+//! not pass.
+//!
+//! Invariant: the answers of a question share out what the sector may hold at each crash point, and
+//! each of them is possible; on each of them checksum or test come out one way.
+//!
+//! What it is not: for ordinary leaves, which read. See [`Disk::ask_classes`].
+//!
+//! [`Disk::ask_classes`]: super::super::Disk::ask_classes
+
+use std::num::NonZeroU32;
+
+use journal_core::{Checksum, DeviceError, Piece};
+
+use super::super::arena::{Arena, ContentId};
+use super::super::classes::{self, Admitted, Choice, Part};
+use super::super::denied::Denial;
+use super::super::trace::NONE;
+use super::super::undecided;
+use super::Live;
+use crate::choose::{Chooser, Label, What};
+
+/// A part of what is summed: bytes at hand, or bytes of a sector.
+enum Segment<'p> {
+    Given(&'p [u8]),
+    Of { part: usize, from: usize, to: usize },
+}
+
+/// One answer of a question.
+struct Answer {
+    /// The options it leaves.
+    group: Vec<usize>,
+    /// The crash points it leaves.
+    window: (u32, u32),
+    means: Means,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Means {
+    /// A class of a choice that is alive; any such class, where nothing comes behind it.
+    Class(Option<u32>),
+    Other,
+    Unreadable,
+}
+
+/// Whether mixtures of contents that were written at different times pass by bad luck only.
+fn is_strong(sum: Checksum) -> bool {
+    match sum {
+        Checksum::Crc32 | Checksum::Crc32c | Checksum::Xxh3 | Checksum::Blake3 => true,
+        Checksum::None | Checksum::ByteSum | Checksum::Crc16 => false,
+    }
+}
+
+fn is_crc(sum: Checksum) -> bool {
+    matches!(sum, Checksum::Crc32 | Checksum::Crc32c)
+}
+
+/// The sectors of the pieces, in the order of reading, and what is summed of them. The first sector
+/// of the span is read before all others.
+fn segments<'p>(pieces: &[Piece<'p>], first: u64, sector: u64) -> (Vec<Segment<'p>>, Vec<u64>) {
+    let (mut segments, mut lbas) = (Vec::new(), vec![first]);
+    for piece in pieces {
+        let (mut at, end) = match *piece {
+            Piece::Given(bytes) => {
+                segments.push(Segment::Given(bytes));
+                continue;
+            }
+            Piece::Device { at_bytes, bytes } => (at_bytes, at_bytes + bytes),
+        };
+        while at < end {
+            let lba = at / sector;
+            let to = end.min((lba + 1) * sector);
+            let part = lbas.iter().rposition(|&known| known == lba).unwrap_or_else(|| {
+                lbas.push(lba);
+                lbas.len() - 1
+            });
+            let base = lba * sector;
+            segments.push(Segment::Of {
+                part,
+                from: (at - base) as usize,
+                to: (to - base) as usize,
+            });
+            at = to;
+        }
+    }
+    (segments, lbas)
+}
+
+fn summed(arena: &Arena, sum: Checksum, segments: &[Segment<'_>], contents: &[ContentId]) -> u64 {
+    let mut running = sum.begin();
+    for segment in segments {
+        match *segment {
+            Segment::Given(bytes) => running.update(bytes),
+            Segment::Of { part, from, to } => {
+                running.update(&arena.get(contents[part])[from..to]);
+            }
+        }
+    }
+    running.finish()
+}
+
+impl<C: Chooser> Live<'_, C> {
+    /// Answers `verify` of a span that begins at `first`; `None` where reading answers it as well.
+    pub(super) fn verify_classes(
+        &mut self,
+        (first, last): (u64, u64),
+        pieces: &[Piece<'_>],
+        sum: Checksum,
+        expected: u64,
+    ) -> Option<Result<bool, DeviceError>> {
+        let is_open = |lba| self.certain(lba).is_none();
+        if !is_strong(sum) || !(first..last).any(is_open) {
+            return None;
+        }
+        let sector = u64::from(self.disk.geometry.logical_bytes);
+        let (segments, lbas) = segments(pieces, first, sector);
+        let parts: Vec<Part> = lbas
+            .iter()
+            .enumerate()
+            .map(|(number, &lba)| {
+                let covered = segments.iter().filter_map(|segment| match *segment {
+                    Segment::Of { part, from, to } if part == number => Some((from, to)),
+                    _ => None,
+                });
+                self.part(lba, covered.collect())
+            })
+            .collect();
+        let arena = &self.disk.trace.arena;
+        let of = |contents: &[ContentId]| summed(arena, sum, &segments, contents);
+        let (passing, modulo_collisions) =
+            classes::summing(&self.disk.trace, &parts, &of, is_crc(sum), expected);
+        self.disk.modulo_collisions |= modulo_collisions;
+        Some(self.ask(&parts, passing, true))
+    }
+
+    /// Whether the `each` sectors from `lba` on pass a test; `None` where reading tells as well.
+    pub(super) fn test_classes(
+        &mut self,
+        lba: u64,
+        each: u64,
+        test: &dyn Fn(&[u8]) -> bool,
+    ) -> Option<Result<bool, DeviceError>> {
+        let is_open = |lba| self.certain(lba).is_none();
+        if !(lba..lba + each).any(is_open) {
+            return None;
+        }
+        let sector = self.disk.geometry.logical_bytes as usize;
+        let parts: Vec<Part> =
+            (lba..lba + each).map(|lba| self.part(lba, vec![(0, sector)])).collect();
+        let arena = &self.disk.trace.arena;
+        let passes = |contents: &[ContentId]| match *contents {
+            [content] => test(arena.get(content)),
+            _ => test(&contents.iter().flat_map(|&c| arena.get(c)).copied().collect::<Vec<u8>>()),
+        };
+        let passing = classes::testing(&parts, &passes)?;
+        Some(self.ask(&parts, passing, false))
+    }
+
+    /// What a sector may hold.
+    fn part(&mut self, lba: u64, covered: Vec<(usize, usize)>) -> Part {
+        let window = self.disk.window();
+        let admitted = |content, label| Admitted { content, label, window, why: Vec::new() };
+        let certain = self.certain(lba);
+        let disk = &mut *self.disk;
+        let options = if let Some(content) = certain {
+            vec![admitted(content, Label::Old)]
+        } else if disk.rules.independent {
+            undecided::independent(&disk.trace, &disk.denied, lba, &mut disk.options);
+            let option = |choice: &undecided::Choice| {
+                let label = match choice.command {
+                    NONE => Label::Old,
+                    command => Label::Write(command),
+                };
+                Admitted { window: choice.window, ..admitted(choice.content, label) }
+            };
+            disk.options.iter().map(option).collect()
+        } else {
+            let (trace, rules) = (&mut disk.trace, &disk.rules);
+            let (options, _) = undecided::coupled(trace, rules, &disk.worlds, &disk.denied, lba);
+            let option =
+                |c: undecided::Content| Admitted { why: c.why, ..admitted(c.content, c.label) };
+            options.into_iter().map(option).collect()
+        };
+        Part::new(&disk.trace.arena, (lba, certain.is_none()), options, covered)
+    }
+
+    /// Goes through the parts with the choices that pass. Where `tells`, the first unreadable
+    /// sector is an error; otherwise it does not pass.
+    fn ask(
+        &mut self,
+        parts: &[Part],
+        mut alive: Vec<Choice>,
+        tells: bool,
+    ) -> Result<bool, DeviceError> {
+        let last_open = parts.iter().rposition(|part| part.open);
+        for (at, part) in parts.iter().enumerate() {
+            if alive.is_empty() && !tells {
+                return Ok(false);
+            }
+            if !part.open {
+                if tells && part.options[0].content == ContentId::UNREADABLE {
+                    return Err(self.no_bytes(part.lba));
+                }
+                continue;
+            }
+            let classes = alive.iter().map(|choice| choice[at]);
+            let answers = self.answers(part, classes, tells, last_open == Some(at));
+            let answer = match NonZeroU32::new(answers.len() as u32) {
+                Some(n) if n.get() > 1 => {
+                    if self.went_before() {
+                        return Err(DeviceError::PowerCut);
+                    }
+                    let what = What::Class { cut: self.disk.cuts(), lba: part.lba };
+                    self.disk.traffic.decided += 1;
+                    self.chooser.choose(what, n, &Label::Index) as usize
+                }
+                _ => 0,
+            };
+            let answer = &answers[answer];
+            self.keep(part, answer);
+            match answer.means {
+                Means::Unreadable => return Err(self.no_bytes(part.lba)),
+                Means::Other => alive.clear(),
+                Means::Class(Some(class)) => alive.retain(|choice| choice[at] == class),
+                // Nothing behind it is open, and each choice has its class here.
+                Means::Class(None) => {}
+            }
+        }
+        Ok(!alive.is_empty())
+    }
+
+    /// The answers to what a sector holds, with the classes that the living choices have there.
+    fn answers(
+        &self,
+        part: &Part,
+        alive: impl Iterator<Item = u32>,
+        tells: bool,
+        is_last: bool,
+    ) -> Vec<Answer> {
+        let mut classes: Vec<u32> = alive.collect();
+        classes.sort_unstable();
+        classes.dedup();
+        let now = self.disk.window();
+        let mut feasible: Vec<usize> = Vec::with_capacity(part.options.len());
+        feasible.extend((0..part.options.len()).filter(|&i| self.is_feasible(&part.options[i])));
+        let means = |option: usize| {
+            if tells && part.options[option].content == ContentId::UNREADABLE {
+                return Means::Unreadable;
+            }
+            let class = part.classes.iter().position(|class| class.contains(&option));
+            match class.map(|class| class as u32).filter(|class| classes.contains(class)) {
+                Some(_) if is_last => Means::Class(None),
+                Some(class) => Means::Class(Some(class)),
+                None => Means::Other,
+            }
+        };
+        let mut groups: Vec<(Means, Vec<usize>)> = Vec::new();
+        for option in feasible {
+            let means = means(option);
+            match groups.iter_mut().find(|(known, _)| *known == means) {
+                Some((_, group)) => group.push(option),
+                None => groups.push((means, vec![option])),
+            }
+        }
+        let mut answers = Vec::new();
+        for (means, group) in groups {
+            for window in stretches(part, &group, now) {
+                answers.push(Answer { group: group.clone(), window, means });
+            }
+        }
+        answers
+    }
+
+    /// Whether an option is still possible after the answers since it was listed.
+    fn is_feasible(&self, option: &Admitted) -> bool {
+        let disk = &self.disk;
+        if disk.rules.independent {
+            let now = disk.window();
+            return option.window.0.max(now.0) <= option.window.1.min(now.1);
+        }
+        disk.worlds.admit(&option.why, disk.rules.budget)
+    }
+
+    /// Takes in what an answer tells of a sector.
+    fn keep(&mut self, part: &Part, answer: &Answer) {
+        if answer.window != self.disk.window() {
+            self.disk.trace.narrow(answer.window.0, answer.window.1);
+        }
+        let kept = |i: &usize| &part.options[*i];
+        if !self.disk.rules.independent {
+            let why = answer.group.iter().flat_map(|i| kept(i).why.iter().cloned()).collect();
+            self.explain(part.lba, why);
+        }
+        let cut = self.disk.cuts();
+        let disk = &mut *self.disk;
+        for option in &part.options {
+            let arena = &disk.trace.arena;
+            let stays = answer.group.iter().any(|i| arena.same(kept(i).content, option.content));
+            if !stays {
+                let (lba, content, label) = (part.lba, option.content, option.label);
+                disk.denied.push(Denial { lba, cut, content, label });
+            }
+        }
+        let content = kept(&answer.group[0]).content;
+        if answer.group.iter().all(|i| disk.trace.arena.same(kept(i).content, content)) {
+            let now = disk.trace.life_start;
+            disk.trace.put(part.lba, content, NONE, now);
+        }
+    }
+}
+
+/// The crash points, of those in `now`, at which one of a group of options is possible: stretch by
+/// stretch, newest first.
+fn stretches(part: &Part, group: &[usize], now: (u32, u32)) -> Vec<(u32, u32)> {
+    let clip = |i: &usize| {
+        let window = part.options[*i].window;
+        (window.0.max(now.0), window.1.min(now.1))
+    };
+    let mut windows: Vec<(u32, u32)> = group.iter().map(clip).collect();
+    windows.sort_unstable();
+    let mut out: Vec<(u32, u32)> = Vec::new();
+    for window in windows {
+        match out.last_mut() {
+            Some(last) if window.0 <= last.1.saturating_add(1) => last.1 = last.1.max(window.1),
+            _ => out.push(window),
+        }
+    }
+    out.reverse();
+    out
+}

@@ -1,0 +1,99 @@
+//! The questions of the tree, and what was answered in one of its leaves.
+//!
+//! The one idea: the tree shares and leaves open; a case does neither. So the names of a leaf's
+//! answers are written down on the way, and ordinary runs are led along them (`witness.rs`): what
+//! they find there is the case, and that they find the violation again is the check on the tree.
+//!
+//! Invariant: a case is given out only after the ordinary run of it violated what the tree said.
+//!
+//! What it is not: small. See `shrink`.
+
+use std::num::NonZeroU32;
+
+use journal_core::Stepwise;
+
+use super::tree::Tree;
+use super::witness::Witness;
+use super::{Leaf, Run};
+use crate::choose::{Chooser, Decision, Exhaustive, Label, Record, What};
+use crate::oracle::OracleSet;
+
+/// Leaves that are tried at most for a case of what the tree found.
+const WITNESSES_MAX: u32 = 20_000;
+
+/// The odometer; with an ear, if somebody wants to know the names of its answers.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    pub odometer: Exhaustive,
+    pub heard: Option<Heard>,
+    /// It was asked which explanation holds: some images have several leaves.
+    pub told_twice: bool,
+}
+
+/// What was heard of a leaf.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    pub decisions: Vec<Decision>,
+    /// The oracles of which a violation is wanted.
+    pub wanted: OracleSet,
+}
+
+impl Chooser for Questions {
+    #[inline]
+    fn choose(&mut self, what: What, options: NonZeroU32, label: &dyn Fn(u32) -> Label) -> u32 {
+        let answer = self.odometer.choose(what, options, label);
+        if let (Some(heard), What::Sector { .. } | What::Why { .. }) = (&mut self.heard, what) {
+            heard.decisions.push(Decision { what: what.named(), is: label(answer) });
+        }
+        self.told_twice |= matches!(what, What::Why { .. });
+        answer
+    }
+}
+
+impl<J: Stepwise> Run<'_, J> {
+    /// The leaf at the end of `path`, as decisions that [`Run::leaf`] takes: at the last crash
+    /// point, of those that the leaf stands for, at which one of `wanted` is violated.
+    ///
+    /// # Errors
+    /// In words, when the ordinary run does not violate it: the journal is not deterministic (or
+    /// this tree is wrong).
+    pub fn decisions_at(
+        &mut self,
+        path: &[(u32, u32)],
+        wanted: OracleSet,
+    ) -> Result<(Leaf, Vec<Decision>), String> {
+        let mut tree = Tree::below(Exhaustive::below(path.to_vec()));
+        tree.questions.heard = Some(Heard { wanted, ..Heard::default() });
+        let found = self.next_leaf(&mut tree);
+        let heard = tree.questions.heard.unwrap_or_default().decisions;
+        let mut witness = Witness::new(heard, self.disk().denied());
+        self.leave();
+        let evaluated = self.evaluated;
+        for _ in 0..WITNESSES_MAX {
+            let mut again = Record::new(&mut witness);
+            let leaf = self.leaf(&mut again);
+            let decisions = again.decisions;
+            self.evaluated = evaluated;
+            if !leaf.violated.and(wanted).is_empty() {
+                return Ok((leaf, decisions));
+            }
+            if !witness.next_leaf() {
+                break;
+            }
+        }
+        Err(format!("a leaf was {found:?}, and run again none is so"))
+    }
+
+    /// Tells who listens at which crash point life `life` was cut.
+    pub(super) fn hear_cut(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32) {
+        let Some(heard) = &mut tree.questions.heard else { return };
+        let (start, calls) = self.disk().last_life();
+        if life == 1 {
+            let is = Label::Index(self.last_call - at);
+            heard.decisions.push(Decision { what: What::Cut, is });
+        } else if at < calls {
+            let what = What::CutHere { life: life as u32 - 1, call: at - start, left: 0 };
+            heard.decisions.push(Decision { what, is: Label::Index(1) });
+        }
+    }
+}
