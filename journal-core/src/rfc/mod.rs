@@ -63,6 +63,7 @@ impl RfcOptions {
 }
 
 /// A journal of the family.
+#[expect(clippy::large_enum_variant, reason = "a box would cost an allocation per crash state")]
 #[derive(Debug)]
 pub enum RfcJournal {
     /// Entries straight in clusters. It is the larger one: boxed, the other stays small to copy.
@@ -89,6 +90,7 @@ impl Clone for RfcJournal {
 }
 
 /// A recovery of the family.
+#[expect(clippy::large_enum_variant, reason = "a box would cost an allocation per crash state")]
 #[derive(Clone, Debug)]
 pub enum RfcRecovery {
     /// All at once.

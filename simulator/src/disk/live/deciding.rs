@@ -1,0 +1,149 @@
+//! Deciding what an undecided sector holds.
+//!
+//! Method. List what the contract allows there, given all answers so far (`undecided.rs`); ask the
+//! chooser, if there is more than one; write the answer down as the newest version of the sector,
+//! and what it says of the hidden facts among what is known (`worlds.rs`).
+//!
+//! Invariant: a question has two answers or more, and each of them is possible.
+//!
+//! What it is not: a read. It knows nothing of calls, limits and lengths.
+
+use std::num::NonZeroU32;
+
+use journal_core::{DeviceError, Lba};
+
+use super::super::arena::ContentId;
+use super::super::at_rest::{AtRest, Pick};
+use super::super::trace::NONE;
+use super::super::undecided;
+use super::super::worlds::{Latent, Range, World};
+use super::Live;
+use crate::choose::{Chooser, Label, What, pick};
+
+/// Most boxes of worlds that are kept side by side.
+const BOXES_MAX: usize = 512;
+
+impl<C: Chooser> Live<'_, C> {
+    pub(super) fn decide_independent(&mut self, lba: u64) -> ContentId {
+        let disk = &mut *self.disk;
+        undecided::independent(&disk.trace, &disk.denied, lba, &mut disk.options);
+        let answer = match NonZeroU32::new(disk.options.len() as u32) {
+            Some(n) if n.get() > 1 => {
+                if self.went_before() {
+                    return ContentId::UNREADABLE;
+                }
+                let disk = &mut *self.disk;
+                let what = What::Sector { cut: disk.trace.cuts.len() as u32, lba, whole: n.get() };
+                let options = &disk.options;
+                let label = |i: u32| match options[i as usize].command {
+                    NONE => Label::Old,
+                    command => Label::Write(command),
+                };
+                disk.traffic.decided += 1;
+                self.chooser.choose(what, n, &label)
+            }
+            _ => 0,
+        };
+        let disk = &mut *self.disk;
+        let choice = disk.options[answer as usize];
+        if choice.window != disk.window() {
+            disk.trace.narrow(choice.window.0, choice.window.1);
+        }
+        let now = disk.trace.life_start;
+        disk.trace.put(lba, choice.content, NONE, now);
+        choice.content
+    }
+
+    /// Where the cut of this life was left open: asks whether the power went before now, during one
+    /// of the calls that were not asked about yet. What is decided from here on has no say in that.
+    pub fn went_before(&mut self) -> bool {
+        let Some(from) = self.disk.open_from else { return false };
+        let now = self.disk.trace.now();
+        if now == from || self.disk.dead {
+            return self.disk.dead;
+        }
+        let call = now - 1 - self.disk.trace.life_start;
+        let what = What::CutHere { life: self.disk.cuts(), call, left: 0 };
+        if pick(self.chooser, what, 2) == 1 {
+            self.disk.dead = true;
+        } else {
+            self.disk.open_from = Some(now);
+        }
+        self.disk.dead
+    }
+
+    /// The error of a sector that has no bytes.
+    #[cold]
+    pub(super) fn no_bytes(&self, lba: u64) -> DeviceError {
+        if self.disk.dead { DeviceError::PowerCut } else { DeviceError::Unreadable(Lba(lba)) }
+    }
+
+    pub(super) fn decide(&mut self, lba: u64) -> ContentId {
+        let disk = &mut *self.disk;
+        let (mut options, whole) =
+            undecided::coupled(&mut disk.trace, &disk.rules, &disk.worlds, &disk.denied, lba);
+        let (cut, budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
+        let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);
+        let count = options.len() as u32;
+        let answers = count + rest.answers();
+        assert!(answers > 0, "some image explains what was read so far");
+        if answers > 1 && self.went_before() {
+            return ContentId::UNREADABLE;
+        }
+        let disk = &mut *self.disk;
+        let label = |i: u32| match rest.split(i, count) {
+            Pick::Whole(i) => options[i].label,
+            Pick::Lost => Label::Latent,
+            Pick::Flip(of, bit) => match options[of].label {
+                Label::Write(n) => Label::Flip { of: Some(n), bit },
+                Label::Old => Label::Flip { of: None, bit },
+                _ => Label::FlipTorn { of: (of - whole) as u32, bit },
+            },
+        };
+        let answer = match NonZeroU32::new(answers) {
+            Some(n) if n.get() > 1 => {
+                let what = What::Sector { cut: cut + 1, lba, whole: whole as u32 };
+                disk.traffic.decided += 1;
+                self.chooser.choose(what, n, &label)
+            }
+            _ => 0,
+        };
+        let (content, why) = match rest.split(answer, count) {
+            Pick::Whole(i) => (options[i].content, options.swap_remove(i).why),
+            Pick::Lost => {
+                let lost = (Latent::Lost { cut, lba }, Range::of(1, 1));
+                (ContentId::UNREADABLE, vec![vec![lost]])
+            }
+            Pick::Flip(of, bit) => {
+                let arena = &mut self.disk.trace.arena;
+                let flipped = arena.derive(options[of].content, |bytes| {
+                    bytes[bit as usize / 8] ^= 1 << (bit % 8);
+                });
+                (flipped, rest.why_flipped(arena, flipped, &options))
+            }
+        };
+        self.explain(lba, why);
+        let now = self.disk.trace.life_start;
+        self.disk.trace.put(lba, content, NONE, now);
+        content
+    }
+
+    /// One of these boxes holds.
+    pub(super) fn explain(&mut self, lba: u64, mut why: Vec<World>) {
+        why.sort_unstable();
+        why.dedup();
+        let budget = self.disk.rules.budget;
+        // Where contents repeat on many sectors, the boxes multiply. Past a limit it is asked which
+        // explanation holds: every one of them is still visited, only not in one leaf.
+        let before = &self.disk.worlds;
+        let affordable = why.len() * before.len() <= BOXES_MAX * 8;
+        let mut after = if affordable { before.and(&why, budget) } else { None };
+        if after.as_ref().is_none_or(|worlds| worlds.len() > BOXES_MAX) {
+            why.retain(|why| before.admit(std::slice::from_ref(why), budget));
+            let what = What::Why { cut: self.disk.trace.cuts.len() as u32, lba };
+            let chosen = pick(self.chooser, what, why.len() as u32);
+            after = before.and(&why[chosen as usize..=chosen as usize], budget);
+        }
+        self.disk.worlds = after.expect("offered answers are possible");
+    }
+}
