@@ -16,9 +16,10 @@ use rayon::prelude::*;
 use simulator::case::Case;
 use simulator::disk::Fill;
 use simulator::disk::contract::Contract;
+use simulator::explore::sample::sample;
 use simulator::explore::{Bounds, Verdict, prove};
 use simulator::journals::Family;
-use simulator::report::model::{Asked, CostRow, DeviceRow, JournalRow, Tool, WorkloadRow};
+use simulator::report::model::{Asked, CostRow, DeviceRow, JournalRow, Shard, Tool, WorkloadRow};
 use simulator::report::{Report, SCHEMA_VERSION, build, cost, json, matrix, oracles};
 use simulator::run::Setup;
 use simulator::shrink::Budget;
@@ -30,6 +31,9 @@ use super::{Common, list, shrink, signal};
 
 /// Crash states visited at most in each experiment, unless told otherwise.
 const LEAVES_MAX: u64 = 20_000;
+
+/// Leaves drawn at random where that bound ended the search, unless told otherwise.
+const SAMPLE: u64 = 1_000;
 
 /// Entries between two commits.
 const COMMIT_EVERY: u32 = 2;
@@ -61,6 +65,13 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = LEAVES_MAX)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     max_leaves: u64,
+    /// Leaves drawn at random in each experiment that the bound ended; a violation among them refutes
+    #[arg(long, value_name = "N", default_value_t = SAMPLE)]
+    sample: u64,
+    /// Only the cells whose rank, counted journal by journal, leaves K when divided by N;
+    /// `report merge` puts the shards together
+    #[arg(long, value_name = "K/N", value_parser = shard)]
+    shard: Option<Shard>,
     /// Exit with 1 if anything is refuted, and with 3 if anything is inconclusive (so it is anyway
     /// where a single journal is asked about)
     #[arg(long)]
@@ -84,6 +95,14 @@ impl Default for Arguments {
     }
 }
 
+/// Reads `0/3`: the first of three.
+fn shard(text: &str) -> Result<Shard, String> {
+    let wrong = || format!("expected K/N with K from 0 to N-1, such as 0/4, found `{text}`");
+    let (index, of) = text.split_once('/').ok_or_else(wrong)?;
+    let (index, of) = (index.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
+    if index < of { Ok(Shard { index, of }) } else { Err(wrong()) }
+}
+
 /// Compares.
 pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     signal::listen();
@@ -98,14 +117,14 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         out
     })?;
     written?;
-    Ok(exit(arguments, &report))
+    Ok(exit(arguments.strict || arguments.journal.len() == 1, &report))
 }
 
-fn exit(arguments: &Arguments, report: &Report) -> Exit {
+/// How a comparison ends; `strict`: what is refuted or inconclusive is told by the exit code.
+pub fn exit(strict: bool, report: &Report) -> Exit {
     let any = |verdict| report.cells.iter().any(|cell| cell.verdict == verdict);
     let inconclusive =
         [Verdict::Bounded, Verdict::Hollow, Verdict::NotMeasured, Verdict::Senseless];
-    let strict = arguments.strict || arguments.journal.len() == 1;
     if report.partial {
         Exit::Interrupted
     } else if any(Verdict::Nondeterministic) {
@@ -141,8 +160,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let devices = chosen(list::device_rows(), &arguments.device, |row| &row.name, |_| true);
     let contracts: Vec<Contract> = devices.iter().map(|row| row.contract.clone()).collect();
     let pool = common.pool()?;
-    let (cells, partial) =
-        pool.install(|| cells(&journals, &contracts, &workloads, arguments.max_leaves));
+    let (cells, partial) = pool.install(|| cells(&journals, &contracts, &workloads, arguments));
     let mut report = Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -153,6 +171,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
             workloads: workloads.clone(),
         },
         partial,
+        shard: arguments.shard,
         costs: costs(&journals, &devices, &workloads[0].workload),
         journals,
         devices,
@@ -165,7 +184,8 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     Ok(report)
 }
 
-fn setup(contract: &Contract, workload: &Workload) -> Setup {
+/// The experiment of a workload on a contract.
+pub fn setup(contract: &Contract, workload: &Workload) -> Setup {
     Setup {
         contract: contract.clone(),
         device_bytes: DEVICE_BYTES,
@@ -180,18 +200,19 @@ fn cells(
     journals: &[JournalRow],
     contracts: &[Contract],
     workloads: &[WorkloadRow],
-    leaves_max: u64,
+    arguments: &Arguments,
 ) -> (Vec<simulator::report::model::CellRow>, bool) {
+    let pairs = journals.iter().flat_map(|j| contracts.iter().map(move |contract| (j, contract)));
+    let mine = |(rank, pair)| arguments.shard.is_none_or(|s| s.holds(rank)).then_some(pair);
+    let pairs: Vec<_> = pairs.enumerate().filter_map(mine).collect();
     let mut questions = Vec::new();
-    for journal in journals {
-        for contract in contracts {
-            for workload in workloads {
-                questions.push((journal, contract, workload));
-            }
+    for &(journal, contract) in &pairs {
+        for workload in workloads {
+            questions.push((journal, contract, workload));
         }
     }
     let progress = Progress::new("experiments", Some(questions.len() as u64));
-    let bounds = Bounds { leaves_max, first_only: false };
+    let bounds = Bounds { leaves_max: arguments.max_leaves, first_only: false };
     let answers: Vec<_> = questions
         .par_iter()
         .with_max_len(1)
@@ -201,6 +222,9 @@ fn cells(
             }
             let cell = prove(&journal.name, &setup(contract, &workload.workload), bounds)?;
             let mut row = build::experiment(&workload.name, &cell);
+            if cell.verdict == Verdict::Bounded && arguments.sample > 0 {
+                sample(&cell.case, arguments.sample).iter().for_each(|s| row.add_sample(s));
+            }
             shrink::shown(row.counterexample.as_mut(), Budget::QUICK);
             progress.one_more();
             Some(row)
@@ -209,14 +233,12 @@ fn cells(
     let mut answers = answers.into_iter();
     let mut cells = Vec::new();
     let mut partial = false;
-    for journal in journals {
-        for contract in contracts {
-            let mine: Vec<_> = answers.by_ref().take(workloads.len()).flatten().collect();
-            if mine.len() == workloads.len() {
-                cells.push(build::cell(&journal.name, contract, mine));
-            } else {
-                partial = true;
-            }
+    for (journal, contract) in pairs {
+        let mine: Vec<_> = answers.by_ref().take(workloads.len()).flatten().collect();
+        if mine.len() == workloads.len() {
+            cells.push(build::cell(&journal.name, contract, mine));
+        } else {
+            partial = true;
         }
     }
     (cells, partial)

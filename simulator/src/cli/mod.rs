@@ -14,7 +14,9 @@ mod explain;
 mod inspect;
 mod list;
 mod names;
+mod prove;
 mod replay;
+mod report;
 mod screen;
 mod selftest;
 mod shrink;
@@ -73,6 +75,8 @@ impl Common {
 enum Command {
     /// The matrix: journals x devices, each cell proven or refuted; writes the report
     Compare(compare::Arguments),
+    /// One journal, one device, one workload, exhaustively
+    Prove(prove::Arguments),
     /// Random workloads and decisions, as many as there is time for
     Torture(torture::Arguments),
     /// Runs a case again, exactly
@@ -83,6 +87,8 @@ enum Command {
     Explain(explain::Arguments),
     /// What each byte of a journal image means, and where a reader would stop
     Inspect(inspect::Arguments),
+    /// Puts the shards of a report together
+    Report(report::Arguments),
     /// What there is
     List(list::Arguments),
     /// Every flawed journal caught, every sound one silent: can this program still see?
@@ -103,11 +109,13 @@ pub fn main() -> ExitCode {
     let command = arguments.command.unwrap_or(Command::Compare(compare::Arguments::default()));
     let ended: Result<Exit, Failure> = match command {
         Command::Compare(mine) => compare::run(&mine, common, &screen),
+        Command::Prove(mine) => prove::run(&mine, &screen),
         Command::Torture(mine) => torture::run(&mine, common, &screen),
         Command::Replay(mine) => replay::run(&mine, &screen),
         Command::Shrink(mine) => shrink::run(&mine, &screen),
         Command::Explain(mine) => explain::run(&mine, &screen),
         Command::Inspect(mine) => inspect::run(&mine, &screen),
+        Command::Report(mine) => report::run(&mine, &screen),
         Command::List(mine) => list::run(&mine, &screen),
         Command::Selftest(mine) => selftest::run(&mine, common, &screen),
     };

@@ -129,6 +129,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
             workloads: Vec::new(),
         },
         partial: signal::stopped() && found.runs < runs,
+        shard: None,
         oracles: oracles::rows(),
         owed: oracles::owed(&contracts),
         cells: Vec::new(),

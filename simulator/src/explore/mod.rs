@@ -1,7 +1,7 @@
 //! Explorers: which leaves of a run are visited.
 //!
-//! The one idea: a run is a tree of questions. `prove` visits every leaf, `torture` draws leaves,
-//! and both only count what the leaves say.
+//! The one idea: a run is a tree of questions. `prove` visits every leaf, `torture` and `sample` draw
+//! leaves, and all only count what the leaves say.
 //!
 //! Invariant: a result does not depend on the number of threads or their timing.
 //!
@@ -9,6 +9,7 @@
 
 pub mod cell;
 pub mod prove;
+pub mod sample;
 pub mod torture;
 
 pub use crate::shrink::shrink;

@@ -12,7 +12,9 @@
 
 use journal_core::Stepwise;
 
-use crate::choose::{Path, What};
+use num_bigint::BigUint;
+
+use crate::choose::{Exhaustive, Path, What};
 use crate::oracle::{Evaluated, Oracle, OracleSet};
 use crate::run::{Images, Run, Tree};
 
@@ -45,7 +47,8 @@ pub struct Explored {
     /// The first leaf that violated each oracle that is not owed.
     pub unowed: Vec<(Oracle, Path)>,
     /// For each power cut: how many images it may leave, over all crash points and pasts, and how
-    /// many of them the leaves stand for. Empty where they cannot be counted.
+    /// many of them the leaves stand for. Empty where they cannot be counted. Behind the first cut
+    /// it is histories that are counted, and only those that were begun.
     pub images: Vec<Images>,
     /// Whether the leaves of a complete search stand for exactly all images. If not, the journal
     /// depends on more than what it reads, or the search is wrong: nothing was proved.
@@ -90,11 +93,32 @@ pub fn explore<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
     }
     run.leave();
     found.images = tree.images().to_vec();
+    if !found.complete && found.nondeterminism.is_none() {
+        add_unbegun(run, tree.path(), &mut found.images);
+    }
     // What the leaves stand for is counted leaf by leaf, and all there is without them.
     found.adds_up = !found.complete || found.images.iter().all(|i| i.covered == i.all);
     found.modulo_collisions = tree.modulo_collisions();
     found.evaluated = run.evaluated;
     found
+}
+
+/// Adds the images of the first cut's crash points that were not begun, so that what was covered is
+/// a share of all. Only devices that are asked for one crash point after the other leave any out.
+#[cold]
+fn add_unbegun<J: Stepwise>(run: &mut Run<'_, J>, path: &[(u32, u32)], images: &mut [Images]) {
+    let (Some(first), Some(&(begun, points))) = (images.first_mut(), path.first()) else { return };
+    if run.disk().leaves_cuts_open() || run.crash_points() < 2 {
+        return;
+    }
+    let evaluated = run.evaluated;
+    for point in begun + 1..points {
+        let mut tree = Tree::below(Exhaustive::below(vec![(point, points)]));
+        run.next_leaf(&mut tree);
+        first.all += tree.images().first().map_or_else(BigUint::default, |i| i.all.clone());
+        run.leave();
+    }
+    run.evaluated = evaluated;
 }
 
 #[cold]

@@ -9,15 +9,18 @@
 //! reported as nondeterminism, which is what it is.
 
 use super::model::{
-    CampaignRow, CellRow, Counterexample, Experiment, OracleRow, Origin, Report, Tally,
+    CampaignRow, CellRow, Counterexample, Experiment, ImagesRow, OracleRow, Origin, Report,
+    SampleRow, Tally,
 };
 use super::oracles::tallies;
 use super::story::tell;
 use crate::case::Case;
 use crate::disk::contract::Contract;
+use crate::explore::sample::{Sampled, wilson};
 use crate::explore::torture::Seen;
 use crate::explore::{Cell, Verdict};
-use crate::oracle::OracleSet;
+use crate::oracle::{Oracle, OracleSet};
+use crate::run::Images;
 use crate::shrink::Shrunk;
 
 /// Verdicts from gravest to best.
@@ -75,6 +78,40 @@ impl Counterexample {
     }
 }
 
+fn images(counted: &[Images]) -> Vec<ImagesRow> {
+    let row = |(cut, images): (u32, &Images)| ImagesRow {
+        cut,
+        all: images.all.to_string(),
+        covered: images.covered.to_string(),
+    };
+    (1..).zip(counted).map(row).collect()
+}
+
+impl Experiment {
+    /// Adds what was drawn because the bound ended the search. A violation among it refutes.
+    pub fn add_sample(&mut self, drawn: &Sampled) {
+        self.sample = Some(SampleRow {
+            seed: drawn.seed,
+            drawn: drawn.drawn,
+            failed: drawn.failed,
+            at_most_millionths: wilson(drawn.failed, drawn.drawn).1,
+        });
+        let Some((broken, case)) = &drawn.first else { return };
+        match counterexample(case, Some(*broken)) {
+            Ok(found) => {
+                self.verdict = Verdict::Refuted;
+                let names: Vec<_> = broken.iter().map(Oracle::name).collect();
+                self.why = Some(format!("{}; drawn at random", names.join(", ")));
+                self.counterexample = Some(found);
+            }
+            Err(said) => {
+                self.verdict = Verdict::Nondeterministic;
+                self.why = Some(said);
+            }
+        }
+    }
+}
+
 /// The row of one experiment.
 #[must_use]
 pub fn experiment(workload: &str, cell: &Cell) -> Experiment {
@@ -90,6 +127,8 @@ pub fn experiment(workload: &str, cell: &Cell) -> Experiment {
         recoveries: explored.recoveries,
         crash_points: cell.crash_points,
         teeth: cell.teeth,
+        images: images(&explored.images),
+        sample: None,
         oracles: tallies(contract, promises, &explored.evaluated, &explored.violations),
         counterexample: None,
     };
@@ -114,7 +153,10 @@ fn broken(tallies: &[Tally]) -> OracleSet {
 /// The cell of some experiments, in the order of the workloads.
 #[must_use]
 pub fn cell(journal: &str, contract: &Contract, experiments: Vec<Experiment>) -> CellRow {
-    let all = experiments.iter().map(|e| broken(&e.oracles));
+    let shown = |e: &Experiment| -> OracleSet {
+        e.counterexample.iter().flat_map(|found| found.broken.iter().copied()).collect()
+    };
+    let all = experiments.iter().map(|e| broken(&e.oracles).or(shown(e)));
     let broken = all.fold(OracleSet::default(), OracleSet::or);
     CellRow {
         journal: journal.to_owned(),

@@ -7,10 +7,12 @@
 //!
 //! What it is not: complete. The JSON is.
 
+use num_bigint::BigUint;
+
 use super::json::case_file;
-use super::model::{CellRow, CostRow, DeviceRow, Experiment, Report};
-use super::picture;
+use super::model::{CellRow, CostRow, DeviceRow, Experiment, ImagesRow, Report};
 use super::text::{grouped, wrap};
+use super::{figures, picture, proof};
 use crate::explore::Verdict;
 
 /// How to draw.
@@ -103,6 +105,7 @@ pub fn draw(report: &Report, folder: Option<&str>, look: Look) -> String {
         out += &costs(report, look);
     }
     out += &passes(report, look);
+    out += &bounded(report, look);
     if let Some((cell, experiment, found)) = report.first_counterexample() {
         out += "\nThe first counterexample:\n\n";
         out += &picture::draw(&found.story, look.width);
@@ -138,6 +141,9 @@ fn head(report: &Report, look: Look) -> String {
     out += &wrap(&format!("tornwrite {}   ", asked.command), &text, look.width);
     for row in &asked.workloads {
         out += &wrap(&format!("  {:<13} ", row.name), &row.about, look.width);
+    }
+    if let Some(shard) = report.shard {
+        out += &format!("SHARD {shard}: the other cells are missing\n");
     }
     if report.partial {
         out += "INTERRUPTED: cells that were not finished are missing\n";
@@ -334,10 +340,11 @@ pub fn passes(report: &Report, look: Look) -> String {
     };
     let mut out = String::from("\n");
     let text = format!(
-        "{} of {} cells: {} leaves (classes of crash states), {} recoveries; durability evaluated \
-         {} times",
+        "{} of {} cells: {}; {} leaves (classes of crash states), {} recoveries; durability \
+         evaluated {} times",
         proven.len(),
         report.cells.len(),
+        crash_states(proven.iter().flat_map(|cell| &cell.experiments)),
         sum(&|e| e.leaves),
         sum(&|e| e.recoveries),
         sum(&|e| {
@@ -355,6 +362,47 @@ pub fn passes(report: &Report, look: Look) -> String {
     out
 }
 
+/// How far the searches came that their bound ended, and what was drawn there.
+fn bounded(report: &Report, look: Look) -> String {
+    let mut out = String::new();
+    for cell in report.cells.iter().filter(|cell| cell.verdict == Verdict::Bounded) {
+        for experiment in cell.experiments.iter().filter(|e| e.verdict == Verdict::Bounded) {
+            let first = experiment.images.first();
+            let share = first.and_then(|row| figures::share(&row.covered, &row.all));
+            let covered = share.map_or("a share that is not counted".to_owned(), |share| share.1);
+            let sampled = experiment.sample.as_ref().map_or(String::new(), |sample| {
+                let most = figures::percent(sample.at_most_millionths);
+                format!("; {} of {} drawn failed, <= {most}", sample.failed, sample.drawn)
+            });
+            let head = format!("  {} x {} {}  ", cell.journal, cell.device, experiment.workload);
+            out += &wrap(&head, &format!("{covered}{sampled}"), look.width);
+        }
+    }
+    if out.is_empty() {
+        return out;
+    }
+    let about = "searches that the bound ended: the share of the first cut's crash states that was \
+                 covered, and leaves drawn at random with the upper bound that they give (95 %, over \
+                 leaves drawn so, not over power cuts)";
+    format!("\n{}{out}", wrap("BOUNDED ", about, look.width))
+}
+
+/// Crash states of some experiments, power cut by power cut.
+fn crash_states<'e>(experiments: impl Iterator<Item = &'e Experiment>) -> String {
+    let mut sums: Vec<BigUint> = Vec::new();
+    for row in experiments.flat_map(|experiment| &experiment.images) {
+        let at = row.cut as usize - 1;
+        sums.resize_with(sums.len().max(at + 1), BigUint::default);
+        sums[at] += row.all.parse::<BigUint>().unwrap_or_default();
+    }
+    let row = |(cut, all): (u32, &BigUint)| ImagesRow {
+        cut,
+        all: all.to_string(),
+        covered: String::new(),
+    };
+    proof::crash_states(&(1..).zip(&sums).map(row).collect::<Vec<_>>())
+}
+
 /// One proof in numbers.
 fn pass(cell: &CellRow, experiment: &Experiment, look: Look) -> String {
     let evaluated: Vec<String> = experiment
@@ -364,9 +412,10 @@ fn pass(cell: &CellRow, experiment: &Experiment, look: Look) -> String {
         .map(|tally| format!("{} {}", tally.oracle.name(), grouped(tally.evaluated)))
         .collect();
     let text = format!(
-        "{} x {}: {} leaves, {} recoveries; evaluated: {}",
+        "{} x {}: {}; {} leaves, {} recoveries; evaluated: {}",
         cell.journal,
         cell.device,
+        crash_states(std::iter::once(experiment)),
         grouped(experiment.leaves),
         grouped(experiment.recoveries),
         evaluated.join(", ")

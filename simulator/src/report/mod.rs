@@ -12,12 +12,16 @@
 mod atlas;
 pub mod build;
 pub mod cost;
+pub mod device;
 pub mod emit;
+pub mod figures;
 pub mod json;
 pub mod matrix;
+pub mod merge;
 pub mod model;
 pub mod oracles;
 pub mod picture;
+pub mod proof;
 pub mod requirement;
 pub mod story;
 pub mod text;

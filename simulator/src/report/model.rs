@@ -34,6 +34,9 @@ pub struct Report {
     pub asked: Asked,
     /// Whether it was interrupted: rows that were not begun are missing.
     pub partial: bool,
+    /// Which part of the cells this is, if not all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// The journals, in the order of the matrix.
     pub journals: Vec<JournalRow>,
     /// The devices, from kind to hostile.
@@ -58,6 +61,31 @@ pub struct Tool {
     pub name: String,
     /// Its version.
     pub version: String,
+}
+
+/// One of several parts of a report: the cells whose rank, counted journal by journal and in each
+/// device by device, leaves `index` when divided by `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shard {
+    /// From 0.
+    pub index: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+impl Shard {
+    /// Whether the cell of a rank belongs to it.
+    #[must_use]
+    pub const fn holds(self, rank: usize) -> bool {
+        rank % self.of as usize == self.index as usize
+    }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
 }
 
 /// What was run.
@@ -176,10 +204,44 @@ pub struct Experiment {
     pub crash_points: u32,
     /// Leaves until the control without flushes lost something acknowledged; none if it never did.
     pub teeth: Option<u64>,
+    /// Crash states, power cut by power cut; empty where they cannot be counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ImagesRow>,
+    /// What was drawn at random because the bound ended the search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<SampleRow>,
     /// Each oracle's figures.
     pub oracles: Vec<Tally>,
     /// The first violation.
     pub counterexample: Option<Counterexample>,
+}
+
+/// The crash states of one power cut: images that the contract allows at the crash points that
+/// speak for all others. Behind the first cut, decision histories: what was read before, and an
+/// image that may follow; there `all` counts those whose past was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImagesRow {
+    /// Which power cut, from 1.
+    pub cut: u32,
+    /// All there are: a whole number in decimal digits.
+    pub all: String,
+    /// Those that the leaves visited stand for.
+    pub covered: String,
+}
+
+/// Leaves drawn at random: an upper bound over such draws, and no proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampleRow {
+    /// The seed of the draws.
+    pub seed: u64,
+    /// Leaves drawn.
+    pub drawn: u64,
+    /// Those that violated an owed oracle.
+    pub failed: u64,
+    /// Upper end of the Wilson interval at 95 %, in millionths, rounded up.
+    pub at_most_millionths: u64,
 }
 
 /// One oracle in one experiment.

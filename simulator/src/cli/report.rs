@@ -1,0 +1,59 @@
+//! `report`: what can be done with reports that are there.
+//!
+//! The one idea: a report is data; putting shards together runs nothing.
+//!
+//! Invariant: the merged report is the bytes of the unsharded one.
+
+use std::path::PathBuf;
+
+use simulator::report::{Report, json, matrix, merge};
+
+use super::exit::{Exit, Failure};
+use super::screen::Screen;
+use super::{cases, compare};
+
+/// What to do.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Puts the shards of a comparison together
+    Merge {
+        /// The shards: report files or folders, all of them, in any order
+        #[arg(value_name = "REPORT", num_args = 1.., required = true)]
+        shards: Vec<String>,
+        /// Write the whole into this folder, as `compare` does
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Exit with 1 if anything is refuted, and with 3 if anything is inconclusive
+        #[arg(long)]
+        strict: bool,
+    },
+}
+
+/// Does it.
+pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
+    let What::Merge { shards, out, strict } = &arguments.what;
+    let mut read = Vec::new();
+    for shard in shards {
+        let bad = |what: String| Failure::new(Exit::BadData, format!("{shard}: {what}"));
+        read.push((shard.clone(), json::parse(&cases::text(shard)?).map_err(bad)?));
+    }
+    let report: Report = merge::merge(read).map_err(|what| Failure::new(Exit::BadData, what))?;
+    let folder = match out {
+        Some(out) => Some(json::write(&report, out)?.display().to_string()),
+        None => None,
+    };
+    screen.show(&report, || {
+        let mut text = matrix::draw(&report, folder.as_deref(), screen.look);
+        if let Some(folder) = &folder {
+            text += &format!("\nreport   {folder}/report.json\n");
+        }
+        text
+    })?;
+    Ok(compare::exit(*strict || report.journals.len() == 1, &report))
+}

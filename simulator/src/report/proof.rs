@@ -1,0 +1,159 @@
+//! One experiment for a terminal: what was proven, in exact numbers, and what that does not say.
+//!
+//! The one idea: a pass is as exact as a failure. It names its bound, its contract, its script and
+//! what stood for what, so that nobody has to guess how far it reaches.
+//!
+//! Invariant: drawn from the report alone. What was sampled is an upper bound, in other words than a
+//! proof.
+//!
+//! What it is not: the matrix. It draws the first experiment of the first cell.
+
+use super::figures::{large, percent, share};
+use super::matrix::Look;
+use super::model::{CellRow, Experiment, ImagesRow, Report, SampleRow};
+use super::text::{grouped, wrap};
+use super::{device, picture};
+use crate::explore::Verdict;
+use crate::workload::{Op, Workload};
+
+/// Draws it.
+#[must_use]
+pub fn draw(report: &Report, look: Look) -> String {
+    let Some((cell, experiment)) =
+        report.cells.first().and_then(|cell| Some((cell, cell.experiments.first()?)))
+    else {
+        return String::new();
+    };
+    let width = look.width;
+    let row = &report.asked.workloads[0];
+    let bound = report.asked.leaves_max.unwrap_or(0);
+    let text = format!("{}; at most {} leaves", row.about, grouped(bound));
+    let mut out = wrap("tornwrite prove   ", &text, width);
+    out.push('\n');
+    let head = format!("{}  {} x {}  ", experiment.verdict.name(), cell.journal, cell.device);
+    out += &wrap(&head, &figures(experiment, &row.workload), width);
+    if let Some(why) = &experiment.why {
+        out += &wrap("  why      ", why, width);
+    }
+    if let (Verdict::Bounded, Some(first)) = (experiment.verdict, experiment.images.first()) {
+        out += &explored(first, width);
+    }
+    if let Some(sample) = &experiment.sample {
+        out += &wrap("  sampled  ", &sampled(sample), width);
+    }
+    if let Some(found) = &experiment.counterexample {
+        out.push('\n');
+        out += &picture::draw(&found.story, width);
+        out.push('\n');
+        out += &picture::shrunk(found.shrunk.as_ref(), width);
+        out += &format!("  replay   tornwrite replay {}\n", found.token);
+        out += &format!("  explain  tornwrite explain {}\n", found.token);
+    } else {
+        out += &limits(report, cell, experiment, width);
+    }
+    out
+}
+
+/// Entries, cuts, crash states, recoveries, evaluations.
+fn figures(experiment: &Experiment, workload: &Workload) -> String {
+    let entries = workload
+        .lives
+        .first()
+        .map_or(0, |life| life.ops.iter().filter(|op| matches!(op, Op::Append(_))).count());
+    let lives = workload.lives.len();
+    let a_life = if lives > 1 { " in each life" } else { "" };
+    let evaluated: Vec<String> = experiment
+        .oracles
+        .iter()
+        .filter(|tally| tally.excused.is_none())
+        .map(|tally| {
+            format!("{} evaluated {} times", tally.oracle.name(), grouped(tally.evaluated))
+        })
+        .collect();
+    let begun = match experiment.complete || lives == 1 {
+        true => "",
+        false => " (those begun)",
+    };
+    format!(
+        "{}{a_life}, {}: {}{begun}; {}, {}; {}",
+        count(entries as u64, "entry", "entries"),
+        count(lives as u64, "power cut", "power cuts"),
+        crash_states(&experiment.images),
+        count(experiment.leaves, "leaf", "leaves"),
+        count(experiment.recoveries, "recovery", "recoveries"),
+        evaluated.join(", ")
+    )
+}
+
+fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+/// Crash states, power cut by power cut.
+#[must_use]
+pub fn crash_states(images: &[ImagesRow]) -> String {
+    let parts: Vec<String> = images
+        .iter()
+        .map(|row| match row.cut {
+            1 => format!("{} crash states", large(&row.all)),
+            cut => format!("{} decision histories at cut {cut}", large(&row.all)),
+        })
+        .collect();
+    match parts.is_empty() {
+        true => "crash states not counted".to_owned(),
+        false => parts.join(", "),
+    }
+}
+
+/// How much of the first cut was covered.
+fn explored(first: &ImagesRow, width: usize) -> String {
+    let Some((fraction, percent)) = share(&first.covered, &first.all) else {
+        return String::new();
+    };
+    let text = format!(
+        "{percent} of the crash states of the first cut: {fraction}. A crash state counts from its \
+         first leaf on; behind it later cuts may be unexplored"
+    );
+    wrap("  explored ", &text, width)
+}
+
+/// What was drawn, in words that are no proof.
+#[must_use]
+pub fn sampled(sample: &SampleRow) -> String {
+    format!(
+        "{} of {} sampled leaves failed; at most {} (95 %, over leaves drawn so, not over power \
+         cuts; seed {})",
+        grouped(sample.failed),
+        grouped(sample.drawn),
+        percent(sample.at_most_millionths),
+        sample.seed
+    )
+}
+
+/// What the answer does not say.
+fn limits(report: &Report, cell: &CellRow, experiment: &Experiment, width: usize) -> String {
+    let mut out = String::from("\nWhat this does not say\n");
+    let bound = match experiment.complete {
+        true => {
+            "every leaf was visited; longer logs, other sizes and more power cuts were not \
+                 tried"
+        }
+        false => "the search ended before all leaves were visited: nothing is proven",
+    };
+    out += &wrap("  bound            ", bound, width);
+    if let Some(row) = report.devices.first() {
+        let contract = &row.contract;
+        let sectors = device::geometry(contract.logical_bytes, contract.physical_bytes);
+        let words = device::words(contract).join("; ");
+        let text = format!("{sectors}; {words}. A device that does more is not covered");
+        out += &wrap("  contract         ", &text, width);
+    }
+    let trace = "the calls that this implementation made for this script, and the crash points that \
+                 speak for the others; not a compiler, a kernel or a drive";
+    out += &wrap("  trace            ", trace, width);
+    let representatives = match cell.representatives {
+        true => "some contents (garbage, fine mixes) are covered by representatives only",
+        false => "none: every content that the contract allows was tried",
+    };
+    out + &wrap("  representatives  ", representatives, width)
+}
