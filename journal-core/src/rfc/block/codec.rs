@@ -21,7 +21,8 @@
 //! A block is good for a place and a salt if and only if magic, seq and checksum are right, no
 //! unknown flag is set, `used` fits, and the entries fill `used` exactly.
 //!
-//! Invariant: a [`Block`] exists only after [`see`] has checked all that.
+//! Invariant: a [`Block`] exists only after [`see`] has checked all that; the head of one that is only
+//! [`claimed`] is not read for more than to ask whether it holds.
 //!
 //! What it is not: a judge of the chain. Whether prev_crc and flags fit the neighbours is for
 //! `recover`.
@@ -59,14 +60,22 @@ const _: () = assert!(HEAD_BYTES + TLV_MAX <= 512);
 /// The state of the checksum after salt, magic and zeroed field: the same for every block of a
 /// generation, so that each block costs one call over the rest of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Front(u32);
+pub(super) struct Front(u32, Salt);
+
+/// The first byte of a block that its checksum covers as it stands.
+pub(super) const SUMMED_FROM: usize = SEQ;
 
 impl Front {
     pub fn new(salt: Salt) -> Front {
-        let mut bytes = [0; 16 + SEQ];
-        bytes[..16].copy_from_slice(&salt.0);
+        Front(crc32c(&Front(0, salt).bytes()), salt)
+    }
+
+    /// What the checksum covers before [`SUMMED_FROM`]: salt, magic, and the field as zeros.
+    pub fn bytes(self) -> [u8; 16 + SUMMED_FROM] {
+        let mut bytes = [0; 16 + SUMMED_FROM];
+        bytes[..16].copy_from_slice(&self.1.0);
         bytes[16..16 + CRC].copy_from_slice(&MAGIC_BYTES);
-        Front(crc32c(&bytes))
+        bytes
     }
 
     fn crc(self, block: &[u8]) -> u32 {
@@ -130,6 +139,13 @@ pub(super) fn see(bytes: &[u8], seq: Seq, front: Front) -> Seen<'_> {
     if proves_itself(block, front) { Seen::Good(block) } else { Seen::Claims }
 }
 
+/// Block `seq` as the first sector of a place has it, if that says that it is: a head to look at,
+/// and nothing that was checked.
+pub(super) fn claimed(first: &[u8], seq: Seq) -> Option<Block<'_>> {
+    let block = Block { head: first.first_chunk()?, bytes: first };
+    (block.head[MAGIC..CRC] == MAGIC_BYTES && block.seq() == seq).then_some(block)
+}
+
 /// The checks that cost something, for a block that says the right thing.
 fn proves_itself(block: Block<'_>, front: Front) -> bool {
     let entries = block.bytes.get(HEAD_BYTES..HEAD_BYTES + usize::from(block.used()));
@@ -155,7 +171,7 @@ fn split_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((bytes.get(TLV_BYTES..size)?, bytes.get(size..)?))
 }
 
-/// A block that passed [`see`].
+/// A block that passed [`see`], or the head of one that was [`claimed`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block<'a> {
     head: &'a [u8; HEAD_BYTES],

@@ -109,6 +109,11 @@ impl Layout {
         self.first.plus(seq.0 % u64::from(self.nblocks) * self.sectors_each)
     }
 
+    /// Bytes of a sector of the device.
+    pub fn logical_bytes(&self) -> u32 {
+        self.logical_bytes
+    }
+
     /// First byte of a block.
     pub fn at_bytes(&self, seq: Seq) -> u64 {
         self.lba(seq).0 * u64::from(self.logical_bytes)

@@ -20,10 +20,11 @@
 
 use alloc::vec::Vec;
 
-use super::codec::{Block, Front, Seen, see};
+use super::codec::{Block, Front, HEAD_BYTES, SUMMED_FROM, Seen, claimed, see};
 use super::layout::{self, Layout, Seq};
 use super::{BlockJournal, BlockOptions, Pending, Phase, State};
-use crate::device::{BlockDevice, DeviceError};
+use crate::checksum::Checksum;
+use crate::device::{BlockDevice, DeviceError, Piece};
 use crate::journal::{Damage, End, Entry, Error, Lsn, Opened};
 use crate::rfc::header::{HEADER_BYTES, Header, HeaderPair, Magic, Newest};
 use crate::steps::Recovery;
@@ -199,9 +200,49 @@ pub(super) fn read<'a>(
     scratch: &'a mut [u8],
 ) -> Result<Seen<'a>, DeviceError> {
     let scratch = &mut scratch[..layout.block_bytes as usize];
+    if layout.block_bytes > 512
+        && let Some(seen) = ask(device, layout, seq, front, scratch)?
+    {
+        return Ok(seen);
+    }
     match device.lend(layout.lba(seq), scratch) {
         Ok(bytes) => Ok(see(bytes, seq, front)),
         Err(DeviceError::Unreadable(_)) => Ok(Seen::Unreadable),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a block of several sectors is, unless it is good so far as its checksum tells: the first
+/// sector says what it claims to be, and whether that is so is asked of the device, which need not
+/// say what the others hold. Whether all of them can be read matters in any case.
+#[cold]
+fn ask<'a>(
+    device: &mut dyn BlockDevice,
+    layout: &Layout,
+    seq: Seq,
+    front: Front,
+    scratch: &mut [u8],
+) -> Result<Option<Seen<'a>>, DeviceError> {
+    let sector = layout.logical_bytes() as usize;
+    if scratch.len() <= sector || sector < HEAD_BYTES {
+        return Ok(None);
+    }
+    let claim = match device.lend(layout.lba(seq), &mut scratch[..sector]) {
+        Ok(first) => claimed(first, seq).map(Block::crc),
+        Err(DeviceError::Unreadable(_)) => return Ok(Some(Seen::Unreadable)),
+        Err(error) => return Err(error),
+    };
+    let before = front.bytes();
+    let covered = scratch.len() - SUMMED_FROM;
+    let at_bytes = layout.at_bytes(seq) + SUMMED_FROM as u64;
+    let pieces = [Piece::Given(&before), Piece::Device { at_bytes, bytes: covered as u64 }];
+    // No bytes have this checksum: then it is only told whether they can be read.
+    let expected = claim.map_or(u64::MAX, u64::from);
+    match device.verify(&pieces, Checksum::Crc32c, expected) {
+        Ok(true) => Ok(None),
+        Ok(false) if claim.is_some() => Ok(Some(Seen::Claims)),
+        Ok(false) => Ok(Some(Seen::Foreign)),
+        Err(DeviceError::Unreadable(_)) => Ok(Some(Seen::Unreadable)),
         Err(error) => Err(error),
     }
 }
@@ -374,36 +415,53 @@ impl Walk {
         Ok(())
     }
 
-    /// Looks for a block behind the stop that says whether the stop had been flushed.
+    /// Looks for a block behind the stop that says whether the stop had been flushed, and failing
+    /// that for any good one. Two questions, each over at its first answer: a device that answers
+    /// without saying what the other blocks hold then says little.
     fn look_ahead(
         &mut self,
         device: &mut dyn BlockDevice,
         scratch: &mut [u8],
     ) -> Result<(), DeviceError> {
+        let stop = self.cursor.seq;
+        self.seen.proof = self.any_behind(device, scratch, |b| b.durable_upto() > stop)?;
+        self.seen.later = !self.seen.proof && self.any_behind(device, scratch, |_| true)?;
+        Ok(())
+    }
+
+    /// Whether one of the blocks that may be unflushed behind the stop is good and `says` so.
+    fn any_behind(
+        &self,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
+        says: impl Fn(Block<'_>) -> bool,
+    ) -> Result<bool, DeviceError> {
         let (layout, front, stop) = (self.layout, self.front, self.cursor.seq);
         let scratch = &mut scratch[..layout.block_bytes as usize];
         let end = stop.plus(u64::from(layout.window) + 1).min(self.lap_end());
         let mut from = stop.plus(1);
+        let sector = layout.logical_bytes() as usize;
+        // A block of several sectors is asked for by its first one; most are out by that.
+        while from < end && (HEAD_BYTES..scratch.len()).contains(&sector) {
+            let claims = |_: u64, first: &[u8]| claimed(first, from).is_some_and(&says);
+            let at = layout.lba(from);
+            if device.find(at, 1, &mut scratch[..sector], &claims)?.is_some()
+                && let Seen::Good(block) = read(device, &layout, from, front, scratch)?
+                && says(block)
+            {
+                return Ok(true);
+            }
+            from = from.plus(1);
+        }
         while from < end {
             let stretch = layout.unwrapped(from, end.0 - from.0);
-            let good = |number: u64, bytes: &[u8]| {
-                matches!(see(bytes, from.plus(number), front), Seen::Good(_))
-            };
-            let Some(number) = device.find(layout.lba(from), stretch, scratch, &good)? else {
-                from = from.plus(stretch);
-                continue;
-            };
-            let found = from.plus(number);
-            if let Seen::Good(block) = read(device, &layout, found, front, scratch)? {
-                if block.durable_upto() > stop {
-                    self.seen.proof = true;
-                    return Ok(());
-                }
-                self.seen.later = true;
+            let good = |number: u64, bytes: &[u8]| matches!(see(bytes, from.plus(number), front), Seen::Good(block) if says(block));
+            if device.find(layout.lba(from), stretch, scratch, &good)?.is_some() {
+                return Ok(true);
             }
-            from = found.plus(1);
+            from = from.plus(stretch);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// The verdict on what was seen, and the journal.
