@@ -8,6 +8,8 @@
 //! Invariant: the enumerator is written from the prose of `disk/contract.rs` and nothing else. A
 //! disagreement is settled in the prose, then in the code that is wrong.
 
+#[path = "operational/asking.rs"]
+mod asking;
 #[path = "operational/choosers.rs"]
 mod choosers;
 #[path = "operational/compare.rs"]

@@ -53,6 +53,9 @@ impl Row {
             false => "; durability is not owed here",
         };
         match (self.cell.verdict, self.samples) {
+            (Verdict::Proven, _) if self.cell.explored.modulo_collisions => {
+                format!("all {leaves} leaves, modulo checksum collisions{owed}")
+            }
             (Verdict::Proven, _) => format!("all {leaves} leaves{owed}"),
             (Verdict::Bounded, 0) => format!("{leaves} leaves, not all"),
             (Verdict::Bounded, drawn) => {

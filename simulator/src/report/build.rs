@@ -124,6 +124,7 @@ pub fn experiment(workload: &str, cell: &Cell) -> Experiment {
         why: cell.why.clone(),
         complete: explored.complete,
         leaves: explored.leaves,
+        modulo_collisions: explored.modulo_collisions,
         recoveries: explored.recoveries,
         crash_points: cell.crash_points,
         teeth: cell.teeth,

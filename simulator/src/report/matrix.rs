@@ -359,6 +359,9 @@ pub fn passes(report: &Report, look: Look) -> String {
         }
     }
     out += &wrap("        ", LIMITS, look.width);
+    if proven.iter().flat_map(|cell| &cell.experiments).any(|e| e.modulo_collisions) {
+        out += &wrap("        ", COLLISIONS, look.width);
+    }
     out
 }
 
@@ -412,13 +415,14 @@ fn pass(cell: &CellRow, experiment: &Experiment, look: Look) -> String {
         .map(|tally| format!("{} {}", tally.oracle.name(), grouped(tally.evaluated)))
         .collect();
     let text = format!(
-        "{} x {}: {}; {} leaves, {} recoveries; evaluated: {}",
+        "{} x {}: {}; {} leaves, {} recoveries; evaluated: {}{}",
         cell.journal,
         cell.device,
         crash_states(std::iter::once(experiment)),
         grouped(experiment.leaves),
         grouped(experiment.recoveries),
-        evaluated.join(", ")
+        evaluated.join(", "),
+        if experiment.modulo_collisions { "; modulo checksum collisions" } else { "" }
     );
     wrap(&format!("        {:<13} ", experiment.workload), &text, look.width)
 }
@@ -427,6 +431,11 @@ fn pass(cell: &CellRow, experiment: &Experiment, look: Look) -> String {
 const LIMITS: &str = "A proof here covers these workloads on these contracts, and no others: not \
     longer logs, larger devices, or devices that do what their contract excludes; and it is a proof \
     about this implementation's writes, not about a compiler or a drive.";
+
+/// What it does not say where checksums were too long.
+const COLLISIONS: &str = "Modulo checksum collisions: some checksum covered more mixtures of old and \
+    new sectors than can be tried; that a mixture of different writes has the checksum of another \
+    by chance is left out.";
 
 #[cfg(test)]
 mod tests {

@@ -198,6 +198,10 @@ pub struct Experiment {
     pub complete: bool,
     /// Leaves visited: classes of crash states that recovery cannot tell apart.
     pub leaves: u64,
+    /// Whether some checksum covered more undecided contents than could be tried, so that the
+    /// verdict holds modulo collisions of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub modulo_collisions: bool,
     /// Recoveries run.
     pub recoveries: u64,
     /// Crash points of the first life.

@@ -10,14 +10,14 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use journal_core::{BlockDevice, DeviceError, Durability, Lba, Write};
+use journal_core::{BlockDevice, DeviceError, Durability, Lba, Piece, Write};
 use simulator::choose::{Chooser, Exhaustive, Undisturbed};
 use simulator::disk::contract::{Contract, TornContents};
 use simulator::disk::{Disk, Fill, Live};
 
 use crate::model::{Image, Model, Sector};
-use crate::program::{Medium, Transcript, run, tell};
-use crate::traces::{Call, Case, Cmd};
+use crate::program::{Medium, Transcript, passes, run, tell};
+use crate::traces::{Ask, Call, Case, Cmd};
 
 /// Eager runs beyond which a case is turned away.
 const RUNS_MAX: usize = 20_000;
@@ -137,6 +137,34 @@ impl Medium for Eager<'_> {
         Ok(data)
     }
 
+    fn verify(&mut self, ask: &Ask) -> Result<bool, usize> {
+        // Sectors that are in the hole as a whole are not read.
+        let covered = |i: usize| {
+            let (first, second) = ask.hole.unwrap_or((ask.to, ask.to));
+            let (from, to) = (i * self.bytes, (i + 1) * self.bytes);
+            let meets = |a: usize, b: usize| from.max(a) < to.min(b);
+            meets(ask.from, first) || meets(second, ask.to)
+        };
+        let mut content = Vec::new();
+        for i in 0..ask.sectors {
+            match &self.seen[ask.lba + i] {
+                Some(sector) => content.extend(sector),
+                None if covered(i) => return Err(ask.lba + i),
+                None => content.extend(vec![0; self.bytes]),
+            }
+        }
+        Ok(ask.of(&content) == ask.expected)
+    }
+
+    fn find(&mut self, lba: usize, each: usize, count: usize, test: u64) -> Option<usize> {
+        (0..count).find(|number| {
+            let unit = &self.seen[lba + number * each..][..each];
+            let bytes: Option<Vec<u8>> =
+                unit.iter().cloned().collect::<Option<Vec<_>>>().map(|s| s.concat());
+            bytes.is_some_and(|bytes| passes(&bytes, test))
+        })
+    }
+
     fn write(&mut self, commands: &[Cmd]) {
         commands.iter().for_each(|c| self.put(c.lba, &c.data));
         self.calls.push(Call::Write(commands.to_vec()));
@@ -181,6 +209,32 @@ impl<C: Chooser> Medium for Lazy<'_, C> {
         })
     }
 
+    fn verify(&mut self, ask: &Ask) -> Result<bool, usize> {
+        let bytes = self.0.geometry().logical_bytes as u64;
+        let at = |byte: usize| ask.lba as u64 * bytes + byte as u64;
+        let device = |from: usize, to: usize| Piece::Device {
+            at_bytes: at(from),
+            bytes: (to - from) as u64,
+        };
+        let given = Piece::Given(Ask::GIVEN);
+        let (first, second) = ask.hole.unwrap_or((ask.to, ask.to));
+        let mut pieces = vec![given];
+        pieces.extend((first > ask.from).then(|| device(ask.from, first)));
+        pieces.push(given);
+        pieces.extend((ask.to > second).then(|| device(second, ask.to)));
+        self.0.verify(&pieces, ask.sum, ask.expected).map_err(|error| match error {
+            DeviceError::Unreadable(lba) => lba.0 as usize,
+            other => panic!("{other}"),
+        })
+    }
+
+    fn find(&mut self, lba: usize, each: usize, count: usize, test: u64) -> Option<usize> {
+        let mut scratch = vec![0; each * self.0.geometry().logical_bytes as usize];
+        let test = |_: u64, bytes: &[u8]| passes(bytes, test);
+        let found = self.0.find(Lba(lba as u64), count as u64, &mut scratch, &test);
+        found.expect("the power is on").map(|number| number as usize)
+    }
+
     fn write(&mut self, commands: &[Cmd]) {
         let data: Vec<Vec<u8>> = commands.iter().map(|c| c.data.concat()).collect();
         let durability = |fua| if fua { Durability::Fua } else { Durability::Cached };
@@ -203,12 +257,18 @@ impl<C: Chooser> Medium for Lazy<'_, C> {
 
 /// The disk of a case right after its first power cut.
 pub fn disk_after_cut(case: &Case) -> Disk {
+    let mut disk = disk_before_cut(case);
+    disk.cut(case.cut as u32);
+    disk
+}
+
+/// The disk of a case with all its calls done.
+pub fn disk_before_cut(case: &Case) -> Disk {
     let bytes = u64::from(case.contract.logical_bytes) * case.sectors as u64;
     let mut disk = Disk::new(&case.contract, bytes, case.fill).expect("a valid case");
     let mut chooser = Undisturbed;
     let mut live = Lazy(Live::new(&mut disk, &mut chooser));
     case.calls.iter().for_each(|call| live.call(call));
-    disk.cut(case.cut as u32);
     disk
 }
 

@@ -8,19 +8,24 @@
 //! Invariant: the program learns nothing but what its reads return, so two runs with the same
 //! transcript are the same run.
 
-use crate::traces::{Cmd, Program, command, mix, show};
+use crate::traces::{Ask, Cmd, Program, command, mix, show};
 
 /// What a program runs on: the product's disk, or an image of the enumerator.
 pub trait Medium {
     /// Reads sectors; `Err` names the first that is lost.
     fn read(&mut self, lba: usize, sectors: usize, lend: bool) -> Result<Vec<u8>, usize>;
+    /// Whether a checksum holds; `Err` names the first sector that is lost.
+    fn verify(&mut self, ask: &Ask) -> Result<bool, usize>;
+    /// The first of `count` units of `each` sectors that passes test `test`; none that is lost does.
+    fn find(&mut self, lba: usize, each: usize, count: usize, test: u64) -> Option<usize>;
     fn write(&mut self, commands: &[Cmd]);
     fn flush(&mut self);
     fn discard(&mut self, lba: usize, sectors: usize);
 }
 
 /// Everything read, with errors: `R`, address, length and bytes; `E` and address of a lost sector;
-/// `C` for a power cut.
+/// `V`, address and the answer to a checksum; `F`, address and the number found, or 255; `C` for a
+/// power cut.
 pub type Transcript = Vec<u8>;
 
 /// Runs one life. Answers how many calls it completed; with a cut, that is the call in flight.
@@ -52,6 +57,10 @@ pub fn run(
             mix(&[hash, draws])
         };
         match draw() % 16 {
+            n if !program.asks.is_empty() && (last || n < 8) && draw() % 3 > 0 => {
+                ask(program, &mut draw, sectors, medium, transcript);
+                continue;
+            }
             _ if last => {
                 let lba = (draw() % sectors as u64) as usize;
                 read(medium, lba, 1, draw() % 2 == 0, bytes, transcript);
@@ -88,6 +97,33 @@ pub fn run(
     calls
 }
 
+/// A test of bytes that depends on all of them, and that many contents pass.
+pub fn passes(bytes: &[u8], test: u64) -> bool {
+    bytes.iter().fold(test, |hash, &byte| mix(&[hash, u64::from(byte)])) % 3 == 0
+}
+
+fn ask(
+    program: &Program,
+    draw: &mut dyn FnMut() -> u64,
+    sectors: usize,
+    medium: &mut dyn Medium,
+    transcript: &mut Transcript,
+) {
+    if draw() % 4 == 0 {
+        let lba = (draw() % sectors as u64) as usize;
+        let each = (1 + draw() % 2).min((sectors - lba) as u64) as usize;
+        let count = 1 + (draw() % ((sectors - lba) / each) as u64) as usize;
+        let found = medium.find(lba, each, count, draw());
+        transcript.extend([b'F', lba as u8, found.map_or(255, |number| number as u8)]);
+        return;
+    }
+    let ask = &program.asks[(draw() % program.asks.len() as u64) as usize];
+    match medium.verify(ask) {
+        Ok(holds) => transcript.extend([b'V', ask.lba as u8, u8::from(holds)]),
+        Err(lost) => transcript.extend([b'E', lost as u8]),
+    }
+}
+
 fn read(
     medium: &mut dyn Medium,
     lba: usize,
@@ -122,6 +158,14 @@ pub fn tell(transcript: &[u8]) -> String {
                 let (lba, end) = (more[0], 2 + more[1] as usize);
                 told.push(format!("{lba}={}", show(&more[2..end])));
                 rest = &more[end..];
+            }
+            b'V' => {
+                told.push(format!("sum {}={}", more[0], more[1]));
+                rest = &more[2..];
+            }
+            b'F' => {
+                told.push(format!("first {}={}", more[0], more[1]));
+                rest = &more[2..];
             }
             b'E' => {
                 told.push(format!("{}=unreadable", more[0]));

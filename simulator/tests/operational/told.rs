@@ -80,7 +80,7 @@ fn call(text: &str) -> Call {
 pub fn case(contract: &Contract, sectors: usize, trace: &str) -> Case {
     let (calls, cut) = calls(trace);
     let lives = vec![Plan { steps: 0, cut: 0, full_read: true }];
-    let program = Program { seed: 1, adaptive: false, lives };
+    let program = Program { seed: 1, adaptive: false, lives, asks: Vec::new() };
     Case { contract: contract.clone(), sectors, fill: Fill::Zeros, calls, cut, program }
 }
 

@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use journal_core::Checksum;
 use simulator::choose::Rng;
 use simulator::disk::Fill;
 use simulator::disk::contract::{
@@ -41,6 +42,36 @@ pub struct Plan {
     pub full_read: bool,
 }
 
+/// A question for a checksum, over bytes `from..to` of some sectors, without a hole in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    pub lba: usize,
+    pub sectors: usize,
+    /// Bytes from the start of the first sector.
+    pub from: usize,
+    pub to: usize,
+    /// Bytes between, taken as one byte instead.
+    pub hole: Option<(usize, usize)>,
+    pub sum: Checksum,
+    pub expected: u64,
+}
+
+impl Ask {
+    /// What stands before everything that is summed, and in the hole.
+    pub const GIVEN: &'static [u8] = &[7];
+
+    /// The checksum if the sectors hold this.
+    pub fn of(&self, content: &[u8]) -> u64 {
+        let (first, second) = self.hole.unwrap_or((self.to, self.to));
+        self.sum.of(&[
+            Ask::GIVEN,
+            &content[self.from..first],
+            Ask::GIVEN,
+            &content[second..self.to],
+        ])
+    }
+}
+
 /// A reader: what it does in each life after the first cut. The last life is not cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
@@ -48,6 +79,8 @@ pub struct Program {
     /// Whether the next action depends on what was read so far.
     pub adaptive: bool,
     pub lives: Vec<Plan>,
+    /// What it may ask instead of reading; a program without any asks nothing.
+    pub asks: Vec<Ask>,
 }
 
 /// A case: a device, the calls of its first life, where the power goes, and the reader after it.
@@ -210,6 +243,7 @@ pub fn program(rng: &mut Rng, lives: u32) -> Program {
         seed: rng.draw(),
         adaptive: rng.below(4) != 0,
         lives: (1..=lives).map(|life| plan(rng, life == lives)).collect(),
+        asks: Vec::new(),
     }
 }
 

@@ -77,6 +77,12 @@ impl Header {
         [sum[0], sum[1], sum[2], sum[3], length[0], length[1], self.kind]
     }
 
+    /// The checksum that it claims.
+    #[must_use]
+    pub const fn claims(&self) -> u32 {
+        self.masked.wrapping_sub(MASK_DELTA).rotate_left(15)
+    }
+
     /// Whether the checksum is that of this type and `payload`.
     #[must_use]
     pub fn fits(&self, payload: &[u8]) -> bool {
@@ -212,6 +218,8 @@ mod tests {
         // util/crc32c_test.cc only asks that masking changes the value; this pair is worked by hand.
         assert_eq!(mask(0), 0xa282_ead8);
         assert_eq!(mask(0x8000), 0xa282_ead9);
+        let header = Header::of(FULL, b"payload");
+        assert_eq!(header.claims(), checksum(FULL, b"payload"));
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl BlockJournal {
         pending.index += 1;
         pending.used = (at + size - front.head_bytes()) as u32;
         match front {
-            Front::V9(_) => {
+            Front::V9(..) => {
                 self.buffer.extend_from_slice(&tlv(payload));
                 self.buffer.extend_from_slice(payload);
             }

@@ -21,7 +21,8 @@
 //! A block is good for a place and a salt if and only if magic, seq and checksum are right, no
 //! unknown flag is set, `used` fits, and the entries fill `used` exactly.
 //!
-//! Invariant: a [`Block`] exists only after [`see`] has checked all that.
+//! Invariant: a [`Block`] exists only after [`see`] has checked all that; the head of one that is only
+//! [`claimed`] is not read for more than to ask whether it holds.
 //!
 //! The other points of the grid have blocks of another form, in [`variant`](super::variant). What
 //! the two share is here: the fields from byte 4 to 31, and what a [`Block`] can be asked.
@@ -65,24 +66,32 @@ const _: () = assert!(HEAD_BYTES + TLV_MAX <= 512);
 pub(super) enum Front {
     /// V9: the state of the checksum after salt, magic and zeroed field, the same for every block,
     /// so that each costs one call over the rest of it.
-    V9(u32),
+    V9(u32, Salt),
     /// Any other point of the grid.
     Variant(Variant),
+}
+
+/// The first byte of a block that its checksum covers as it stands.
+pub(super) const SUMMED_FROM: usize = SEQ;
+
+/// What the checksum of a V9 block covers before [`SUMMED_FROM`]: salt, magic, the field as zeros.
+pub(super) fn v9_bytes(salt: Salt) -> [u8; 16 + SUMMED_FROM] {
+    let mut bytes = [0; 16 + SUMMED_FROM];
+    bytes[..16].copy_from_slice(&salt.0);
+    bytes[16..16 + CRC].copy_from_slice(&MAGIC_BYTES);
+    bytes
 }
 
 impl Front {
     /// Of V9.
     pub fn new(salt: Salt) -> Front {
-        let mut bytes = [0; 16 + SEQ];
-        bytes[..16].copy_from_slice(&salt.0);
-        bytes[16..16 + CRC].copy_from_slice(&MAGIC_BYTES);
-        Front::V9(crc32c(&bytes))
+        Front::V9(crc32c(&v9_bytes(salt)), salt)
     }
 
     /// The state that V9 goes on from; nothing of any other point.
     pub const fn v9(self) -> u32 {
         match self {
-            Front::V9(front) => front,
+            Front::V9(front, _) => front,
             Front::Variant(_) => 0,
         }
     }
@@ -91,7 +100,7 @@ impl Front {
     #[inline(always)]
     pub const fn head_bytes(self) -> usize {
         match self {
-            Front::V9(_) => HEAD_BYTES,
+            Front::V9(..) => HEAD_BYTES,
             Front::Variant(_) => super::variant::HEAD_BYTES,
         }
     }
@@ -100,7 +109,7 @@ impl Front {
     #[inline(always)]
     pub const fn overhead(self) -> usize {
         match self {
-            Front::V9(_) => TLV_BYTES,
+            Front::V9(..) => TLV_BYTES,
             Front::Variant(variant) => variant.shape().overhead(),
         }
     }
@@ -109,7 +118,7 @@ impl Front {
     #[inline(always)]
     pub fn place(self, used: usize, size: usize, block_bytes: usize) -> Option<usize> {
         match self {
-            Front::V9(_) => {
+            Front::V9(..) => {
                 let at = HEAD_BYTES + used;
                 (at + size <= block_bytes).then_some(at)
             }
@@ -126,7 +135,7 @@ impl Front {
     #[inline(always)]
     pub const fn chain_mask(self) -> u32 {
         match self {
-            Front::V9(_) => u32::MAX,
+            Front::V9(..) => u32::MAX,
             Front::Variant(variant) => variant.chain_mask(),
         }
     }
@@ -155,7 +164,7 @@ pub(super) struct Head {
 #[inline(always)]
 pub(super) fn seal(block: &mut [u8], head: Head, front: Front) -> u32 {
     let front = match front {
-        Front::V9(front) => front,
+        Front::V9(front, _) => front,
         Front::Variant(variant) => return variant.seal(block, head),
     };
     assert!(HEAD_BYTES + usize::from(head.used) <= block.len(), "entries beyond the block");
@@ -205,6 +214,13 @@ pub(super) fn see<const V9: bool>(bytes: &[u8], seq: Seq, front: Front) -> Seen<
     if proves_itself(block, front) { Seen::Good(block) } else { Seen::Claims }
 }
 
+/// Block `seq` as the first sector of a place has it, if that says that it is: a head to look at,
+/// and nothing that was checked.
+pub(super) fn claimed(first: &[u8], seq: Seq) -> Option<Block<'_>> {
+    let block = Block { head: first.first_chunk()?, bytes: first, seq, shape: Shape::V9 };
+    (block.head[MAGIC..CRC] == MAGIC_BYTES && block.mark() == seq.0).then_some(block)
+}
+
 /// The checks that cost something, for a block that says the right thing.
 fn proves_itself(block: Block<'_>, front: u32) -> bool {
     let entries = block.bytes.get(HEAD_BYTES..HEAD_BYTES + usize::from(block.used()));
@@ -230,7 +246,7 @@ fn split_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((bytes.get(TLV_BYTES..size)?, bytes.get(size..)?))
 }
 
-/// A block that passed [`see`].
+/// A block that passed [`see`], or the head of one that was [`claimed`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block<'a> {
     pub(super) head: &'a [u8; HEAD_BYTES],

@@ -189,6 +189,11 @@ impl Layout {
         up - place
     }
 
+    /// Bytes of a sector of the device.
+    pub fn logical_bytes(&self) -> u32 {
+        self.logical_bytes
+    }
+
     /// First byte of a block.
     pub fn at_bytes(&self, seq: Seq) -> u64 {
         self.lba(seq).0 * u64::from(self.logical_bytes)

@@ -9,7 +9,7 @@
 //! | `layout` | where a block is |
 //! | `codec` | the bytes of a block |
 //! | `append` | append, commit |
-//! | `recover` | open: the walk, the look-ahead, the decision table |
+//! | `recover`, `decide` | open: the walk, the look-ahead; the decision table |
 //! | `resume` | new generations, carry, forget, checkpoint |
 //! | `inspect` | annotated decoding |
 //!
@@ -37,6 +37,7 @@
 mod append;
 mod clear;
 mod codec;
+mod decide;
 mod inspect;
 mod layout;
 mod open_tail;
@@ -50,9 +51,10 @@ mod variant;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+pub use decide::{Conditions, RULES, Row, Rule, decide};
 pub use layout::Seq;
 pub use options::BlockOptions;
-pub use recover::{BlockRecovery, Conditions, RULES, Row, Rule, decide};
+pub use recover::BlockRecovery;
 
 use crate::device::{BlockDevice, Geometry};
 use crate::journal::{
@@ -181,7 +183,7 @@ impl BlockJournal {
     #[inline(always)]
     fn front(&self) -> Front {
         match &self.extra {
-            None => Front::V9(self.state.front),
+            None => Front::V9(self.state.front, self.state.header.salt),
             Some(extra) => Front::Variant(extra.variant),
         }
     }

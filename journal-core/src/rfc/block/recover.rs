@@ -18,119 +18,16 @@
 //!
 //! What it is not: a repair. Nothing behind a stop is handed out, proven damage or not.
 
-use super::codec::{Block, Front, Seen, see};
+use super::codec::{Block, Front, HEAD_BYTES, SUMMED_FROM, Seen, claimed, see, v9_bytes};
+use super::decide::{Conditions, decide};
 use super::layout::{self, Layout, Seq};
 use super::sealed::recover_variant;
 use super::{BlockJournal, BlockOptions};
-use crate::device::{BlockDevice, DeviceError};
+use crate::checksum::Checksum;
+use crate::device::{BlockDevice, DeviceError, Piece};
 use crate::journal::{Damage, End, Entry, Error, Lsn, Opened};
 use crate::rfc::header::{HEADER_BYTES, Header, HeaderPair, Newest};
 use crate::steps::Recovery;
-
-/// What recovery saw, as far as the verdict depends on it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Conditions {
-    /// Every block of the lap is good: there is no stop.
-    pub area_end: bool,
-    /// Blocks of a commit without its LAST block precede the stop.
-    pub inside_commit: bool,
-    /// The stop cannot be read.
-    pub unreadable: bool,
-    /// The stop says that it is the next block, and fails a check.
-    pub claims: bool,
-    /// A good block follows that does not prove anything about the stop.
-    pub later: bool,
-    /// A good block follows that was built when the stop had been flushed.
-    pub proof: bool,
-}
-
-/// The verdicts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Row {
-    /// Damage to acknowledged data.
-    A,
-    /// The lap is used up.
-    B,
-    /// The lap is used up inside a commit, which our writer never does.
-    C,
-    /// A commit that was being written.
-    D,
-    /// The next block cannot be read: torn, or damaged with nothing behind it to prove that.
-    E,
-    /// The next block is there in part.
-    F,
-    /// The next block is missing and one behind it is not: written out of order.
-    G,
-    /// Nothing of a next commit.
-    H,
-}
-
-impl Conditions {
-    /// The conditions as bits, the first one highest.
-    const fn bits(self) -> u8 {
-        let Conditions { area_end, inside_commit, unreadable, claims, later, proof } = self;
-        (area_end as u8) << 5
-            | (inside_commit as u8) << 4
-            | (unreadable as u8) << 3
-            | (claims as u8) << 2
-            | (later as u8) << 1
-            | proof as u8
-    }
-}
-
-/// A row of the table.
-pub struct Rule {
-    /// The conditions that matter to it, as bits.
-    mask: u8,
-    /// What those must be.
-    want: u8,
-    /// The row's name.
-    pub row: Row,
-    /// How the log ended.
-    pub end: End,
-    /// What was found damaged, and whether that is proven.
-    pub damage: Option<(&'static str, bool)>,
-}
-
-/// A row from a pattern: each condition required (1), excluded (0), or of no matter.
-const fn rule(when: [u8; 6], row: Row, end: End, damage: Option<(&'static str, bool)>) -> Rule {
-    let (mut mask, mut want, mut i) = (0, 0, 0);
-    while i < when.len() {
-        mask = mask << 1 | matches!(when[i], b'0' | b'1') as u8;
-        want = want << 1 | matches!(when[i], b'1') as u8;
-        i += 1;
-    }
-    Rule { mask, want, row, end, damage }
-}
-
-const LOST: Option<(&str, bool)> = Some(("a block that was flushed is not there", true));
-const UNREAD: Option<(&str, bool)> = Some(("the next block cannot be read", false));
-
-/// The table, conditions in the order of [`Conditions`]. Exactly one row fits any input.
-pub const RULES: [Rule; 8] = [
-    rule(*b"0....1", Row::A, End::Torn, LOST),
-    rule(*b"10....", Row::B, End::AreaEnd, None),
-    rule(*b"11....", Row::C, End::Torn, None),
-    rule(*b"01...0", Row::D, End::Torn, None),
-    rule(*b"001..0", Row::E, End::Torn, UNREAD),
-    rule(*b"0001.0", Row::F, End::Torn, None),
-    rule(*b"000010", Row::G, End::Torn, None),
-    rule(*b"000000", Row::H, End::Clean, None),
-];
-
-impl Rule {
-    /// Whether this row speaks for what was seen.
-    #[must_use]
-    pub const fn fits(&self, seen: Conditions) -> bool {
-        seen.bits() & self.mask == self.want
-    }
-}
-
-/// The row that speaks for what was seen.
-#[must_use]
-pub fn decide(seen: Conditions) -> &'static Rule {
-    RULES.iter().find(|rule| rule.fits(seen)).expect("a test walks all inputs: one row fits each")
-}
 
 /// Whether a good block may follow what was seen so far.
 #[derive(Clone, Copy, Debug)]
@@ -223,9 +120,51 @@ pub(super) fn read<'a, const V9: bool>(
     scratch: &'a mut [u8],
 ) -> Result<Seen<'a>, DeviceError> {
     let scratch = &mut scratch[..layout.block_bytes as usize];
+    if V9
+        && layout.block_bytes > 512
+        && let Some(seen) = ask(device, layout, seq, front, scratch)?
+    {
+        return Ok(seen);
+    }
     match device.lend(layout.lba(seq), scratch) {
         Ok(bytes) => Ok(see::<V9>(bytes, seq, front)),
         Err(DeviceError::Unreadable(_)) => Ok(Seen::Unreadable),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a block of several sectors is, unless it is good so far as its checksum tells: the first
+/// sector says what it claims to be, and whether that is so is asked of the device, which need not
+/// say what the others hold. Whether all of them can be read matters in any case.
+#[cold]
+fn ask<'a>(
+    device: &mut dyn BlockDevice,
+    layout: &Layout,
+    seq: Seq,
+    front: Front,
+    scratch: &mut [u8],
+) -> Result<Option<Seen<'a>>, DeviceError> {
+    let sector = layout.logical_bytes() as usize;
+    if scratch.len() <= sector || sector < HEAD_BYTES {
+        return Ok(None);
+    }
+    let claim = match device.lend(layout.lba(seq), &mut scratch[..sector]) {
+        Ok(first) => claimed(first, seq).map(Block::crc),
+        Err(DeviceError::Unreadable(_)) => return Ok(Some(Seen::Unreadable)),
+        Err(error) => return Err(error),
+    };
+    let Front::V9(_, salt) = front else { return Ok(None) };
+    let before = v9_bytes(salt);
+    let covered = scratch.len() - SUMMED_FROM;
+    let at_bytes = layout.at_bytes(seq) + SUMMED_FROM as u64;
+    let pieces = [Piece::Given(&before), Piece::Device { at_bytes, bytes: covered as u64 }];
+    // No bytes have this checksum: then it is only told whether they can be read.
+    let expected = claim.map_or(u64::MAX, u64::from);
+    match device.verify(&pieces, Checksum::Crc32c, expected) {
+        Ok(true) => Ok(None),
+        Ok(false) if claim.is_some() => Ok(Some(Seen::Claims)),
+        Ok(false) => Ok(Some(Seen::Foreign)),
+        Err(DeviceError::Unreadable(_)) => Ok(Some(Seen::Unreadable)),
         Err(error) => Err(error),
     }
 }
@@ -425,36 +364,61 @@ impl Walk {
         Ok(())
     }
 
-    /// Looks for a block behind the stop that says whether the stop had been flushed.
+    /// Looks for good blocks behind the stop, and among them for one that says that the stop had
+    /// been flushed. Two questions, each over at its first answer: a device that answers without
+    /// saying what the other blocks hold then says little.
     fn look_ahead<const V9: bool>(
         &mut self,
         device: &mut dyn BlockDevice,
         scratch: &mut [u8],
     ) -> Result<(), DeviceError> {
+        let stop = self.cursor.seq;
+        let good = self.first_behind::<V9>(device, scratch, stop.plus(1), |_| true)?;
+        let Some(good) = good else { return Ok(()) };
+        let proves = |block: Block<'_>| block.durable_upto() > stop;
+        self.seen.proof = self.first_behind::<V9>(device, scratch, good, proves)?.is_some();
+        self.seen.later = !self.seen.proof;
+        Ok(())
+    }
+
+    /// The first of the blocks from `from` on, as far as they may be unflushed, that is good and
+    /// `says` so.
+    fn first_behind<const V9: bool>(
+        &self,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
+        mut from: Seq,
+        says: impl Fn(Block<'_>) -> bool,
+    ) -> Result<Option<Seq>, DeviceError> {
         let (layout, front, stop) = (self.layout, self.front, self.cursor.seq);
         let scratch = &mut scratch[..layout.block_bytes as usize];
         let end = stop.plus(u64::from(layout.window) + 1).min(self.lap_end());
-        let mut from = stop.plus(1);
+        let sector = layout.logical_bytes() as usize;
+        // A block of several sectors is asked for by its first one; most are out by that.
+        while V9 && from < end && (HEAD_BYTES..scratch.len()).contains(&sector) {
+            let claims = |_: u64, first: &[u8]| claimed(first, from).is_some_and(&says);
+            let at = layout.lba(from);
+            if device.find(at, 1, &mut scratch[..sector], &claims)?.is_some()
+                && let Seen::Good(block) = read::<V9>(device, &layout, from, front, scratch)?
+                && says(block)
+            {
+                return Ok(Some(from));
+            }
+            from = from.plus(1);
+        }
         while from < end {
             let stretch = layout.unwrapped(from, end.0 - from.0);
-            let good = |number: u64, bytes: &[u8]| {
-                matches!(see::<V9>(bytes, from.plus(number), front), Seen::Good(_))
+            let good = |number: u64, bytes: &[u8]| match see::<V9>(bytes, from.plus(number), front)
+            {
+                Seen::Good(block) => says(block),
+                _ => false,
             };
-            let Some(number) = device.find(layout.lba(from), stretch, scratch, &good)? else {
-                from = from.plus(stretch);
-                continue;
-            };
-            let found = from.plus(number);
-            if let Seen::Good(block) = read::<V9>(device, &layout, found, front, scratch)? {
-                if block.durable_upto() > stop {
-                    self.seen.proof = true;
-                    return Ok(());
-                }
-                self.seen.later = true;
+            if let Some(number) = device.find(layout.lba(from), stretch, scratch, &good)? {
+                return Ok(Some(from.plus(number)));
             }
-            from = found.plus(1);
+            from = from.plus(stretch);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The verdict on what was seen.

@@ -11,9 +11,10 @@
 //! possible at crash points with a gap between them is an answer for each stretch.
 //!
 //! An unreadable sector ends a checksum with an error, as it ends a reading one: at the first in the
-//! order of reading. So after the first "anything else" it is still asked of each later sector
-//! whether it can be read, if there is any doubt. A test takes an unreadable sector as one that does
-//! not pass.
+//! order of reading, whatever the others hold. So before all that it is asked of each sector whether
+//! it can be read, if there is any doubt: n more answers. (Asked after the first "anything else",
+//! as a reader would meet it, it would be n answers for each of n.) A test takes an unreadable
+//! sector as one that does not pass.
 //!
 //! Invariant: the answers of a question share out what the sector may hold at each crash point, and
 //! each of them is possible; on each of them checksum or test come out one way.
@@ -51,8 +52,11 @@ struct Answer {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Means {
-    /// A class of a choice that is alive; any such class, where nothing comes behind it.
-    Class(Option<u32>),
+    /// A class that a choice has there which passes so far.
+    Class(u32),
+    /// Any such class, where nothing open comes behind it.
+    Passes,
+    /// Anything else.
     Other,
     Unreadable,
 }
@@ -206,70 +210,85 @@ impl<C: Chooser> Live<'_, C> {
         mut alive: Vec<Choice>,
         tells: bool,
     ) -> Result<bool, DeviceError> {
+        if tells {
+            self.can_be_read(parts)?;
+        }
         let last_open = parts.iter().rposition(|part| part.open);
         for (at, part) in parts.iter().enumerate() {
-            if alive.is_empty() && !tells {
+            if alive.is_empty() {
                 return Ok(false);
             }
             if !part.open {
-                if tells && part.options[0].content == ContentId::UNREADABLE {
-                    return Err(self.no_bytes(part.lba));
-                }
                 continue;
             }
-            let classes = alive.iter().map(|choice| choice[at]);
-            let answers = self.answers(part, classes, tells, last_open == Some(at));
-            let answer = match NonZeroU32::new(answers.len() as u32) {
-                Some(n) if n.get() > 1 => {
-                    if self.went_before() {
-                        return Err(DeviceError::PowerCut);
-                    }
-                    let what = What::Class { cut: self.disk.cuts(), lba: part.lba };
-                    self.disk.traffic.decided += 1;
-                    self.chooser.choose(what, n, &Label::Index) as usize
+            let mut classes: Vec<u32> = alive.iter().map(|choice| choice[at]).collect();
+            classes.sort_unstable();
+            classes.dedup();
+            let means = |option: usize| {
+                let class = part.classes.iter().position(|class| class.contains(&option));
+                match class.map(|class| class as u32).filter(|class| classes.contains(class)) {
+                    Some(_) if last_open == Some(at) => Means::Passes,
+                    Some(class) => Means::Class(class),
+                    None => Means::Other,
                 }
-                _ => 0,
             };
-            let answer = &answers[answer];
-            self.keep(part, answer);
-            match answer.means {
-                Means::Unreadable => return Err(self.no_bytes(part.lba)),
-                Means::Other => alive.clear(),
-                Means::Class(Some(class)) => alive.retain(|choice| choice[at] == class),
+            match self.question(part, &means)? {
+                Means::Class(class) => alive.retain(|choice| choice[at] == class),
                 // Nothing behind it is open, and each choice has its class here.
-                Means::Class(None) => {}
+                Means::Passes => {}
+                Means::Other | Means::Unreadable => alive.clear(),
             }
         }
         Ok(!alive.is_empty())
     }
 
-    /// The answers to what a sector holds, with the classes that the living choices have there.
-    fn answers(
-        &self,
+    /// The first sector that cannot be read ends a checksum, whatever the others hold: so that is
+    /// asked of each, before anything else is.
+    fn can_be_read(&mut self, parts: &[Part]) -> Result<(), DeviceError> {
+        for part in parts {
+            let unreadable = |option: &Admitted| option.content == ContentId::UNREADABLE;
+            if !part.options.iter().any(unreadable) {
+                continue;
+            }
+            let means = |option: usize| match unreadable(&part.options[option]) {
+                true => Means::Unreadable,
+                false => Means::Other,
+            };
+            if !part.open || self.question(part, &means)? == Means::Unreadable {
+                return Err(self.no_bytes(part.lba));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks which of the options that mean different things a sector holds, and takes it in. What
+    /// means the same all over is not asked.
+    fn question(
+        &mut self,
         part: &Part,
-        alive: impl Iterator<Item = u32>,
-        tells: bool,
-        is_last: bool,
-    ) -> Vec<Answer> {
-        let mut classes: Vec<u32> = alive.collect();
-        classes.sort_unstable();
-        classes.dedup();
+        means: &dyn Fn(usize) -> Means,
+    ) -> Result<Means, DeviceError> {
+        let answers = self.answers(part, means);
+        let count = NonZeroU32::new(answers.len() as u32).expect("some image explains it all");
+        if count.get() == 1 {
+            return Ok(answers[0].means);
+        }
+        if self.went_before() {
+            return Err(DeviceError::PowerCut);
+        }
+        let what = What::Class { cut: self.disk.cuts(), lba: part.lba };
+        self.disk.traffic.decided += 1;
+        let answer = &answers[self.chooser.choose(what, count, &Label::Index) as usize];
+        self.keep(part, answer);
+        Ok(answer.means)
+    }
+
+    /// The answers to what a sector holds, newest first.
+    fn answers(&self, part: &Part, means: &dyn Fn(usize) -> Means) -> Vec<Answer> {
         let now = self.disk.window();
-        let mut feasible: Vec<usize> = Vec::with_capacity(part.options.len());
-        feasible.extend((0..part.options.len()).filter(|&i| self.is_feasible(&part.options[i])));
-        let means = |option: usize| {
-            if tells && part.options[option].content == ContentId::UNREADABLE {
-                return Means::Unreadable;
-            }
-            let class = part.classes.iter().position(|class| class.contains(&option));
-            match class.map(|class| class as u32).filter(|class| classes.contains(class)) {
-                Some(_) if is_last => Means::Class(None),
-                Some(class) => Means::Class(Some(class)),
-                None => Means::Other,
-            }
-        };
         let mut groups: Vec<(Means, Vec<usize>)> = Vec::new();
-        for option in feasible {
+        let feasible = |&i: &usize| self.is_feasible(part.lba, &part.options[i]);
+        for option in (0..part.options.len()).filter(feasible) {
             let means = means(option);
             match groups.iter_mut().find(|(known, _)| *known == means) {
                 Some((_, group)) => group.push(option),
@@ -286,8 +305,11 @@ impl<C: Chooser> Live<'_, C> {
     }
 
     /// Whether an option is still possible after the answers since it was listed.
-    fn is_feasible(&self, option: &Admitted) -> bool {
+    fn is_feasible(&self, lba: u64, option: &Admitted) -> bool {
         let disk = &self.disk;
+        if disk.denied.after(&disk.trace.arena, lba, disk.cuts(), option.content) {
+            return false;
+        }
         if disk.rules.independent {
             let now = disk.window();
             return option.window.0.max(now.0) <= option.window.1.min(now.1);
