@@ -359,6 +359,7 @@ mod tests {
             What::Cut,
             What::Fault,
             What::Why { cut: 1, lba: 7 },
+            What::Class { cut: 1, lba: 7 },
             What::CutHere { life: 1, call: 4, left: 0 },
             What::Sector { cut: 2, lba: 1 << 40, whole: 0 },
         ];

@@ -230,3 +230,83 @@ fn once_written(trace: &Trace, parts: &[Part]) -> Vec<Choice> {
     found.dedup();
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use journal_core::Checksum;
+
+    use super::*;
+    use crate::disk::trace::{CallKind, Command, Fill};
+
+    const SECTOR: usize = 64;
+    const SECTORS: u32 = 12;
+
+    /// Three commands over all sectors, one behind the other.
+    fn trace() -> Trace {
+        let mut trace = Trace::new(SECTOR, Fill::Zeros);
+        for seed in 1..=3u8 {
+            let bytes: Vec<u8> =
+                (0..SECTORS as usize * SECTOR).map(|i| seed.wrapping_mul(i as u8) ^ seed).collect();
+            let call = trace.begin_call(CallKind::Write);
+            let (content, number) = (trace.arena.push(&bytes), trace.commands.len() as u32);
+            trace.commands.push(Command {
+                lba: 0,
+                sectors: SECTORS,
+                content,
+                call,
+                rank: call,
+                floor: 0,
+                fua: false,
+                dropped: false,
+                stable_from: NONE,
+            });
+            for i in 0..SECTORS {
+                trace.put(u64::from(i), ContentId(content.0 + i), number, call);
+            }
+        }
+        trace
+    }
+
+    fn parts(trace: &Trace, covered: (usize, usize)) -> Vec<Part> {
+        let option =
+            |content| Admitted { content, label: Label::Old, window: (0, 0), why: Vec::new() };
+        let part = |lba: u32| {
+            let contents = trace.commands.iter().rev().map(|c| ContentId(c.content.0 + lba));
+            let options = contents.map(option).collect();
+            Part::new(&trace.arena, (u64::from(lba), true), options, vec![covered])
+        };
+        (0..SECTORS).map(part).collect()
+    }
+
+    #[test]
+    fn of_half_a_million_mixtures_only_what_was_written_has_the_crc_of_what_was_written() {
+        let trace = trace();
+        let parts = parts(&trace, (0, SECTOR));
+        let sum = |contents: &[ContentId]| {
+            let bytes: Vec<u8> =
+                contents.iter().flat_map(|&c| trace.arena.get(c)).copied().collect();
+            Checksum::Crc32c.of(&[&bytes])
+        };
+        for class in 0..3 {
+            let written = vec![class; SECTORS as usize];
+            let expected = sum(&contents(&parts, &written));
+            let all = summing(&trace, &parts, &sum, true, expected);
+            assert_eq!(all, (vec![written.clone()], false), "all mixtures are looked through");
+            let once = summing(&trace, &parts, &sum, false, expected);
+            assert_eq!(once, (vec![written], true), "what was once written is tried");
+        }
+    }
+
+    #[test]
+    fn contents_that_agree_in_what_is_covered_are_one_class() {
+        let mut trace = trace();
+        let content = trace.arena.derive(trace.commands[0].content, |bytes| bytes[40] ^= 1);
+        let again = Admitted { content, label: Label::Old, window: (0, 0), why: Vec::new() };
+        let mut options = parts(&trace, (0, SECTOR))[0].options.clone();
+        options.push(again);
+        let classes = |covered| {
+            Part::new(&trace.arena, (0, true), options.clone(), vec![covered]).classes.len()
+        };
+        assert_eq!((classes((0, 40)), classes((0, 41))), (3, 4));
+    }
+}
