@@ -32,7 +32,7 @@ fn what_survives_a_contract_survives_every_kinder_one() {
     let (mut compared, mut survived) = (0, 0);
     for journal in ["v8c", "v8p", "v9-512", "sqlite-wal", "leveldb-reuse", "v8"] {
         for base in [BASES[0], BASES[1]] {
-            let effort = Effort { leaves_max: LEAVES_MAX, proofs_max: 0 };
+            let effort = Effort { leaves_max: LEAVES_MAX, proofs_max: 0, ..Effort::default() };
             let sets = survey(journal, base, effort).unwrap().claims;
             for _ in 0..40 {
                 let kind = drawn(&mut rng, base, &[0; KNOBS]);

@@ -126,11 +126,14 @@ pub struct Effort {
     pub leaves_max: u64,
     /// Contracts explored at most for each set of claims.
     pub proofs_max: u64,
+    /// Contracts that are not decided within the bound, at most: each counts as broken and splits
+    /// what lies around it, so that a search among many of them finds little but the bound.
+    pub undecided_max: u64,
 }
 
 impl Default for Effort {
     fn default() -> Self {
-        Effort { leaves_max: 10_000, proofs_max: 120 }
+        Effort { leaves_max: 60_000, proofs_max: 400, undecided_max: 3 }
     }
 }
 
@@ -262,7 +265,7 @@ impl Visitor for Surveyor {
             let test = |contract: &Contract| {
                 tested::<J>(row.name, &options, contract, &claims, effort.leaves_max)
             };
-            let mut search = Search::new(base, &test, effort.proofs_max);
+            let mut search = Search::new(base, &test, effort);
             found.claims.push(search.claim(claims));
         }
         found
@@ -286,18 +289,18 @@ struct Search<'t> {
     test: &'t dyn Fn(&Contract) -> Tested,
     /// Contracts that were explored, by their normal point.
     memo: BTreeMap<Point, Tested>,
-    proofs_max: u64,
+    effort: Effort,
 }
 
 impl<'t> Search<'t> {
-    fn new(base: Base, test: &'t dyn Fn(&Contract) -> Tested, proofs_max: u64) -> Self {
+    fn new(base: Base, test: &'t dyn Fn(&Contract) -> Tested, effort: Effort) -> Self {
         let values = base.values();
         let with = |point: Point| match base.contract(&point) {
             Some(_) => (point, Known::Nothing),
             None => (point, Known::NoDevice),
         };
         let points = (0..size(&values)).map(|rank| with(point(&values, rank))).collect();
-        Search { base, values, points, test, memo: BTreeMap::new(), proofs_max }
+        Search { base, values, points, test, memo: BTreeMap::new(), effort }
     }
 
     fn rank(&self, point: &Point) -> usize {
@@ -372,7 +375,10 @@ impl<'t> Search<'t> {
             self.points[from..].iter().position(|(_, known)| *known == Known::Nothing)
         {
             from += next;
-            if self.memo.len() as u64 >= self.proofs_max {
+            let undecided = self.memo.values().filter(|tested| **tested == Tested::Undecided);
+            if undecided.count() as u64 >= self.effort.undecided_max
+                || self.memo.len() as u64 >= self.effort.proofs_max
+            {
                 break;
             }
             let seed = self.points[from].0;
