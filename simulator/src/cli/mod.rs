@@ -11,6 +11,7 @@ mod cases;
 mod compare;
 mod exit;
 mod explain;
+mod frontier;
 mod inspect;
 mod list;
 mod names;
@@ -77,6 +78,8 @@ enum Command {
     Compare(compare::Arguments),
     /// One journal, one device, one workload, exhaustively
     Prove(prove::Arguments),
+    /// The most hostile devices that each journal survives, and what breaks just beyond
+    Frontier(frontier::Arguments),
     /// Random workloads and decisions, as many as there is time for
     Torture(torture::Arguments),
     /// Runs a case again, exactly
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
     let ended: Result<Exit, Failure> = match command {
         Command::Compare(mine) => compare::run(&mine, common, &screen),
         Command::Prove(mine) => prove::run(&mine, &screen),
+        Command::Frontier(mine) => frontier::run(&mine, common, &screen),
         Command::Torture(mine) => torture::run(&mine, common, &screen),
         Command::Replay(mine) => replay::run(&mine, &screen),
         Command::Shrink(mine) => shrink::run(&mine, &screen),

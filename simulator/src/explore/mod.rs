@@ -1,13 +1,14 @@
 //! Explorers: which leaves of a run are visited.
 //!
 //! The one idea: a run is a tree of questions. `prove` visits every leaf, `torture` and `sample` draw
-//! leaves, and all only count what the leaves say.
+//! leaves, and all only count what the leaves say; `frontier` proves over many contracts.
 //!
 //! Invariant: a result does not depend on the number of threads or their timing.
 //!
 //! What it is not: a place where faults, oracles or formats are known.
 
 pub mod cell;
+pub mod frontier;
 pub mod prove;
 pub mod sample;
 pub mod torture;

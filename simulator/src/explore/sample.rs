@@ -13,6 +13,7 @@
 
 use journal_core::checksum::crc32c;
 use journal_core::formats::Format;
+use num_bigint::BigUint;
 
 use crate::case::{Case, decisions_of};
 use crate::choose::Random;
@@ -73,31 +74,31 @@ impl Visitor for Draw<'_> {
 }
 
 /// 1.96 squared, in ten-thousandths: 95 %.
-const Z_SQUARED: u128 = 38_416;
+const Z_SQUARED: u64 = 38_416;
 
 /// The Wilson interval of `failed` in `drawn`, in millionths; the lower end rounded down, the upper
 /// end up. Of nothing drawn nothing is known: 0 to 1,000,000.
 #[must_use]
 pub fn wilson(failed: u64, drawn: u64) -> (u64, u64) {
-    if drawn == 0 {
-        return (0, 1_000_000);
-    }
-    const UNIT: u128 = 10_000;
+    const UNIT: u64 = 10_000;
     /// More digits for the root.
-    const FINE: u128 = 1_000;
-    let (k, n) = (u128::from(failed.min(drawn)), u128::from(drawn));
-    let radicand = 4 * k * (n - k) * UNIT * Z_SQUARED * FINE * FINE;
-    let (down, up) = (radicand / n, radicand.div_ceil(n));
-    let square = Z_SQUARED * Z_SQUARED * FINE * FINE;
-    let low = (down + square).isqrt();
-    let high = (up + square - 1).isqrt() + 1;
-    let middle = (2 * k * UNIT + Z_SQUARED) * FINE;
-    let whole = 2 * (n * UNIT + Z_SQUARED) * FINE;
-    // Rounding outward, and no further than certainty.
-    let lower = middle.saturating_sub(high) * 1_000_000 / whole;
-    let upper = ((middle + high) * 1_000_000).div_ceil(whole).min(1_000_000);
-    debug_assert!(low <= high);
-    (lower as u64, upper as u64)
+    const FINE: u64 = 1_000;
+    const MILLION: u64 = 1_000_000;
+    if drawn == 0 {
+        return (0, MILLION);
+    }
+    let (k, n) = (BigUint::from(failed.min(drawn)), BigUint::from(drawn));
+    // Everything twice, and in units of one ten-millionth; the root is rounded up.
+    let failing = &k * (&n - &k) * (4 * UNIT) * Z_SQUARED * (FINE * FINE);
+    let radicand = failing / &n + 1u32 + BigUint::from(Z_SQUARED).pow(2) * (FINE * FINE);
+    let root = (radicand - 1u32).sqrt() + 1u32;
+    let middle = (&k * (2 * UNIT) + Z_SQUARED) * FINE;
+    let whole = (&n * UNIT + Z_SQUARED) * (2 * FINE);
+    let below = if middle > root { &middle - &root } else { BigUint::default() };
+    let millionths = |share: BigUint| u64::try_from(share).map_or(MILLION, |m| m.min(MILLION));
+    let lower = millionths(below * MILLION / &whole);
+    let upper = millionths(((middle + root) * MILLION + &whole - 1u32) / &whole);
+    (lower, upper)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod cost;
 pub mod device;
 pub mod emit;
 pub mod figures;
+pub mod frontier;
 pub mod json;
 pub mod matrix;
 pub mod merge;

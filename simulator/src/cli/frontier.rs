@@ -1,0 +1,53 @@
+//! `frontier`: what a journal silently assumes of its device.
+//!
+//! The one idea: one survey for each journal and geometry, independent of each other, on as many
+//! threads as there are.
+//!
+//! Invariant: the same bytes on any number of threads.
+
+use rayon::prelude::*;
+use simulator::explore::frontier::lattice::BASES;
+use simulator::explore::frontier::{Effort, Survey, survey};
+use simulator::journals::Family;
+use simulator::report::frontier;
+
+use super::exit::{Exit, Failure};
+use super::screen::{Progress, Screen};
+use super::{Common, list};
+
+/// What to survey.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Journals [default: all but twins]
+    #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
+    journal: Vec<String>,
+    /// Leaves visited at most on each contract; one that needs more is told, and counts as broken
+    #[arg(long, value_name = "N", default_value_t = Effort::default().leaves_max)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    leaves_max: u64,
+}
+
+/// Surveys.
+pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    let mut journals = list::journal_rows();
+    journals.retain(|row| match arguments.journal.is_empty() {
+        true => row.family != Family::Twin,
+        false => arguments.journal.contains(&row.name),
+    });
+    let pairs: Vec<_> =
+        journals.iter().flat_map(|row| BASES.map(|base| (row.name.as_str(), base))).collect();
+    let effort = Effort { leaves_max: arguments.leaves_max, ..Effort::default() };
+    let progress = Progress::new("surveys", Some(pairs.len() as u64));
+    let surveyed = |&(journal, base): &(&str, _)| {
+        let found = survey(journal, base, effort);
+        progress.one_more();
+        found
+    };
+    let pool = common.pool()?;
+    let found: Vec<Survey> =
+        pool.install(|| pairs.par_iter().with_max_len(1).filter_map(surveyed).collect());
+    drop(progress);
+    screen.show(&found, || frontier::draw(&found, screen.look.width))?;
+    let complete = found.iter().flat_map(|survey| &survey.claims).all(|claim| claim.complete);
+    Ok(if complete { Exit::Clean } else { Exit::Inconclusive })
+}
