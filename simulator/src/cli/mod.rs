@@ -86,7 +86,6 @@ enum Command {
     Selftest(selftest::Arguments),
 }
 
-
 /// The names of all devices.
 fn device_names() -> PossibleValuesParser {
     let presets = simulator::disk::presets::all();

@@ -45,10 +45,7 @@ impl TypedValueParser for JournalNames {
                 error.insert(ContextKind::InvalidArg, ContextValue::String(argument));
                 error.insert(ContextKind::InvalidValue, ContextValue::String(text.into_owned()));
                 let why = format!("not a strategy: {why}");
-                error.insert(
-                    ContextKind::Suggested,
-                    ContextValue::StyledStrs(vec![why.into()]),
-                );
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![why.into()]));
                 Err(error)
             }
         }
