@@ -179,3 +179,140 @@ fn no_point_opens_another_ones_journal() {
         }
     }
 }
+
+mod refusals {
+    use journal_core::rfc::Strategy;
+
+    fn said(text: &str) -> String {
+        match Strategy::parse(text) {
+            Ok(strategy) => panic!("{strategy} is a strategy"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// One row for each way in which answers do not go together.
+    #[test]
+    fn what_makes_no_sense_is_refused_with_the_reason() {
+        let rows = [
+            ("stream/none/rewrite/salt/flush", "a salt works through a checksum"),
+            ("stream/none/ping-pong/erase/flush", "a torn slot cannot be told from a whole one"),
+            ("stream/block:crc32/rewrite/erase/flush", "a stream has no blocks"),
+            ("stream/sector:crc32/rewrite/erase/flush", "a stamp would stand in the middle"),
+            ("stream/chain:crc32/rewrite/erase/flush", "links their checksums, and they have none"),
+            (
+                "stream/entry:crc32+chain:crc32c/rewrite/erase/flush",
+                "a chain holds the checksums that the entries have",
+            ),
+            ("stream/none/rewrite/lap/flush", "the middle of an old entry passes for a new one"),
+            ("stream-literal/entry:crc32/rewrite/erase/flush", "the literal text has no checksum"),
+            ("stream-literal/none/fresh/erase/flush", "has no type to pad with"),
+            ("stream-literal/none/rewrite/erase+clear/flush", "the literal text erases before"),
+            ("stream-literal/none/rewrite/erase/pointer", "neither commit records nor a header"),
+            ("block-512/chain:crc32/rewrite/erase/flush", "a chain of blocks links"),
+            (
+                "block-512/block:crc32+chain:crc16/rewrite/erase/flush",
+                "a chain holds the checksums that the blocks have",
+            ),
+            ("block-512/entry:crc32+block:crc32/rewrite/erase/flush", "covers its entries already"),
+            ("block-4096/block:crc32+sector:crc32/rewrite/erase/flush", "a mix of its sectors"),
+            ("block-512/sector:crc32/rewrite/erase/flush", "this block is one sector"),
+            ("block-4096/block:crc32/fresh/erase/flush", "padded to all of these at once"),
+            ("block-4096/entry:crc32+sector:crc16/rewrite/erase/flush", "two algorithms"),
+        ];
+        for (text, reason) in rows {
+            let said = said(text);
+            assert!(said.contains(reason), "{text}: {said}");
+        }
+    }
+}
+
+mod untrusted {
+    use journal_core::rfc::{RfcJournal, RfcOptions, Strategy};
+    use journal_core::{Inspect, Journal, Lba, MemoryDevice, Resume, Survivors};
+    use proptest::prelude::*;
+
+    use super::{GEOMETRY, entropy};
+
+    /// Opens, inspects, opens again, lives on. Whatever the bytes, each of these ends, and the
+    /// second opening shows what the first one did.
+    fn bears(strategy: Strategy, mut device: MemoryDevice, carry: bool) {
+        let options = RfcOptions { strategy };
+        let mut fields = 0;
+        RfcJournal::inspect(&mut device, &options, &mut |field| {
+            fields += 1;
+            assert!(field.at_bytes <= GEOMETRY.bytes(), "{strategy}: {}", field.name);
+        })
+        .unwrap();
+        assert!(fields > 0, "{strategy}");
+        let mut shown = Vec::new();
+        let show = &mut |entry: journal_core::Entry<'_>| shown.push(entry.payload.to_vec());
+        let Ok((mut journal, opened)) = RfcJournal::open(&mut device, &options, show) else {
+            return;
+        };
+        assert_eq!(opened.entries, shown.len() as u64, "{strategy}");
+        // No more is handed out than the device can hold: an entry has two bytes at least.
+        assert!(shown.len() as u64 <= GEOMETRY.bytes() / 2);
+        let survivors = if carry { Survivors::Carry } else { Survivors::Forget };
+        if journal.resume(&mut device, Resume { survivors, entropy: entropy(9) }).is_ok() {
+            let _ = journal.append(&mut device, b"on").and_then(|_| journal.commit(&mut device));
+            let mut again = Vec::new();
+            let again_show =
+                &mut |entry: journal_core::Entry<'_>| again.push(entry.payload.to_vec());
+            let opened = RfcJournal::open(&mut device, &options, again_show);
+            assert!(opened.is_ok(), "{strategy}: {opened:?}");
+        }
+    }
+
+    fn point() -> impl proptest::strategy::Strategy<Value = Strategy> {
+        let all: Vec<Strategy> = Strategy::all().collect();
+        prop::sample::select(all)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+        #[test]
+        fn a_damaged_journal_of_any_point_is_borne(
+            strategy in point(),
+            sizes in prop::collection::vec(0..220usize, 1..40),
+            damage in prop::collection::vec((0..60_000usize, any::<u8>()), 0..24),
+            lost in prop::collection::vec(0..100u64, 0..3),
+            carry in any::<bool>(),
+        ) {
+            let options = RfcOptions { strategy };
+            let mut device = MemoryDevice::new(GEOMETRY, 0x55);
+            RfcJournal::format(&mut device, &options, entropy(0)).unwrap();
+            let (mut journal, _) = RfcJournal::open(&mut device, &options, &mut |_| ()).unwrap();
+            let how = Resume { survivors: Survivors::Carry, entropy: entropy(1) };
+            journal.resume(&mut device, how).unwrap();
+            for size in &sizes {
+                let _ = journal.append(&mut device, &vec![*size as u8; *size]);
+                if size % 5 == 0 {
+                    journal.commit(&mut device).unwrap();
+                }
+            }
+            for &(at, byte) in &damage {
+                device.bytes_mut()[at] = byte;
+            }
+            lost.iter().for_each(|&lba| device.lose(Lba(lba)));
+            bears(strategy, device, carry);
+        }
+
+        #[test]
+        fn any_bytes_are_borne_at_any_point(
+            strategy in point(),
+            bytes in prop::collection::vec(any::<u8>(), 0..3000),
+            at in 0..60_000usize,
+            fill in prop::sample::select(vec![0u8, 0xff, 0x55, 2, 1]),
+            formatted in any::<bool>(),
+            carry in any::<bool>(),
+        ) {
+            let mut device = MemoryDevice::new(GEOMETRY, fill);
+            if formatted {
+                RfcJournal::format(&mut device, &RfcOptions { strategy }, entropy(0)).unwrap();
+            }
+            device.bytes_mut()[at..at + bytes.len()].copy_from_slice(&bytes);
+            bears(strategy, device, carry);
+        }
+    }
+}

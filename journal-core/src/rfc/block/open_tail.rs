@@ -11,6 +11,9 @@
 //! 3. The power goes. The new 5 is lost, 6 is there. Were 6 taken for the next block, the entry
 //!    that 5 lacks would be missing in the middle of the log. The old 5 says LAST, and ends it.
 //!
+//! That is why a block that is on the disk without LAST is not opened again, unless it holds more
+//! than counts: the block behind it could be there before its own next form is.
+//!
 //! Versions. Each writing of a block under one seq has a larger version, and the largest one that is
 //! good counts, in its place or in a slot. A slot ends the log as LAST does.
 //!
@@ -332,7 +335,8 @@ impl<'a> OpenLog<'a> {
                 pointer.min(walked)
             }
         };
-        let (mut entries, mut last, mut tail): (_, _, Option<Tail>) = (0, Lsn(0), None);
+        let (mut entries, mut last) = (0, Lsn(0));
+        let (mut tail, mut last_block) = (None, None);
         self.walk(device, header, &mut |block| {
             let seq = block.seq();
             if seq > counts.seq || (seq == counts.seq && counts.used == 0) {
@@ -346,7 +350,9 @@ impl<'a> OpenLog<'a> {
             }
             let (version, prev_crc) = (block.version(), block.prev_crc());
             let in_slot = walk.tail.is_some_and(|last| last.seq == seq && last.in_slot);
-            tail = Some(Tail { seq, used, version, prev_crc, in_slot });
+            last_block = Some((seq, block.crc() & self.front.chain_mask()));
+            let takes_more = in_slot || block.is_last() || used < block.used();
+            tail = takes_more.then_some(Tail { seq, used, version, prev_crc, in_slot });
         })?;
         let damage = damage.map(|(seq, what, proven)| Damage {
             at_bytes: self.layout.at_bytes(seq),
@@ -354,8 +360,11 @@ impl<'a> OpenLog<'a> {
             what,
         });
         let start = Seq(header.start_seq);
-        let next = tail.map_or(start, |tail| tail.seq.plus(1));
-        let chain = tail.map_or(header.start_prev_crc, |tail| tail.prev_crc);
+        let (next, behind) = match last_block {
+            Some((seq, link)) => (seq.plus(1), link),
+            None => (start, header.start_prev_crc),
+        };
+        let chain = tail.map_or(behind, |tail| tail.prev_crc);
         let found = Found { next, stop: walk.stop, chain, last, entries, end, damage };
         Ok((found, tail))
     }
