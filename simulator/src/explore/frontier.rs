@@ -222,7 +222,9 @@ fn tested<J: Stepwise>(
         if !broken.is_empty() {
             let path = tree.path().to_vec();
             run.leave();
-            let (_, decisions) = run.decisions_at(&path, broken);
+            let Ok((_, decisions)) = run.decisions_at(&path, broken) else {
+                return Tested::Undecided;
+            };
             let case = Case { decisions, ..Case::new(name, &setup) };
             return Tested::Breaks(broken, Box::new(case), !broken.and(run.owed()).is_empty());
         }
