@@ -94,12 +94,11 @@ fn lazy(case: &Case, classes: bool) -> Option<HashSet<Transcript>> {
     }
 }
 
+/// What is done with each leaf: the disk, the crash points left, the transcript, whether it wrote.
+type Told<'a> = &'a mut dyn FnMut(&Disk, (u32, u32), &Transcript, bool);
+
 /// The transcripts of the first life's leaves, each with its crash points and its disk.
-fn first_life(
-    case: &Case,
-    disk: &mut Disk,
-    leaf: &mut dyn FnMut(&Disk, (u32, u32), &Transcript, bool),
-) {
+fn first_life(case: &Case, disk: &mut Disk, leaf: Told<'_>) {
     let (mark, mut chooser) = (disk.mark(), Exhaustive::new());
     let bytes = case.contract.logical_bytes as usize;
     loop {

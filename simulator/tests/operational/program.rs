@@ -109,7 +109,7 @@ fn ask(
     medium: &mut dyn Medium,
     transcript: &mut Transcript,
 ) {
-    if draw() % 4 == 0 {
+    if draw().is_multiple_of(4) {
         let lba = (draw() % sectors as u64) as usize;
         let each = (1 + draw() % 2).min((sectors - lba) as u64) as usize;
         let count = 1 + (draw() % ((sectors - lba) / each) as u64) as usize;
