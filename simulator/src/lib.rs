@@ -3,6 +3,7 @@
 pub mod case;
 pub mod check;
 pub mod choose;
+pub mod declared;
 pub mod disk;
 pub mod explore;
 pub mod files;

@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["oracle"],
     &["run"],
     &["twins"],
-    &["journals"],
+    &["journals", "declared"],
     &["case"],
     &["shrink"],
     &["explore"],

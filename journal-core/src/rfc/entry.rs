@@ -54,7 +54,7 @@
 //! they cannot be read, is recovery's business.
 
 use crate::checksum::{Checksum, crc32c_append};
-use crate::rfc::header::Salt;
+pub use crate::rfc::place::{Key, LogOffset};
 
 /// Bytes of a cluster, which no entry crosses.
 pub const CLUSTER_BYTES: u32 = 4096;
@@ -73,49 +73,6 @@ const LAP_BIT: u8 = 0x80;
 pub const RECORD_BYTES: usize = 8;
 const NONE: u8 = 0xff;
 
-/// A place in the log: bytes from the log's beginning, counted on through every lap of a ring.
-///
-/// On the device it is the offset in the area, modulo the area. It is the unwrapped number that a
-/// salted checksum covers. Were it the wrapped one, an entry of an earlier lap would pass at the
-/// same place of a later one:
-/// 1. the ring wraps and overwrites a cluster's first sector, the power goes, recovery stops there;
-/// 2. the second sector still holds entries of the last lap, under the same salt;
-/// 3. an append that happens to end where they begin re-attaches them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LogOffset(pub u64);
-
-impl LogOffset {
-    /// The first byte of a cluster.
-    #[must_use]
-    pub const fn of_cluster(cluster: u64) -> Self {
-        LogOffset(cluster * CLUSTER_BYTES as u64)
-    }
-
-    /// The cluster it lies in.
-    #[must_use]
-    pub const fn cluster(self) -> u64 {
-        self.0 / CLUSTER_BYTES as u64
-    }
-
-    /// Bytes from the start of its cluster.
-    #[must_use]
-    pub const fn in_cluster(self) -> usize {
-        (self.0 % CLUSTER_BYTES as u64) as usize
-    }
-
-    /// The place `bytes` further on.
-    #[must_use]
-    pub const fn plus(self, bytes: usize) -> Self {
-        LogOffset(self.0 + bytes as u64)
-    }
-
-    /// The first cluster that begins here or later.
-    #[must_use]
-    pub const fn cluster_from_here(self) -> u64 {
-        self.0.div_ceil(CLUSTER_BYTES as u64)
-    }
-}
-
 /// What kind of entry, of those a reader goes on behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -129,37 +86,6 @@ pub enum Kind {
     Record,
     /// A type of a later version: skipped by its size.
     Other(u8),
-}
-
-/// A salt, with what can be computed of it once, and where in its ring and chain an entry stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Key {
-    salt: Salt,
-    crc: u32,
-    /// Clusters of the ring, for dialects that count laps.
-    clusters: u32,
-    /// The low half of the checksum before, for dialects that chain.
-    pub link: u32,
-}
-
-impl Key {
-    /// The key of a salt. Dialects without a salt ignore it.
-    #[must_use]
-    pub fn new(salt: Salt) -> Self {
-        Key { salt, crc: salt.crc(), ..Key::default() }
-    }
-
-    /// The same in a ring of so many clusters.
-    #[must_use]
-    pub fn in_ring(self, clusters: u32) -> Self {
-        Key { clusters, ..self }
-    }
-
-    /// The same behind an entry with this link.
-    #[must_use]
-    pub fn behind(self, link: u32) -> Self {
-        Key { link, ..self }
-    }
 }
 
 /// What in an entry tells it from what was in its place before, besides a salt.
@@ -482,6 +408,7 @@ impl Dialect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rfc::header::Salt;
 
     #[test]
     fn the_caps_of_the_dialects_are_those_of_the_byte_table() {

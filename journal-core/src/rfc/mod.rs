@@ -4,7 +4,7 @@
 //! machines serve the whole grid, one per framing.
 //!
 //! Invariant: every [`Strategy`] that exists can be formatted and opened on a device that is large
-//! enough; combinations nobody built cannot be made.
+//! enough; combinations that make no sense cannot be made.
 //!
 //! What it is not: a dispatch in the hot path of anything but the simulator. Who wants one journal
 //! takes [`StreamJournal`] or [`BlockJournal`].
@@ -13,6 +13,7 @@ pub mod block;
 pub mod entry;
 pub mod grid;
 pub mod header;
+pub mod place;
 pub mod refusal;
 pub mod spelling;
 pub mod strategy;
@@ -63,8 +64,8 @@ impl RfcOptions {
 }
 
 /// A journal of the family.
-#[expect(clippy::large_enum_variant, reason = "a box would cost an allocation per crash state")]
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the journal in blocks opens without allocating")]
 pub enum RfcJournal {
     /// Entries straight in clusters. It is the larger one: boxed, the other stays small to copy.
     Stream(Box<StreamJournal>),

@@ -13,6 +13,7 @@ use simulator::report::text::{grouped, wrap};
 
 use super::exit::{Exit, Failure};
 use super::screen::Screen;
+use super::with;
 
 /// What to list.
 #[derive(Debug, clap::Args)]
@@ -94,7 +95,12 @@ pub fn journal_rows_with(names: &[String]) -> Vec<JournalRow> {
     for name in names {
         if rows.iter().all(|row| row.name != *name) {
             let family = Family::Rfc;
-            let about = "a point of the grid: framing/integrity/tail/reuse/commit".to_owned();
+            let declared = with::declared().strategies.iter();
+            let called = |(_, strategy): &&(String, Strategy)| strategy.to_string() == *name;
+            let about = match declared.into_iter().find(called) {
+                Some((own, _)) => format!("declared by you as {own}"),
+                None => "a point of the grid: framing/integrity/tail/reuse/commit".to_owned(),
+            };
             rows.push(JournalRow { name: name.clone(), family, about });
         }
     }
@@ -119,6 +125,7 @@ struct AnswerRow {
 #[derive(Debug, Serialize)]
 struct Strategies {
     named: Vec<NamedStrategy>,
+    declared: Vec<DeclaredStrategy>,
     points: usize,
     axes: Vec<AxisRow>,
 }
@@ -128,6 +135,13 @@ struct NamedStrategy {
     name: &'static str,
     spelling: String,
     about: &'static str,
+}
+
+/// A strategy of the user's.
+#[derive(Debug, Serialize)]
+struct DeclaredStrategy {
+    name: String,
+    spelling: String,
 }
 
 fn strategies() -> Strategies {
@@ -151,7 +165,11 @@ fn strategies() -> Strategies {
             }
         }
     }
-    Strategies { named: named.collect(), points, axes }
+    let declared = with::declared().strategies.iter().map(|(name, strategy)| DeclaredStrategy {
+        name: name.clone(),
+        spelling: strategy.to_string(),
+    });
+    Strategies { named: named.collect(), declared: declared.collect(), points, axes }
 }
 
 fn strategies_text(all: &Strategies, width: usize) -> String {
@@ -159,6 +177,9 @@ fn strategies_text(all: &Strategies, width: usize) -> String {
     for row in &all.named {
         out += &wrap(&format!("{:<10}  ", row.name), row.about, width);
         out += &wrap(&format!("{:<10}  ", ""), &row.spelling, width);
+    }
+    for row in &all.declared {
+        out += &wrap(&format!("{:<10}  ", row.name), &row.spelling, width);
     }
     let title = format!(
         "Any of the {} points of the grid is a journal, named by its five answers in this order:",
@@ -190,7 +211,14 @@ pub fn device_rows() -> Vec<DeviceRow> {
         representatives: preset.contract.uses_representatives(),
         contract: preset.contract,
     };
-    presets::all().into_iter().map(row).collect()
+    let declared = with::declared().devices.iter().map(|contract| DeviceRow {
+        name: contract.name.clone(),
+        about: "declared by you".to_owned(),
+        source: "the file given by --with".to_owned(),
+        representatives: contract.uses_representatives(),
+        contract: contract.clone(),
+    });
+    presets::all().into_iter().map(row).chain(declared).collect()
 }
 
 /// Lists it.

@@ -23,6 +23,7 @@ mod selftest;
 mod shrink;
 mod signal;
 mod torture;
+mod with;
 
 use std::process::ExitCode;
 
@@ -58,6 +59,9 @@ struct Common {
     #[arg(long, value_name = "N", global = true)]
     #[arg(value_parser = clap::value_parser!(u16).range(60..=400))]
     width: Option<u16>,
+    /// Devices and strategies of your own, as tables [[device]] and [[strategy]] of a TOML file
+    #[arg(long, value_name = "FILE", global = true)]
+    with: Option<std::path::PathBuf>,
 }
 
 impl Common {
@@ -100,12 +104,17 @@ enum Command {
 
 /// The names of all devices.
 fn device_names() -> PossibleValuesParser {
-    let presets = simulator::disk::presets::all();
-    PossibleValuesParser::new(presets.into_iter().map(|preset| preset.contract.name))
+    let presets = simulator::disk::presets::all().into_iter().map(|preset| preset.contract.name);
+    let declared = with::declared().devices.iter().map(|contract| contract.name.clone());
+    PossibleValuesParser::new(presets.chain(declared))
 }
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    if let Err(failure) = with::load(std::env::args_os().skip(1)) {
+        screen::complain(&failure.said);
+        return ExitCode::from(failure.exit as u8);
+    }
     let arguments = Arguments::parse();
     let screen = Screen::new(arguments.common.format, arguments.common.width);
     let common = &arguments.common;

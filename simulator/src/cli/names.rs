@@ -12,7 +12,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 use simulator::journals;
 
-/// Reads the name of a journal, or the spelling of a strategy.
+use super::with;
+
+/// Reads the name of a journal, or the spelling of a strategy. A strategy that was declared under a
+/// name goes by its spelling from here on: cases must not depend on the file.
 #[derive(Clone, Copy, Debug)]
 pub struct JournalNames;
 
@@ -36,6 +39,11 @@ impl TypedValueParser for JournalNames {
         value: &OsStr,
     ) -> Result<String, Error> {
         let text = value.to_string_lossy();
+        let declared = with::declared().strategies.iter().find(|(name, _)| *name == text);
+        if let Some((_, strategy)) = declared {
+            let spelling = strategy.to_string();
+            return Ok(journals::name_of(&spelling).map_or(spelling.clone(), str::to_owned));
+        }
         match journals::name_of(&text) {
             Ok(name) => Ok(name.to_owned()),
             Err(None) => listed().parse_ref(command, argument, value),
