@@ -375,7 +375,7 @@ impl Disk {
     }
 
     /// From now on the power may have gone before any question: a question is asked only after it
-    /// was asked whether it had ([`What::CutHere`]). Ends with the life, or with [`Disk::cut`].
+    /// was asked whether it had (`What::CutHere`). Ends with the life, or with [`Disk::cut`].
     pub fn leave_open_from(&mut self, first: Option<u32>) {
         self.open_from = first;
     }

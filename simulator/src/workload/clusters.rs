@@ -7,7 +7,7 @@
 //! run        0             | 1              | 2           one cluster further on at each pass
 //! ```
 //!
-//! A stretch gives payloads as [`from_file`](super::from_file) makes them: 48 bytes for each
+//! A stretch gives payloads as [`super::from_file`] makes them: 48 bytes for each
 //! content that the stretch has not shown before, whose offset is where the stretch found it. Where
 //! a stretch is poor, such as a hole of zeros, the file's first payloads fill it up.
 //!
