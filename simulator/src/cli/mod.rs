@@ -59,7 +59,7 @@ struct Common {
     #[arg(long, value_name = "N", global = true)]
     #[arg(value_parser = clap::value_parser!(u16).range(60..=400))]
     width: Option<u16>,
-    /// Devices and strategies of your own, as tables [[device]] and [[strategy]] of a TOML file
+    /// Devices and strategies of your own, as tables `device` and `strategy` of a TOML file
     #[arg(long, value_name = "FILE", global = true)]
     with: Option<std::path::PathBuf>,
 }
