@@ -42,8 +42,7 @@ const IMPURE: &[(&str, &[&str])] = &[
 const LINES_MAX: usize = 500;
 
 /// Files that are longer, with the length they must not exceed: a ratchet. Lower it when you can.
-const LONGER: &[(&str, usize)] =
-    &[("journal-core/src/rfc/entry.rs", 560), ("journal-core/src/rfc/header.rs", 530)];
+const LONGER: &[(&str, usize)] = &[];
 
 struct Source {
     /// From the root of the workspace.
