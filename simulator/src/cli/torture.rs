@@ -176,7 +176,7 @@ fn text(report: &Report, folder: Option<&str>, screen: &Screen) -> String {
     let Some(campaign) = &report.campaign else { return String::new() };
     let width = screen.look.width;
     let mut out = String::new();
-    let sum = |of: &dyn Fn(&CampaignRow) -> u64| grouped(campaign.rows.iter().map(of).sum());
+    let sum = |of: &dyn Fn(&CampaignRow) -> u64| grouped(campaign.rows.iter().map(of).sum::<u64>());
     let facts = format!(
         "seed {}, {} runs on {} journals x {} devices: {} crash states, {} recoveries",
         campaign.seed,

@@ -36,8 +36,17 @@ type Known = (Vec<u32>, Vec<(u32, u32)>, Worlds);
 struct Sector {
     lba: u64,
     contents: Contents,
-    /// The bytes of each content; none has an unreadable one.
-    bytes: Vec<Option<Box<[u8]>>>,
+    /// What each of them reads as.
+    held: Vec<Held>,
+}
+
+/// A content, as long as a universe is of use.
+#[derive(Clone, Debug)]
+enum Held {
+    /// One that the disk keeps, or none that can be read.
+    Kept(ContentId),
+    /// One that was made to be counted, such as a mix: the disk forgets it.
+    Made(Box<[u8]>),
 }
 
 #[derive(Clone, Debug)]
@@ -71,12 +80,15 @@ impl Disk {
                 ids = options.iter().map(|option| option.content).collect();
                 Contents::Explained(options.into_iter().map(|option| option.why).collect())
             };
-            let bytes = ids.into_iter().map(|id| match id {
-                ContentId::UNREADABLE => None,
-                id => Some(self.trace.arena.get(id).into()),
+            let held = ids.into_iter().map(|id| {
+                if id == ContentId::UNREADABLE || (id.0 as usize) < arena {
+                    Held::Kept(id)
+                } else {
+                    Held::Made(self.trace.arena.get(id).into())
+                }
             });
-            let bytes = bytes.collect();
-            universe.sectors.push(Sector { lba, contents, bytes });
+            let held = held.collect();
+            universe.sectors.push(Sector { lba, contents, held });
         }
         self.trace.arena.truncate(arena);
         self.verified.truncate(arena as u32);
@@ -109,23 +121,19 @@ impl Disk {
         sectors
     }
 
-    /// For each content of a sector as of the last cut, whether it was denied since.
-    fn denies(&self, sector: &Sector) -> Vec<bool> {
-        let cut = self.trace.cuts.len() as u32;
-        let mut out = vec![false; sector.bytes.len()];
-        for denial in self.denied.all() {
-            if (denial.lba, denial.cut) != (sector.lba, cut) {
-                continue;
-            }
-            let denied = match denial.content {
-                ContentId::UNREADABLE => None,
-                content => Some(self.trace.arena.get(content)),
-            };
-            for (out, bytes) in out.iter_mut().zip(&sector.bytes) {
-                *out |= bytes.as_deref() == denied;
-            }
-        }
-        out
+    /// Whether content `number` of a sector as of the last cut was denied since.
+    fn denies(&self, sector: &Sector, number: usize) -> bool {
+        let (cut, arena) = (self.trace.cuts.len() as u32, &self.trace.arena);
+        self.denied.all().iter().any(|denial| {
+            (denial.lba, denial.cut) == (sector.lba, cut)
+                && match &sector.held[number] {
+                    Held::Kept(content) => arena.same(*content, denial.content),
+                    Held::Made(bytes) => {
+                        denial.content != ContentId::UNREADABLE
+                            && arena.get(denial.content) == &**bytes
+                    }
+                }
+        })
     }
 
     /// Whether a sector was read or written since the last cut.
@@ -145,9 +153,9 @@ impl Universe {
         let (mut big, mut small) = (BigUint::from(1u32), 1u64);
         for sector in self.sectors.iter().filter(|sector| !disk.is_decided(sector.lba)) {
             let Contents::Windows(windows) = &sector.contents else { continue };
-            let possible = windows.iter().zip(disk.denies(sector));
-            let possible = possible.filter(|(w, denied)| !denied && w.0 <= at && at <= w.1);
-            let possible = possible.count() as u64;
+            let possible =
+                |(i, w): &(usize, &(u32, u32))| w.0 <= at && at <= w.1 && !disk.denies(sector, *i);
+            let possible = windows.iter().enumerate().filter(possible).count() as u64;
             small = match small.checked_mul(possible) {
                 Some(product) => product,
                 None => {
@@ -166,8 +174,9 @@ impl Universe {
         let start = disk.worlds.project(|latent| needed.contains_key(latent));
         let mut denied = Vec::new();
         for &at in &left {
-            let out = disk.denies(&self.sectors[at as usize]);
-            denied.extend((0..).zip(out).filter(|(_, out)| *out).map(|(i, _)| (at, i)));
+            let sector = &self.sectors[at as usize];
+            let all = 0..sector.held.len() as u32;
+            denied.extend(all.filter(|&i| disk.denies(sector, i as usize)).map(|i| (at, i)));
         }
         let key = (left, denied, start);
         if let Some(known) = self.known.get(&key) {

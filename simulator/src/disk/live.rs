@@ -105,17 +105,7 @@ impl<'a, C: Chooser> Live<'a, C> {
     /// The sectors of an access, checked.
     #[inline]
     fn range(&self, at: Lba, bytes: usize) -> Result<u64, DeviceError> {
-        let geometry = self.disk.geometry;
-        let sector = geometry.logical_bytes;
-        // A power of two, which the compiler cannot know: a division costs as much as the rest.
-        if bytes == 0 || bytes & (sector as usize - 1) != 0 {
-            return Err(DeviceError::Misaligned { bytes: bytes as u64, sector });
-        }
-        let sectors = (bytes as u64) >> sector.trailing_zeros();
-        match at.0.checked_add(sectors) {
-            Some(end) if end <= geometry.sectors => Ok(sectors),
-            _ => Err(DeviceError::OutOfRange { at, sectors, have: geometry.sectors }),
-        }
+        self.disk.geometry.access(at, bytes)
     }
 
     /// What a sector holds now, if that is certain.

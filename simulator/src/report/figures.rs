@@ -9,18 +9,7 @@
 
 use num_bigint::BigUint;
 
-/// Digits in groups of three.
-#[must_use]
-pub fn grouped(digits: &str) -> String {
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+use super::text::grouped;
 
 /// `41,203`, or `3.1e14 (312,000,000,000,001)` from a million up.
 #[must_use]

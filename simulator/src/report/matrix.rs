@@ -336,7 +336,7 @@ pub fn passes(report: &Report, look: Look) -> String {
         return String::new();
     }
     let sum = |of: &dyn Fn(&Experiment) -> u64| {
-        grouped(proven.iter().flat_map(|cell| &cell.experiments).map(of).sum())
+        grouped(proven.iter().flat_map(|cell| &cell.experiments).map(of).sum::<u64>())
     };
     let mut out = String::from("\n");
     let text = format!(

@@ -49,7 +49,7 @@ pub fn sectors(lbas: &[u64]) -> String {
 
 /// Digits in groups of three: `1,234,567`.
 #[must_use]
-pub fn grouped(number: u64) -> String {
+pub fn grouped(number: impl std::fmt::Display) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -61,14 +61,6 @@ enum Means {
     Unreadable,
 }
 
-/// Whether mixtures of contents that were written at different times pass by bad luck only.
-fn is_strong(sum: Checksum) -> bool {
-    match sum {
-        Checksum::Crc32 | Checksum::Crc32c | Checksum::Xxh3 | Checksum::Blake3 => true,
-        Checksum::None | Checksum::ByteSum | Checksum::Crc16 => false,
-    }
-}
-
 fn is_crc(sum: Checksum) -> bool {
     matches!(sum, Checksum::Crc32 | Checksum::Crc32c)
 }
@@ -127,7 +119,8 @@ impl<C: Chooser> Live<'_, C> {
         expected: u64,
     ) -> Option<Result<bool, DeviceError>> {
         let is_open = |lba| self.certain(lba).is_none();
-        if !is_strong(sum) || !(first..last).any(is_open) {
+        // A weak one is passed by mixtures that bad luck alone does not make.
+        if sum.is_weak() || !(first..last).any(is_open) {
             return None;
         }
         let sector = u64::from(self.disk.geometry.logical_bytes);
