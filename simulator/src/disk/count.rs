@@ -10,15 +10,18 @@
 //! Invariant: at a cut, before anything is read, [`Universe::images`] is the number of distinct
 //! images that the contract allows; after some reads, of those that agree with them.
 //!
-//! What it is not: a count of damage at rest. That is not in an image, it comes with reading; under
-//! contracts that have it nothing is counted.
+//! Under damage at rest an image is the medium as it reads in the life after the cut (`readings.rs`).
+//!
+//! What it is not: a list. No image is made.
 
 use std::collections::BTreeMap;
 
 use num_bigint::BigUint;
 
 use super::arena::ContentId;
-use super::undecided::{self, Choice};
+use super::at_rest::AtRest;
+use super::readings;
+use super::undecided::{self, Choice, Content};
 use super::worlds::{Latent, World, Worlds};
 use super::{Disk, trace};
 
@@ -30,7 +33,7 @@ pub struct Universe {
     known: BTreeMap<Known, BigUint>,
 }
 
-type Known = (Vec<u32>, Vec<(u32, u32)>, Worlds);
+type Known = (Vec<u32>, u64, Vec<(u32, u32)>, Worlds);
 
 #[derive(Clone, Debug)]
 struct Sector {
@@ -53,17 +56,13 @@ enum Held {
 enum Contents {
     /// Of an independent device: the crash points at which each is possible.
     Windows(Vec<(u32, u32)>),
-    /// Of any other: what explains each.
-    Explained(Vec<Vec<World>>),
+    /// Of any other: what explains each, and how many are explained so.
+    Explained(Vec<(u64, Vec<World>)>),
 }
 
 impl Disk {
-    /// The sectors that are open after the last cut; `None` where there is damage at rest. Costs
-    /// as much as reading them all once.
-    pub fn universe(&mut self) -> Option<Universe> {
-        if self.rules.contract.damages_at_rest() {
-            return None;
-        }
+    /// The sectors that are open after the last cut. Costs as much as reading them all once.
+    pub fn universe(&mut self) -> Universe {
         let mut universe = Universe::default();
         let arena = self.trace.arena.len();
         let mut choices: Vec<Choice> = Vec::new();
@@ -77,8 +76,12 @@ impl Disk {
                 let (worlds, denied) = (Worlds::default(), &self.denied);
                 let (options, _) =
                     undecided::coupled(&mut self.trace, &self.rules, &worlds, denied, lba);
+                if self.rules.contract.damages_at_rest() {
+                    universe.sectors.extend(self.at_rest(lba, options));
+                    continue;
+                }
                 ids = options.iter().map(|option| option.content).collect();
-                Contents::Explained(options.into_iter().map(|option| option.why).collect())
+                Contents::Explained(options.into_iter().map(|option| (1, option.why)).collect())
             };
             let held = ids.into_iter().map(|id| {
                 if id == ContentId::UNREADABLE || (id.0 as usize) < arena {
@@ -92,11 +95,29 @@ impl Disk {
         }
         self.trace.arena.truncate(arena);
         self.verified.truncate(arena as u32);
-        Some(universe)
+        universe
+    }
+
+    /// A sector with damage at rest laid over what the cut may have left there; `None` if that is one
+    /// certain content, as it is nearly everywhere.
+    fn at_rest(&mut self, lba: u64, mut options: Vec<Content>) -> Option<Sector> {
+        let certain =
+            |o: &Content| o.content != ContentId::UNREADABLE && o.why.contains(&World::new());
+        if let [option] = &options[..]
+            && certain(option)
+        {
+            return None;
+        }
+        let at = (self.trace.cuts.len() as u32 - 1, lba);
+        let (worlds, budget) = (Worlds::default(), self.rules.budget);
+        let rest = AtRest::new(&self.trace.arena, &worlds, budget, at, &mut options);
+        let mut contents = rest.groups(&mut self.trace.arena, at, &options);
+        contents.extend(options.into_iter().map(|option| (1, option.why)));
+        Some(Sector { lba, contents: Contents::Explained(contents), held: Vec::new() })
     }
 
     /// Sectors that some command at risk at some cut may have changed, in order of address.
-    fn open_sectors(&self) -> Vec<u64> {
+    pub(super) fn open_sectors(&self) -> Vec<u64> {
         let mut sectors = Vec::new();
         let (mut cuts, mut cut) = (self.trace.cuts.iter(), None::<&trace::Cut>);
         for command in &self.trace.commands {
@@ -114,6 +135,10 @@ impl Disk {
             let first = command.lba / domain * domain;
             let end = (command.lba + u64::from(command.sectors)).next_multiple_of(domain);
             sectors.extend(first..end.min(self.geometry.sectors));
+        }
+        if self.rules.contract.damages_at_rest() {
+            // What cannot be read since an earlier cut is not damaged further.
+            sectors.extend(self.trace.touched());
         }
         sectors.sort_unstable();
         sectors.dedup();
@@ -134,6 +159,15 @@ impl Disk {
                     }
                 }
         })
+    }
+
+    /// Sectors that were neither read nor written since the last cut.
+    fn undecided(&self) -> u64 {
+        let begun = self.trace.life_version;
+        let since = &self.trace.versions[begun as usize..];
+        let first = |prev| prev == trace::NONE || prev < begun;
+        let decided = since.iter().filter(|version| first(version.prev)).count();
+        self.geometry.sectors - decided as u64
     }
 
     /// Whether a sector was read or written since the last cut.
@@ -172,17 +206,22 @@ impl Universe {
         let left: Vec<u32> = (0..self.sectors.len() as u32).filter(open).collect();
         let needed = self.needed(&left);
         let start = disk.worlds.project(|latent| needed.contains_key(latent));
+        // Those of which nothing was open.
+        let alike = match disk.rules.contract.damages_at_rest() {
+            true => disk.undecided() - left.len() as u64,
+            false => 0,
+        };
         let mut denied = Vec::new();
         for &at in &left {
             let sector = &self.sectors[at as usize];
             let all = 0..sector.held.len() as u32;
             denied.extend(all.filter(|&i| disk.denies(sector, i as usize)).map(|i| (at, i)));
         }
-        let key = (left, denied, start);
+        let key = (left, alike, denied, start);
         if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
-        let (left, denied, start) = key;
+        let (left, alike, denied, start) = key;
         let mut states = BTreeMap::from([(start.clone(), BigUint::from(1u32))]);
         for (step, &at) in left.iter().enumerate() {
             let Contents::Explained(contents) = &self.sectors[at as usize].contents else {
@@ -190,7 +229,7 @@ impl Universe {
             };
             let mut next: BTreeMap<Worlds, BigUint> = BTreeMap::new();
             for (worlds, images) in &states {
-                for (i, why) in (0..).zip(contents) {
+                for (i, (many, why)) in (0..).zip(contents) {
                     if denied.contains(&(at, i)) {
                         continue;
                     }
@@ -198,13 +237,16 @@ impl Universe {
                     // What no later sector depends on makes no difference any more.
                     let worlds =
                         worlds.project(|latent| needed.get(latent).is_some_and(|&n| n > step));
-                    *next.entry(worlds).or_default() += images;
+                    *next.entry(worlds).or_default() += images * *many;
                 }
             }
             states = next;
         }
-        let images: BigUint = states.into_values().sum();
-        self.known.insert((left, denied, start), images.clone());
+        let (budget, cut) = (disk.rules.budget, disk.cuts() - 1);
+        let bits = 8 * u64::from(disk.geometry.logical_bytes);
+        let beside = |worlds: &Worlds| readings::of_alike(worlds, budget, cut, alike, bits);
+        let images = states.iter().map(|(worlds, images)| images * beside(worlds)).sum::<BigUint>();
+        self.known.insert((left, alike, denied, start), images.clone());
         images
     }
 
@@ -215,7 +257,8 @@ impl Universe {
             let Contents::Explained(contents) = &self.sectors[at as usize].contents else {
                 continue;
             };
-            let latents = contents.iter().flatten().flatten().map(|&(latent, _)| latent);
+            let why = contents.iter().flat_map(|(_, why)| why).flatten();
+            let latents = why.map(|&(latent, _)| latent);
             needed.extend(latents.map(|latent| (latent, step)));
         }
         needed

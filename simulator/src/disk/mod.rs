@@ -13,13 +13,16 @@
 pub mod arena;
 mod at_rest;
 mod boxes;
+mod chances;
 mod classes;
 pub mod contract;
 mod count;
 mod denied;
+mod drawn;
 mod linear;
 mod live;
 pub mod presets;
+mod readings;
 mod rules;
 mod trace;
 mod undecided;
@@ -36,8 +39,10 @@ use trace::{NONE, Trace};
 use verified::Verified;
 use worlds::Worlds;
 
+pub use chances::{Chances, Fraction};
 pub use count::Universe;
 pub use denied::Denial;
+pub use drawn::{Drawable, Image};
 pub use live::Live;
 pub use trace::{CallKind, Fill};
 pub use undecided::{mix_kinds, mix_takes};
@@ -97,6 +102,8 @@ pub struct Disk {
     denied: Denied,
     /// Checksums and searches are answered by what they tell, and not by reading.
     asks_classes: bool,
+    /// Every answer of every question will be visited.
+    visits_all: bool,
     /// Contents that pass a checksum were looked for among those once written, and not among all.
     modulo_collisions: bool,
     /// The power went during the last call.
@@ -168,6 +175,7 @@ impl Disk {
             worlds: Worlds::default(),
             denied: Denied::default(),
             asks_classes: false,
+            visits_all: false,
             modulo_collisions: false,
             dead: false,
             operations: 0,
@@ -267,6 +275,7 @@ impl Disk {
     ///
     /// [`What::Class`]: crate::choose::What::Class
     pub fn ask_classes(&mut self, whether: bool) {
+        self.visits_all = whether;
         self.asks_classes = whether && !self.rules.contract.damages_at_rest();
     }
 

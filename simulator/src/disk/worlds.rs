@@ -38,6 +38,16 @@ fn bond(latent: Latent) -> (u8, u32, u64) {
     }
 }
 
+/// The same event at another place, if it is one that is counted.
+fn counted(latent: Latent, lba: u64) -> Option<Latent> {
+    match latent {
+        Latent::Strike { cut, .. } => Some(Latent::Strike { cut, lba }),
+        Latent::Flip { cut, .. } => Some(Latent::Flip { cut, lba }),
+        Latent::Lost { cut, .. } => Some(Latent::Lost { cut, lba }),
+        _ => None,
+    }
+}
+
 type Bonds = Vec<(u8, u32, u64)>;
 
 fn bonds<'a>(boxes: impl IntoIterator<Item = &'a World>) -> Bonds {
@@ -137,10 +147,10 @@ impl Worlds {
             for &(latent, range) in world {
                 if keep(&latent) {
                     left.push((latent, range));
-                } else if let Latent::Strike { cut, .. } = latent {
+                } else if let Some(counted) = counted(latent, u64::MAX - 1 - dropped) {
                     // It counts, wherever it was. No device has so many sectors.
                     dropped += 1;
-                    left.push((Latent::Strike { cut, lba: u64::MAX - dropped }, Range::of(1, 1)));
+                    left.push((counted, Range::of(1, 1)));
                 }
             }
             left.sort_unstable();
