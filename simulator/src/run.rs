@@ -241,8 +241,10 @@ impl<'o, J: Stepwise> Run<'o, J> {
         });
         let journal = prepared.map_err(failed("set-up")).and_then(|journal| journal)?;
         disk.limit_reads(None);
-        old.forgotten();
         old.keep_earlier(!setup.contract.honours_flush());
+        let owed = old.obligation(u32::MAX);
+        old.reopened(owed);
+        old.forgotten();
         disk.settle();
         disk.reset_traffic();
         let ready = disk.mark();

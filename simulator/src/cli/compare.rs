@@ -32,7 +32,7 @@ use super::{Common, list, shrink, signal};
 /// Crash states visited at most in each experiment, unless told otherwise.
 const LEAVES_MAX: u64 = 20_000;
 
-/// Leaves drawn at random where that bound ended the search, unless told otherwise.
+/// Crash states drawn where that bound ended the search, unless told otherwise.
 const SAMPLE: u64 = 1_000;
 
 /// Entries between two commits.
@@ -65,7 +65,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = LEAVES_MAX)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     max_leaves: u64,
-    /// Leaves drawn at random in each experiment that the bound ended; a violation among them refutes
+    /// Crash states drawn in each experiment that the bound ended, and leaves hunted if none of them fails;
+    /// a violation refutes
     #[arg(long, value_name = "N", default_value_t = SAMPLE)]
     sample: u64,
     /// Only the cells whose rank, counted journal by journal, leaves K when divided by N;

@@ -51,7 +51,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 2_000_000, alias = "max-leaves")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     leaves_max: u64,
-    /// Leaves drawn at random where that bound ends the search
+    /// Crash states drawn where that bound ends the search, and leaves hunted if none of them fails
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     sample: u64,
     /// Chances that you give, for exact probabilities over one power cut: a TOML file with `cut =

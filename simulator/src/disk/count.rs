@@ -22,7 +22,7 @@ use super::arena::ContentId;
 use super::at_rest::AtRest;
 use super::readings;
 use super::undecided::{self, Choice, Content};
-use super::worlds::{Latent, World, Worlds};
+use super::worlds::{Latent, World, Worlds, merged};
 use super::{Disk, trace};
 
 /// The sectors of a disk that may hold more than one content, as of a cut.
@@ -81,7 +81,7 @@ impl Disk {
                     continue;
                 }
                 ids = options.iter().map(|option| option.content).collect();
-                Contents::Explained(options.into_iter().map(|option| (1, option.why)).collect())
+                Contents::Explained(options.into_iter().map(|o| (1, merged(o.why))).collect())
             };
             let held = ids.into_iter().map(|id| {
                 if id == ContentId::UNREADABLE || (id.0 as usize) < arena {
@@ -113,6 +113,8 @@ impl Disk {
         let rest = AtRest::new(&self.trace.arena, &worlds, budget, at, &mut options);
         let mut contents = rest.groups(&mut self.trace.arena, at, &options);
         contents.extend(options.into_iter().map(|option| (1, option.why)));
+        let merge = |(many, why)| (many, merged(why));
+        let contents = contents.into_iter().map(merge).collect();
         Some(Sector { lba, contents: Contents::Explained(contents), held: Vec::new() })
     }
 
@@ -258,7 +260,7 @@ impl Universe {
                 continue;
             };
             let why = contents.iter().flat_map(|(_, why)| why).flatten();
-            let latents = why.map(|&(latent, _)| latent);
+            let latents = why.map(|(latent, _)| *latent);
             needed.extend(latents.map(|latent| (latent, step)));
         }
         needed

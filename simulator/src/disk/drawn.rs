@@ -18,7 +18,7 @@ use super::Disk;
 use super::arena::ContentId;
 use super::trace::NONE;
 use super::undecided;
-use super::worlds::{Budget, Latent, World, Worlds};
+use super::worlds::{Budget, Latent, World, Worlds, merged};
 use crate::choose::{Label, Rng};
 
 /// The images after a cut, to draw from.
@@ -68,7 +68,7 @@ impl Disk {
         let mut needed = BTreeMap::new();
         for (step, sector) in sectors.iter().enumerate() {
             let why = sector.contents.iter().flat_map(|(why, _)| why).flatten();
-            needed.extend(why.map(|&(latent, _)| (latent, step)));
+            needed.extend(why.map(|(latent, _)| (*latent, step)));
         }
         let start = self.worlds.project(|latent| needed.contains_key(latent));
         Some(Drawable { sectors, needed, start, budget: self.rules.budget, known: BTreeMap::new() })
@@ -102,7 +102,7 @@ impl Disk {
                 None => contents.push((option.content, option.why, vec![option.label])),
             }
         }
-        contents.into_iter().map(|(_, why, labels)| (why, labels)).collect()
+        contents.into_iter().map(|(_, why, labels)| (merged(why), labels)).collect()
     }
 }
 

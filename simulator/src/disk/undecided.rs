@@ -418,7 +418,7 @@ fn mixes(
         }
         let mut older = older.clone();
         older.why.retain_mut(|why| {
-            struck.iter().all(|&(l, r)| narrow(why, l, r))
+            struck.iter().all(|(l, r)| narrow(why, *l, r.clone()))
                 && risk[own + 1..].iter().all(|n| lost(trace, rules, cut, lba, n.command, why))
         });
         if !older.why.is_empty() {

@@ -1,10 +1,10 @@
 //! Earlier logs: what a device that ignores flushes may bring back.
 //!
-//! The one idea: where a flush makes nothing stable, all that a life wrote may be gone at its end,
-//! and then the medium is what the life before it left: the log of that life, whole. To show it is to
-//! lose what came since, and that is not owed there. Nothing is invented, nothing missing inside,
-//! and each group is whole *in that log*. So what a recovery shows is held against the log first, and
-//! then against the logs that earlier lives ended with.
+//! The one idea: order, atomicity and integrity say that what is shown is *a* log: nothing invented,
+//! nothing missing inside, no group in part. That it is the *newest* is what durability and
+//! no-resurrection say, and they are not owed where a flush makes nothing stable: there the medium may be
+//! what an earlier life left. So what a recovery shows is held against the log first, and then against the
+//! logs that earlier lives ended with, the operations before the first life included.
 //!
 //! The crash that makes the difference, on a journal of blocks of eight sectors:
 //! 1. a block of two entries is torn at the cut, and recovery shows what lies before it;

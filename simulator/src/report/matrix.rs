@@ -389,8 +389,8 @@ fn bounded(report: &Report, look: Look) -> String {
         return out;
     }
     let about = "searches that the bound ended: the share of the first cut's crash states that was \
-                 covered, and leaves drawn at random with the upper bound that they give (95 %, over \
-                 leaves drawn so, not over power cuts)";
+                 covered, and what was drawn, with an upper bound for the share of them that fails at \
+                 its recovery (95 %, over crash states, not over power cuts)";
     format!("\n{}{out}", wrap("BOUNDED ", about, look.width))
 }
 

@@ -85,6 +85,12 @@ pub fn disagreement(case: &Case) -> Result<(), String> {
     if all != BigUint::from(listed.len()) {
         return Err(format!("{} images at the first cut, counted {all}", listed.len()));
     }
+    // What is drawn from is what is counted.
+    let drawable = |disk: &mut Disk, all: &BigUint| match disk.drawable().map(|mut d| d.images()) {
+        Some(images) if images != *all => Err(format!("{all} images, {images} to draw from")),
+        _ => Ok(()),
+    };
+    drawable(&mut disk, &all)?;
     let owed = second(case, &model, &left);
     let (bytes, mark) = (case.contract.logical_bytes as usize, disk.mark());
     let (mut universe, at) = (disk.universe(), disk.window().1);
@@ -106,6 +112,7 @@ pub fn disagreement(case: &Case) -> Result<(), String> {
             if counted != BigUint::from(listed) {
                 return Err(format!("{listed} images at a second cut, counted {counted}"));
             }
+            drawable(&mut disk, &counted)?;
         }
         if !chooser.next_leaf() {
             break;

@@ -16,7 +16,7 @@ use super::super::arena::ContentId;
 use super::super::at_rest::{AtRest, Pick};
 use super::super::trace::NONE;
 use super::super::undecided;
-use super::super::worlds::{Latent, Range, World};
+use super::super::worlds::{Latent, Range, World, merged};
 use super::Live;
 use crate::choose::{Chooser, Label, What, pick};
 
@@ -130,9 +130,8 @@ impl<C: Chooser> Live<'_, C> {
     }
 
     /// One of these boxes holds.
-    pub(super) fn explain(&mut self, lba: u64, mut why: Vec<World>) {
-        why.sort_unstable();
-        why.dedup();
+    pub(super) fn explain(&mut self, lba: u64, why: Vec<World>) {
+        let mut why = merged(why);
         let budget = self.disk.rules.budget;
         // Where contents repeat on many sectors, the boxes multiply. Past a limit it is asked which
         // explanation holds: every one of them is still visited, only not in one leaf. An image that
