@@ -182,7 +182,7 @@ fn a_complete_search_counts_what_may_be_read_under_damage_at_rest() {
         contract.latent_errors = latent;
         let setup = setup(contract, 1, 48);
         let (all, leaves) = journals::visit("v9-512", All(&setup)).unwrap();
-        assert!(leaves > 10);
+        assert!(leaves > 3, "{leaves}");
         all
     };
     // Each image as it is, or with one of the sectors of the device lost.
