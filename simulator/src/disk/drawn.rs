@@ -53,7 +53,7 @@ impl Disk {
         }
         let arena = self.trace.arena.len();
         let mut sectors = Vec::new();
-        for lba in self.open_sectors() {
+        for lba in self.open() {
             let contents = match self.rules.independent {
                 true => self.drawable_independent(lba),
                 false => self.drawable_coupled(lba),
