@@ -67,7 +67,8 @@ pub const LEAVES_PER_RUN: u32 = 32;
 pub const DEVICE_BYTES: u64 = 128 * 1024;
 
 /// What shrinking a finding may cost. Part of the result, so the same wherever a case is made again.
-pub const BUDGET: Budget = Budget::QUICK;
+/// A campaign has hundreds of findings; whoever looks at one has `tornwrite shrink` to make it smaller.
+pub const BUDGET: Budget = Budget { neighbour: 100, answers: 1_000, total: 5_000 };
 
 /// The row of points of the grid.
 pub const GRID: &str = "grid";
@@ -172,19 +173,18 @@ mod tests {
 
     #[test]
     fn the_result_is_the_same_on_any_number_of_threads() {
-        let plan = Plan { runs: 1000, grid: true, varied: true, ..plan() };
+        let plan = Plan { runs: 600, grid: true, varied: true, ..plan() };
         let one = torture(&plan, 1).unwrap();
-        assert_eq!(one, torture(&plan, 2).unwrap());
-        assert_eq!(one, torture(&plan, 5).unwrap());
-        assert_eq!((one.0.runs, one.0.blocks), (1000, 4));
+        assert_eq!(one, torture(&plan, 3).unwrap());
+        assert_eq!((one.0.runs, one.0.blocks), (600, 3));
         assert!(one.0.seen.contains_key(&RowKey { journal: 2, device: 2 }), "swarm");
     }
 
     #[test]
     fn shards_add_up_to_the_whole_and_so_do_sittings() {
-        let plan = Plan { runs: 1500, grid: true, varied: true, ..plan() };
+        let plan = Plan { runs: 1100, ..plan() };
         let (whole, mut found) = torture(&plan, 2).unwrap();
-        for of in [2, 3, 7] {
+        for of in [2, 7] {
             let mut sum = Totals::default();
             let mut by_shard = Vec::new();
             for index in (0..of).rev() {

@@ -146,7 +146,8 @@ fn turn(rng: &mut Rng, contract: &mut Contract) {
             contract.tear_shape = shapes[rng.below(3) as usize];
         }
         5 => {
-            let granule = 8 << rng.below(6);
+            // Four granules at most: each mixture is an option of every sector that is read.
+            let granule = sector >> (1 + rng.below(2));
             let inner = [InnerTear::Never, InnerTear::Linear(granule), InnerTear::Any(granule)];
             contract.inner_tear = inner[rng.below(3) as usize];
             contract.damage_max = contract.damage_max.max(1);
