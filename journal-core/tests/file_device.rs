@@ -29,7 +29,10 @@ fn what_is_written_is_in_the_file_and_comes_back_from_a_new_opening() {
     assert_eq!(device.geometry(), SHAPE);
     let mut back = [0; 1536];
     device.read(Lba(2), &mut back).unwrap();
-    assert_eq!((&back[..512], &back[512..1024], &back[1024..]), (&[0; 512][..], &one[..], &[0; 512][..]));
+    assert_eq!(
+        (&back[..512], &back[512..1024], &back[1024..]),
+        (&[0; 512][..], &one[..], &[0; 512][..])
+    );
     let bytes = std::fs::read(&path).unwrap();
     assert_eq!(bytes[62 * 512..], two);
     assert!(matches!(device.read(Lba(64), &mut [0; 512]), Err(DeviceError::OutOfRange { .. })));
@@ -100,9 +103,10 @@ fn a_journal_on_a_file_has_the_bytes_of_one_in_memory() {
         let options = BlockOptions::V9_512;
         BlockJournal::format(device, &options, [1; 16]).unwrap();
         for life in 2..5u8 {
-            let (mut journal, opened) =
-                BlockJournal::open(device, &options, &mut |entry| assert_eq!(entry.payload.len(), 99))
-                    .unwrap();
+            let (mut journal, opened) = BlockJournal::open(device, &options, &mut |entry| {
+                assert_eq!(entry.payload.len(), 99)
+            })
+            .unwrap();
             assert_eq!(opened.entries, u64::from(life - 2) * 7);
             let how = Resume { survivors: Survivors::Carry, entropy: [life; 16] };
             journal.resume(device, how).unwrap();

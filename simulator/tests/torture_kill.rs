@@ -144,6 +144,7 @@ fn a_campaign_that_is_killed_again_and_again_ends_as_one_that_was_not() {
                 break;
             }
             kills += 1;
+        println!("campaign {number}: {kills} kills, {torn} torn");
             if rng.below(2) == 0 {
                 torn += u32::from(tear(&journal, &mut rng));
             }

@@ -88,9 +88,9 @@ const WINDOWS: u64 = 10;
 pub fn window(plan: &Plan) -> u32 {
     let identity = postcard::to_allocvec(&Identity::of(plan)).map_or(0, |bytes| bytes.len());
     let rows = (plan.journals.len() + 1) * (plan.contracts.len() + 1);
-    // Varints of at most ten bytes: a class and its block; a fingerprint and its spot; a row's
-    // thirty numbers.
-    let bytes = identity + 20 * CLASSES_MAX + 32 * FINDINGS_MAX + 300 * rows + 64;
+    // Varints: a class (ten bytes) and its block (five, up to 2^35); a fingerprint and its spot; a
+    // row's thirty numbers.
+    let bytes = identity + 15 * CLASSES_MAX + 32 * FINDINGS_MAX + 300 * rows + 64;
     let entries = (bytes as u64).div_ceil(PIECE_BYTES as u64 - 1) + 1;
     u32::try_from(entries.div_ceil(ENTRIES_PER_BLOCK) + 1).unwrap_or(u32::MAX)
 }

@@ -20,7 +20,7 @@ use super::finding::{Fingerprint, Found, RowKey, Spot};
 use crate::oracle::Evaluated;
 
 /// Classes that are kept.
-pub const CLASSES_MAX: usize = 1 << 16;
+pub const CLASSES_MAX: usize = 1 << 15;
 
 /// Findings that are kept.
 pub const FINDINGS_MAX: usize = 1 << 12;
