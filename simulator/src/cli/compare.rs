@@ -71,7 +71,7 @@ pub struct Arguments {
     sample: u64,
     /// Only the cells whose rank, counted journal by journal, leaves K when divided by N;
     /// `report merge` puts the shards together
-    #[arg(long, value_name = "K/N", value_parser = shard)]
+    #[arg(long, value_name = "K/N", value_parser = super::shard::parse)]
     shard: Option<Shard>,
     /// Exit with 1 if anything is refuted, and with 3 if anything is inconclusive (so it is anyway
     /// where a single journal is asked about)
@@ -94,14 +94,6 @@ impl Default for Arguments {
         }
         <Alone as clap::Parser>::parse_from(["compare"]).arguments
     }
-}
-
-/// Reads `0/3`: the first of three.
-fn shard(text: &str) -> Result<Shard, String> {
-    let wrong = || format!("expected K/N with K from 0 to N-1, such as 0/4, found `{text}`");
-    let (index, of) = text.split_once('/').ok_or_else(wrong)?;
-    let (index, of) = (index.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
-    if index < of { Ok(Shard { index, of }) } else { Err(wrong()) }
 }
 
 /// Compares.
