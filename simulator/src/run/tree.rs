@@ -378,7 +378,9 @@ impl<J: Stepwise> Run<'_, J> {
     ) -> Result<(Leaf, u32, Option<Judgement>), Leaf> {
         let (from, until) = self.disk.window();
         let begun = &tree.begun[life - 1];
-        let possible = |point: &Point| from <= point.at && point.first <= until;
+        // What was read may be so at crash points only that another one speaks for (a sector that was
+        // written again with the same bytes in between). That one has a leaf that reads the same.
+        let possible = |point: &Point| from <= point.at && point.at <= until;
         let mut leaf = begun.leaf;
         leaf.recoveries += 1;
         tree.stands_for.clear();
@@ -390,10 +392,10 @@ impl<J: Stepwise> Run<'_, J> {
                 if !possible(&point) {
                     continue;
                 }
-                self.cover(tree, life, point.at.min(until));
+                self.cover(tree, life, point.at);
                 let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
                 leaf.violated = leaf.violated.or(judgement.violated);
-                tree.stands_for.push((point.at.min(until), before.or(judgement.violated)));
+                tree.stands_for.push((point.at, before.or(judgement.violated)));
                 if violated_at.is_none() {
                     leaf.last = judgement;
                 }
@@ -402,16 +404,19 @@ impl<J: Stepwise> Run<'_, J> {
                     violated_at = Some(point);
                 }
             }
-            let at = violated_at.map(|point| point.at.min(until));
+            let at = violated_at.map(|point| point.at);
             self.hear_cut(tree, life, at.unwrap_or(until));
             return Err(leaf);
         };
         // What comes next depends on what was owed: one point after the other, newest first.
         let count = begun.points.iter().filter(|p| possible(p)).count();
+        if count == 0 {
+            return Err(leaf);
+        }
         let back = pick(&mut tree.questions, cut_of(life), count as u32) as usize;
         let point = tree.begun[life - 1].points.iter().rev().filter(|p| possible(p)).nth(back);
         let point = *point.expect("it was counted");
-        let at = point.at.min(until);
+        let at = point.at;
         self.hear_cut(tree, life, at);
         self.disk.narrow(at, at);
         // Not when it is only on the way to a leaf behind it.
