@@ -11,7 +11,7 @@
 use journal_core::rfc::Strategy;
 use rayon::prelude::*;
 use simulator::disk::contract::Contract;
-use simulator::explore::grid::{DEVICE_BYTES, LEAVES_MAX, cell, workload};
+use simulator::explore::grid::{LEAVES_MAX, cell, workload};
 use simulator::report::grid::{self, Grid, GridCell};
 use simulator::report::model::{Shard, WorkloadRow};
 
@@ -48,11 +48,11 @@ pub fn run(contracts: &[Contract], shard: Option<Shard>) -> (Grid, bool) {
     let partial = cells.len() < pairs.len();
     let mut grid = Grid {
         chosen: "the ladder, and with the central checksum (CRC-32C of each entry of a stream, of \
-                 each block) all tails x all reuses x flush and all tails x erase, salt+clear x all \
-                 commit rules; with rewrite, pad-sector x erase+clear x flush all sets of checksums \
-                 and all algorithms; in all framings"
+                 each block) all tails x all reuses x flush, and all tails x erase, salt+clear x all \
+                 commit rules; with rewrite, pad-sector x erase x flush all sets of checksums and all \
+                 algorithms; in all framings; on devices of 64 KiB, or 112 KiB for blocks of 4096 \
+                 bytes"
             .to_owned(),
-        device_bytes: DEVICE_BYTES,
         leaves_max: LEAVES_MAX,
         workload,
         strategies,

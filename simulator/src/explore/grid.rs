@@ -1,7 +1,7 @@
 //! The grid: one question, asked of many strategies on every device.
 //!
-//! The one idea: what is compared must be asked alike. The workload, the size of the device and the
-//! bounds are the same for all, so two strategies that differ in one answer are an experiment about
+//! The one idea: what is compared must be asked alike. The workload and the bounds are the same for
+//! all, so two strategies that differ in one answer are an experiment about
 //! that answer.
 //!
 //! Invariant: a cell follows from its strategy and its device alone. It is PROVEN or REFUTED, SENSELESS
@@ -10,6 +10,8 @@
 //! What it is not: a choice of strategies (`journal_core::rfc::selection`), or of devices.
 
 use journal_core::Survivors;
+use journal_core::rfc::Strategy;
+use journal_core::rfc::strategy::Framing;
 
 use super::cell::{Cell, decide};
 use crate::disk::Fill;
@@ -17,9 +19,15 @@ use crate::disk::contract::Contract;
 use crate::run::Setup;
 use crate::workload::{Identity, Life, Op, Payloads, Workload};
 
-/// Bytes of each simulated device: no more than the largest blocks need, since a journal that erases
-/// writes all of it in each leaf.
-pub const DEVICE_BYTES: u64 = 112 * 1024;
+/// Bytes of the simulated device: no more than the framing needs, since a journal that erases writes
+/// all of it in each leaf.
+#[must_use]
+pub fn device_bytes(strategy: &Strategy) -> u64 {
+    match strategy.framing() {
+        Framing::Block { bytes: 4096 } => 112 * 1024,
+        _ => 64 * 1024,
+    }
+}
 
 /// Leaves in which all that breaks is looked for.
 const LEAVES_ENOUGH: u64 = 256;
@@ -50,9 +58,10 @@ pub fn workload() -> Workload {
 /// A strategy on a device; `None` if there is no strategy of that spelling.
 #[must_use]
 pub fn cell(strategy: &str, contract: &Contract) -> Option<Cell> {
+    let device_bytes = device_bytes(&Strategy::parse(strategy).ok()?);
     let setup = Setup {
         contract: contract.clone(),
-        device_bytes: DEVICE_BYTES,
+        device_bytes,
         fill: Fill::Zeros,
         workload: workload(),
         fault: None,

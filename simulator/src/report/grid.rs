@@ -26,10 +26,8 @@ pub const AXES: [&str; 5] = ["framing", "integrity", "tail", "reuse", "commit"];
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grid {
-    /// How the strategies were chosen.
+    /// How the strategies were chosen, and how large their devices are.
     pub chosen: String,
-    /// Bytes of each simulated device.
-    pub device_bytes: u64,
     /// Leaves visited at most where a search decided nothing before.
     pub leaves_max: u64,
     /// What every strategy was asked to do on every device.

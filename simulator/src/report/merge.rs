@@ -75,7 +75,6 @@ fn asked_of_grid(report: &Report) -> Option<Grid> {
     let grid = report.grid.as_ref()?;
     Some(Grid {
         chosen: grid.chosen.clone(),
-        device_bytes: grid.device_bytes,
         leaves_max: grid.leaves_max,
         workload: grid.workload.clone(),
         strategies: grid.strategies.clone(),
