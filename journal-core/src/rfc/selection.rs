@@ -7,15 +7,17 @@
 //! | cross | integrity | tails | reuses | commit rules |
 //! |---|---|---|---|---|
 //! | reuse | the central set | all | all, cleared and not | flush |
-//! | commit | the central set | all | `erase` and `salt+clear` | all |
+//! | commit | the central set | all | `erase`, `salt+clear`, and in streams `salt` | all |
 //! | integrity | all sets of CRC-32C, and the central set by each algorithm, weak ones too | `rewrite`, `pad-sector` | `erase` | flush |
 //!
 //! each in all framings, as far as it makes sense there; and the [`LADDER`]. The *central set* is one
 //! CRC-32C where the framing has its unit: on each entry of a stream, on each block. `erase` is the
 //! RFC's own reuse, so that the third cross holds the reviewer's amendment itself.
 //!
-//! Left out of the third cross, in blocks of a cluster: stamps in sectors, and weak algorithms. A
-//! device can answer for neither without every mixture of eight sectors, so a proof takes minutes.
+//! Left out is what makes a commit eight sectors whose every mixture is a crash state of its own, so
+//! that a proof takes minutes: in blocks of a cluster, stamps in sectors, weak algorithms, tails in
+//! slots, and a rewritten tail under a salt; in blocks of a sector, commits that fill a cluster and need
+//! a record or a pointer besides.
 //!
 //! Invariant: a subset of [`Strategy::all`], in that order. No point is chosen by its verdict.
 //!
@@ -27,6 +29,7 @@ use crate::rfc::strategy::{
 };
 
 const ERASE: Reuse = Reuse { by: ReuseBy::Erase, clears_after_unclean: false };
+const SALT: Reuse = Reuse { by: ReuseBy::Salt, clears_after_unclean: false };
 const SALT_CLEAR: Reuse = Reuse { by: ReuseBy::Salt, clears_after_unclean: true };
 
 /// One checksum where the framing has its unit.
@@ -38,12 +41,28 @@ const fn central(framing: Framing, sum: Checksum) -> Integrity {
     }
 }
 
+/// Whether a commit is eight sectors that a cut mixes freely.
+fn is_wide(point: &Strategy) -> bool {
+    let clusters = matches!(point.tail(), TailWrite::PadPhysical | TailWrite::Fresh);
+    match point.framing() {
+        Framing::Block { bytes: 4096 } => {
+            let salted = point.reuse().by == ReuseBy::Salt;
+            let tail = point.tail();
+            tail == TailWrite::PingPong || (tail == TailWrite::Rewrite && salted)
+        }
+        Framing::Block { .. } => clusters && point.commit() != CommitRule::Flush,
+        _ => false,
+    }
+}
+
 fn is_selected(point: &Strategy) -> bool {
     let (framing, integrity) = (point.framing(), point.integrity());
     let flush = point.commit() == CommitRule::Flush;
     let is_central = integrity == central(framing, Checksum::Crc32c);
+    let is_central = is_central && !is_wide(point);
     let of_reuse = is_central && flush;
-    let of_commit = is_central && [ERASE, SALT_CLEAR].contains(&point.reuse());
+    let in_stream = framing == Framing::Stream && point.reuse() == SALT;
+    let of_commit = is_central && (in_stream || [ERASE, SALT_CLEAR].contains(&point.reuse()));
     let Integrity { entry, block, chain, sector } = integrity;
     let is_of = |sum: Checksum| [Checksum::None, Checksum::Crc32c].contains(&sum);
     let a_set = [entry, block, chain, sector].into_iter().all(is_of);

@@ -48,9 +48,9 @@ pub fn run(contracts: &[Contract], shard: Option<Shard>) -> (Grid, bool) {
     let partial = cells.len() < pairs.len();
     let mut grid = Grid {
         chosen: "the ladder, and with the central checksum (CRC-32C of each entry of a stream, of \
-                 each block) all tails x all reuses x flush, and all tails x erase, salt+clear x all \
-                 commit rules; with rewrite, pad-sector x erase x flush all sets of checksums and all \
-                 algorithms; in all framings; on devices of 64 KiB, or 112 KiB for blocks of 4096 \
+                 each block) all tails x all reuses x flush, and all tails x erase, salt+clear (in \
+                 streams also salt) x all commit rules; with rewrite, pad-sector x erase x flush all sets of checksums and all \
+                 algorithms; in all framings, less what takes minutes to prove; on devices of 64 KiB, or 112 KiB for blocks of 4096 \
                  bytes"
             .to_owned(),
         leaves_max: LEAVES_MAX,

@@ -33,7 +33,7 @@ pub fn device_bytes(strategy: &Strategy) -> u64 {
 const LEAVES_ENOUGH: u64 = 256;
 
 /// Leaves at most, where those decided nothing.
-pub const LEAVES_MAX: u64 = 1_000_000;
+pub const LEAVES_MAX: u64 = 100_000;
 
 /// What every strategy is asked to do: four entries in one life, three in the next.
 ///
