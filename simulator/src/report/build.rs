@@ -82,7 +82,7 @@ impl Counterexample {
     }
 }
 
-fn images(counted: &[Images]) -> Vec<ImagesRow> {
+pub(super) fn images(counted: &[Images]) -> Vec<ImagesRow> {
     let row = |(cut, images): (u32, &Images)| ImagesRow {
         cut,
         all: images.all.to_string(),

@@ -10,6 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::grid::Grid;
 use super::story::Story;
 use crate::case::Case;
 use crate::disk::contract::Contract;
@@ -49,6 +50,9 @@ pub struct Report {
     pub cells: Vec<CellRow>,
     /// What each journal costs on each shape of device.
     pub costs: Vec<CostRow>,
+    /// Many strategies under one workload, and what each answer buys and costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<Grid>,
     /// A random campaign, if that is what was run.
     pub campaign: Option<Campaign>,
 }
@@ -64,7 +68,7 @@ pub struct Tool {
 }
 
 /// One of several parts of a report: the cells whose rank, counted journal by journal and in each
-/// device by device, leaves `index` when divided by `of`.
+/// device by device (in the grid strategy by strategy), leaves `index` when divided by `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {
