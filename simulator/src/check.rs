@@ -145,7 +145,7 @@ impl<J: Journal> Check<J> {
         let (asserted, reported) = presets::all()
             .into_iter()
             .map(|preset| preset.contract)
-            .filter(Contract::honours_flush)
+            .filter(Contract::keeps_its_word)
             .partition(asserted);
         Check {
             name: without_paths(name),

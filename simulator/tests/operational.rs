@@ -16,6 +16,8 @@ mod choosers;
 mod compare;
 #[path = "operational/counts.rs"]
 mod counts;
+#[path = "operational/ground.rs"]
+mod ground;
 #[path = "operational/images.rs"]
 mod images;
 #[path = "operational/life.rs"]

@@ -14,7 +14,8 @@ use simulator::workload::{Identity, Life, Payloads, Workload};
 
 /// Presets, and devices worse than any of them that still keep to a physical sector.
 fn devices() -> Vec<Contract> {
-    let all = TornContents { unreadable: true, zeros: true, ones: true, garbage: true };
+    let all =
+        TornContents { unreadable: true, zeros: true, ones: true, garbage: true, stale: true };
     let worst = Contract {
         torn: all,
         damage_max: DAMAGE_UNBOUNDED,

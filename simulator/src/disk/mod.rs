@@ -16,7 +16,9 @@ mod boxes;
 mod classes;
 pub mod contract;
 mod count;
+mod damage;
 mod denied;
+mod ground;
 mod linear;
 mod live;
 pub mod presets;
@@ -37,10 +39,10 @@ use verified::Verified;
 use worlds::Worlds;
 
 pub use count::Universe;
+pub use damage::{mix_kinds, mix_takes};
 pub use denied::Denial;
 pub use live::Live;
 pub use trace::{CallKind, Fill};
-pub use undecided::{mix_kinds, mix_takes};
 
 /// One device operation that fails, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -164,7 +166,7 @@ impl Disk {
         Ok(Disk {
             geometry,
             rules,
-            trace: Trace::new(contract.logical_bytes as usize, fill),
+            trace: Trace::new(contract.logical_bytes as usize, fill, contract.late_calls),
             worlds: Worlds::default(),
             denied: Denied::default(),
             asks_classes: false,
@@ -303,13 +305,7 @@ impl Disk {
     /// Makes everything so far stable, as a clean shutdown and a long rest do even on a device that
     /// ignores flushes.
     pub fn settle(&mut self) {
-        self.trace.stable_before = self.trace.now();
-        self.trace.epoch_rank = self.trace.ranks;
-        let start = self.trace.calls.get(self.trace.life_start as usize);
-        let first = start.map_or(self.trace.commands.len(), |call| call.first_command as usize);
-        for command in &mut self.trace.commands[first..] {
-            command.dropped = false;
-        }
+        self.trace.settle();
     }
 
     /// Cuts the power during call `at` of the present life, or after all calls with `at` equal to

@@ -35,6 +35,8 @@ fn bond(latent: Latent) -> (u8, u32, u64) {
         Latent::Strike { cut, .. } => (3, cut, 0),
         Latent::Flip { cut, .. } => (4, cut, 0),
         Latent::Lost { cut, .. } => (5, cut, 0),
+        Latent::Rollback { cut, .. } => (6, cut, 0),
+        Latent::Absent { cut, .. } => (7, cut, 0),
     }
 }
 
@@ -107,8 +109,14 @@ impl Worlds {
         let Some(first) = boxes.first().cloned() else { return };
         // What all boxes say alike of a latent that no budget ties to others is certain.
         for (latent, range) in first {
-            let tied =
-                matches!(latent, Latent::Strike { .. } | Latent::Flip { .. } | Latent::Lost { .. });
+            let tied = matches!(
+                latent,
+                Latent::Strike { .. }
+                    | Latent::Flip { .. }
+                    | Latent::Lost { .. }
+                    | Latent::Rollback { .. }
+                    | Latent::Absent { .. }
+            );
             let place = |world: &World| world.binary_search(&(latent, range)).ok();
             if boxes.len() > 1 && (tied || !boxes.iter().all(|world| place(world).is_some())) {
                 continue;
@@ -137,10 +145,22 @@ impl Worlds {
             for &(latent, range) in world {
                 if keep(&latent) {
                     left.push((latent, range));
-                } else if let Latent::Strike { cut, .. } = latent {
-                    // It counts, wherever it was. No device has so many sectors.
+                } else {
+                    // It counts, wherever it was. No device has so many sectors or commands.
+                    let counted = match latent {
+                        Latent::Strike { cut, .. } => {
+                            Latent::Strike { cut, lba: u64::MAX - dropped }
+                        }
+                        Latent::Rollback { cut, .. } => {
+                            Latent::Rollback { cut, lba: u64::MAX - dropped }
+                        }
+                        Latent::Absent { cut, .. } if range == Range::of(1, 1) => {
+                            Latent::Absent { cut, command: u32::MAX - dropped as u32 }
+                        }
+                        _ => continue,
+                    };
                     dropped += 1;
-                    left.push((Latent::Strike { cut, lba: u64::MAX - dropped }, Range::of(1, 1)));
+                    left.push((counted, Range::of(1, 1)));
                 }
             }
             left.sort_unstable();
@@ -192,7 +212,7 @@ mod tests {
     use super::*;
 
     const DRAIN: Latent = Latent::Drain { cut: 0 };
-    const FREE: Budget = Budget { strikes: u32::MAX, flips: 0, lost: 0 };
+    const FREE: Budget = Budget { strikes: u32::MAX, flips: 0, lost: 0, rollbacks: 0, absent: 0 };
 
     fn strike(lba: u64) -> World {
         vec![(Latent::Strike { cut: 0, lba }, Range::of(1, 1))]

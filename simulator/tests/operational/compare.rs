@@ -20,7 +20,7 @@ use crate::program::{Medium, Transcript, passes, run, tell};
 use crate::traces::{Ask, Call, Case, Cmd};
 
 /// Eager runs beyond which a case is turned away.
-const RUNS_MAX: usize = 20_000;
+const RUNS_MAX: usize = 1_500;
 
 /// What came of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

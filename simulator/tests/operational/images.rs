@@ -19,7 +19,7 @@ use crate::program::{Transcript, run};
 use crate::traces::Case;
 
 /// Images beyond which the second cut is not compared.
-const IMAGES_MAX: usize = 4_000;
+const IMAGES_MAX: usize = 1_000;
 
 fn images(disk: &mut Disk) -> BigUint {
     let mut universe = disk.universe().expect("no damage at rest");

@@ -33,7 +33,7 @@ fn sweep(name: &str, traces: u64, change: &dyn Fn(&mut Contract, &mut Rng)) {
     let (mut equal, mut skipped, mut transcripts) = (0, 0, 0);
     let salt = name.bytes().fold(0, |h, b| mix(&[h, u64::from(b)]));
     let mut seed = 0;
-    while equal + skipped < traces {
+    while equal < traces {
         seed += 1;
         let case = case(mix(&[salt, seed]), change);
         if case.contract.validate().is_err() {
@@ -48,7 +48,7 @@ fn sweep(name: &str, traces: u64, change: &dyn Fn(&mut Contract, &mut Rng)) {
         }
     }
     println!("{name}: {equal} traces, {transcripts} transcripts, {skipped} too big");
-    assert!(skipped * 3 < traces, "{name}: {skipped} of {traces} cases were too big");
+    assert!(skipped < traces, "{name}: {skipped} cases were too big for {traces} compared");
 }
 
 #[test]

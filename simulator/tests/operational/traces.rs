@@ -170,7 +170,6 @@ pub fn contract(rng: &mut Rng) -> Contract {
     let any = CacheOrder::Any;
     let paged = rng.below(8) == 0;
     let mut contract = Contract {
-        name: "drawn".to_owned(),
         logical_bytes: logical,
         physical_bytes: logical * one_of(rng, &[1, 2, 2, 4]),
         atomic_bytes: one_of(rng, &[logical, logical, 2 * logical, 4 * logical, u32::MAX]),
@@ -207,7 +206,9 @@ pub fn contract(rng: &mut Rng) -> Contract {
         fua: one_of(rng, &[Fua::Native, Fua::PostFlush, Fua::Ignored]),
         bit_flips: u32::from(rng.below(12) == 0),
         latent_errors: u32::from(rng.below(10) == 0),
+        ..Contract::base("drawn")
     };
+    later_knobs(rng, &mut contract);
     if paged {
         contract.page_bytes = logical * one_of(rng, &[2, 4]);
         contract.damage_max = 0;
@@ -222,6 +223,33 @@ pub fn contract(rng: &mut Rng) -> Contract {
     contract
 }
 
+/// Draws the knobs that most contracts leave alone.
+fn later_knobs(rng: &mut Rng, contract: &mut Contract) {
+    contract.rollback_max = [1, 1, 2, 0, 0, 0, 0, 0, 0, 0][rng.below(10) as usize];
+    contract.lost_writes_max = [1, 1, 2, 0, 0, 0, 0, 0, 0, 0][rng.below(10) as usize];
+    contract.late_calls = [1, 2, 4, 0, 0, 0, 0, 0, 0, 0][rng.below(10) as usize];
+    contract.torn.stale = rng.below(8) == 0;
+    if contract.neighbours && rng.below(4) == 0 {
+        contract.domain_bytes = 4 * contract.logical_bytes;
+    }
+    if rng.below(8) == 0 {
+        lines(rng, contract);
+    }
+}
+
+/// Makes the sectors cache lines, and what does not go with that kind.
+pub fn lines(rng: &mut Rng, contract: &mut Contract) {
+    contract.store_bytes = contract.logical_bytes / one_of(rng, &[2, 4, 8]);
+    (contract.damage_max, contract.atomic_bytes) = (0, contract.logical_bytes);
+    (contract.tear_shape, contract.page_bytes) = (TearShape::Any, contract.logical_bytes);
+    if contract.order != CacheOrder::WriteThrough {
+        contract.order = CacheOrder::Any;
+    }
+    if contract.flush == Flush::BarrierOnly {
+        contract.flush = Flush::Honoured;
+    }
+}
+
 /// The torn contents of a bit mask.
 pub fn torn(mask: u32) -> TornContents {
     TornContents {
@@ -229,6 +257,7 @@ pub fn torn(mask: u32) -> TornContents {
         zeros: mask & 2 != 0,
         ones: mask & 4 != 0,
         garbage: mask & 8 != 0,
+        stale: mask & 16 != 0,
     }
 }
 

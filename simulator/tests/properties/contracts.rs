@@ -130,6 +130,7 @@ fn torn(bits: u8) -> TornContents {
         zeros: bits & 2 != 0,
         ones: bits & 4 != 0,
         garbage: bits & 8 != 0,
+        stale: bits & 16 != 0,
     }
 }
 
@@ -182,7 +183,7 @@ fn wider(contract: &Contract, knob: u8) -> Option<Contract> {
 }
 
 fn bits(torn: TornContents) -> u8 {
-    let flags = [torn.unreadable, torn.zeros, torn.ones, torn.garbage];
+    let flags = [torn.unreadable, torn.zeros, torn.ones, torn.garbage, torn.stale];
     flags.iter().enumerate().map(|(i, &flag)| u8::from(flag) << i).sum()
 }
 

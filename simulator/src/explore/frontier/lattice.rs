@@ -166,6 +166,7 @@ impl Base {
             zeros: yes(Knob::Zeros),
             ones: yes(Knob::Ones),
             garbage: yes(Knob::Garbage),
+            stale: false,
         };
         let inner_tear = match at(Knob::Inner) {
             0 => InnerTear::Never,
