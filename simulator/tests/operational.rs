@@ -20,10 +20,14 @@ mod counts;
 mod ground;
 #[path = "operational/images.rs"]
 mod images;
+#[path = "operational/later.rs"]
+mod later;
 #[path = "operational/life.rs"]
 mod life;
 #[path = "operational/model.rs"]
 mod model;
+#[path = "operational/pairs.rs"]
+mod pairs;
 #[path = "operational/program.rs"]
 mod program;
 #[path = "operational/regressions.rs"]

@@ -230,3 +230,35 @@ mod base64url {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::presets;
+    use crate::run::Setup;
+
+    /// Written before contracts had the later knobs.
+    const OLD: &str = "tw1-AQN2OGMIaGRkLTUxMm6ABIAEgASABAIAAQEAAAEABAABAACAIAAAAQVjYXJyeQMACAIACAAAAAIDY3V0ATEKc2VjdG9yIDEuMA13MyB0b3JuIHplcm9zADNWfw";
+
+    #[test]
+    fn a_token_of_before_reads_and_is_written_as_it_was() {
+        let case = Case::parse(OLD).unwrap();
+        assert_eq!(case.contract, presets::named("hdd-512n").unwrap());
+        assert_eq!(case.token(), OLD);
+    }
+
+    #[test]
+    fn later_knobs_make_a_token_of_the_second_version() {
+        for preset in presets::all() {
+            let old = Case::parse(OLD).unwrap();
+            let setup = Setup { contract: preset.contract.clone(), ..old.setup() };
+            let case = Case { decisions: old.decisions, ..Case::new("v8c", &setup) };
+            let later = ["pm-8byte", "virtio-spec-literal", "sd-card"];
+            let head = HEADS[usize::from(later.contains(&&preset.contract.name[..]))];
+            assert!(case.token().starts_with(head), "{}", preset.contract.name);
+            assert_eq!(Case::parse(&case.token()).as_ref(), Ok(&case));
+        }
+        let cut = |head: &str| Case::parse(&format!("{head}{}", &OLD[4..]));
+        assert!(cut("tw2-").is_err(), "the later knobs are missing");
+    }
+}

@@ -13,7 +13,7 @@ use num_bigint::BigUint;
 use simulator::choose::Exhaustive;
 use simulator::disk::{Disk, Live};
 
-use crate::compare::{Branches, Eager, Lazy, disk_after_cut, fill_image, noise};
+use crate::compare::{Branches, Eager, Lazy, disk_after_cut};
 use crate::model::{Image, Model};
 use crate::program::{Transcript, run};
 use crate::traces::Case;
@@ -28,19 +28,16 @@ fn images(disk: &mut Disk) -> BigUint {
 }
 
 /// What is wrong with the numbers, if anything is.
-pub fn disagreement(case: &Case) -> Result<(), String> {
+pub fn disagreement(case: &Case, model: &Model, listed: &BTreeSet<Image>) -> Result<(), String> {
     if case.contract.damages_at_rest() {
         return Ok(());
     }
-    let model = Model::new(&case.contract, noise(case.contract.logical_bytes));
-    let base = fill_image(&case.contract, case.sectors, case.fill);
-    let Some(listed) = model.images(&base, &case.calls, case.cut) else { return Ok(()) };
     let mut disk = disk_after_cut(case);
     let all = images(&mut disk);
     if all != BigUint::from(listed.len()) {
         return Err(format!("{} images at the first cut, counted {all}", listed.len()));
     }
-    let owed = second(case, &model, &listed);
+    let owed = second(case, &Model::new(&case.contract, model.noise.clone()), listed);
     let (bytes, mark) = (case.contract.logical_bytes as usize, disk.mark());
     let (mut universe, at) = (disk.universe().expect("as before"), disk.window().1);
     let mut chooser = Exhaustive::new();

@@ -282,8 +282,15 @@ pub fn case(seed: u64, change: &dyn Fn(&mut Contract, &mut Rng)) -> Case {
     let mut contract = contract(&mut rng);
     change(&mut contract, &mut rng);
     let at_rest = contract.damages_at_rest();
-    let sectors = if at_rest { 3 } else { 3 + rng.below(4) as usize };
-    let commands = 1 + rng.below(if at_rest { 3 } else { 5 });
+    // Where one trace has many images, a small one: most must be small enough to write out.
+    let heavy = contract.damage_max > 1 || contract.damage_bytes() > 2 * contract.logical_bytes;
+    let (more_sectors, more_commands) = match (at_rest, heavy || contract.goes_back()) {
+        (true, _) => (1, 3),
+        (false, true) => (2, 4),
+        (false, false) => (4, 5),
+    };
+    let sectors = 3 + rng.below(more_sectors) as usize;
+    let commands = 1 + rng.below(more_commands);
     let calls = calls(&mut rng, commands, sectors, contract.logical_bytes as usize);
     let cut = match rng.below(3) {
         0 => rng.below(calls.len() as u32 + 1) as usize,
