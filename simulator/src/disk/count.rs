@@ -18,13 +18,17 @@ use std::collections::BTreeMap;
 use num_bigint::BigUint;
 
 use super::arena::ContentId;
-use super::undecided::{self, Choice};
+use super::product::Product;
+use super::undecided;
 use super::worlds::{Latent, World, Worlds};
 use super::{Disk, trace};
 
 /// The sectors of a disk that may hold more than one content, as of a cut.
 #[derive(Clone, Debug, Default)]
 pub struct Universe {
+    /// Of an independent device.
+    product: Product,
+    /// Of any other.
     sectors: Vec<Sector>,
     /// Images that were counted, by sectors left, contents denied, and state of knowledge.
     known: BTreeMap<Known, BigUint>,
@@ -35,7 +39,8 @@ type Known = (Vec<u32>, Vec<(u32, u32)>, Worlds);
 #[derive(Clone, Debug)]
 struct Sector {
     lba: u64,
-    contents: Contents,
+    /// What explains each content.
+    contents: Vec<Vec<World>>,
     /// What each of them reads as.
     held: Vec<Held>,
 }
@@ -49,38 +54,38 @@ enum Held {
     Made(Box<[u8]>),
 }
 
-#[derive(Clone, Debug)]
-enum Contents {
-    /// Of an independent device: the crash points at which each is possible.
-    Windows(Vec<(u32, u32)>),
-    /// Of any other: what explains each.
-    Explained(Vec<Vec<World>>),
-}
-
 impl Disk {
     /// The sectors that are open after the last cut; `None` where there is damage at rest. Costs
     /// as much as reading them all once.
     pub fn universe(&mut self) -> Option<Universe> {
+        let mut universe = None;
+        self.universe_into(&mut universe);
+        universe
+    }
+
+    /// [`Disk::universe`], with the memory of one that is not needed any more.
+    pub fn universe_into(&mut self, into: &mut Option<Universe>) {
         if self.rules.contract.damages_at_rest() {
-            return None;
+            *into = None;
+            return;
+        }
+        if self.rules.independent {
+            self.product(&mut into.get_or_insert_default().product);
+            return;
         }
         let mut universe = Universe::default();
         let arena = self.trace.arena.len();
-        let mut choices: Vec<Choice> = Vec::new();
-        for lba in self.open_sectors() {
-            let ids: Vec<ContentId>;
-            let contents = if self.rules.independent {
-                undecided::independent(&self.trace, &self.denied, lba, &mut choices);
-                ids = choices.iter().map(|choice| choice.content).collect();
-                Contents::Windows(choices.iter().map(|choice| choice.window).collect())
-            } else {
-                let (worlds, denied) = (Worlds::default(), &self.denied);
-                let (options, _) =
-                    undecided::coupled(&mut self.trace, &self.rules, &worlds, denied, lba);
-                ids = options.iter().map(|option| option.content).collect();
-                Contents::Explained(options.into_iter().map(|option| option.why).collect())
-            };
-            let held = ids.into_iter().map(|id| {
+        let mut open = Vec::new();
+        self.open_sectors(&mut |lba| open.push(lba));
+        open.sort_unstable();
+        open.dedup();
+        open.retain(|&lba| !self.is_decided(lba));
+        for lba in open {
+            let (worlds, denied) = (Worlds::default(), &self.denied);
+            let (options, _) =
+                undecided::coupled(&mut self.trace, &self.rules, &worlds, denied, lba);
+            let held = options.iter().map(|option| {
+                let id = option.content;
                 if id == ContentId::UNREADABLE || (id.0 as usize) < arena {
                     Held::Kept(id)
                 } else {
@@ -88,16 +93,16 @@ impl Disk {
                 }
             });
             let held = held.collect();
+            let contents = options.into_iter().map(|option| option.why).collect();
             universe.sectors.push(Sector { lba, contents, held });
         }
         self.trace.arena.truncate(arena);
         self.verified.truncate(arena as u32);
-        Some(universe)
+        *into = Some(universe);
     }
 
-    /// Sectors that some command at risk at some cut may have changed, in order of address.
-    fn open_sectors(&self) -> Vec<u64> {
-        let mut sectors = Vec::new();
+    /// Names the sectors that some command at risk at some cut may have changed, some more than once.
+    pub(super) fn open_sectors(&self, tell: &mut dyn FnMut(u64)) {
         let (mut cuts, mut cut) = (self.trace.cuts.iter(), None::<&trace::Cut>);
         for command in &self.trace.commands {
             while cut.is_none_or(|cut| command.call >= cut.calls) {
@@ -115,12 +120,8 @@ impl Disk {
             let domain = self.rules.domain_sectors;
             let first = command.lba / domain * domain;
             let end = (command.lba + u64::from(command.sectors)).next_multiple_of(domain);
-            sectors.extend(first..end.min(self.geometry.sectors));
+            (first..end.min(self.geometry.sectors)).for_each(&mut *tell);
         }
-        sectors.sort_unstable();
-        sectors.dedup();
-        sectors.retain(|&lba| !self.is_decided(lba));
-        sectors
     }
 
     /// Whether content `number` of a sector as of the last cut was denied since.
@@ -139,7 +140,8 @@ impl Disk {
     }
 
     /// Whether a sector was read or written since the last cut.
-    fn is_decided(&self, lba: u64) -> bool {
+    #[inline]
+    pub(super) fn is_decided(&self, lba: u64) -> bool {
         let newest = self.trace.newest(lba);
         newest != trace::NONE && newest >= self.trace.life_version
     }
@@ -148,25 +150,18 @@ impl Disk {
 impl Universe {
     /// The images that agree with what was read since the cut, if it came at crash point `at`.
     pub fn images(&mut self, disk: &Disk, at: u32) -> BigUint {
-        if disk.rules.independent { self.product(disk, at) } else { self.summed(disk) }
+        let mut images = BigUint::default();
+        self.add_images(disk, at, &mut images);
+        images
     }
 
-    fn product(&self, disk: &Disk, at: u32) -> BigUint {
-        let (mut big, mut small) = (BigUint::from(1u32), 1u64);
-        for sector in self.sectors.iter().filter(|sector| !disk.is_decided(sector.lba)) {
-            let Contents::Windows(windows) = &sector.contents else { continue };
-            let possible =
-                |(i, w): &(usize, &(u32, u32))| w.0 <= at && at <= w.1 && !disk.denies(sector, *i);
-            let possible = windows.iter().enumerate().filter(possible).count() as u64;
-            small = match small.checked_mul(possible) {
-                Some(product) => product,
-                None => {
-                    big *= small;
-                    possible
-                }
-            };
+    /// [`Universe::images`], added to others.
+    pub fn add_images(&mut self, disk: &Disk, at: u32, to: &mut BigUint) {
+        if disk.rules.independent {
+            self.product.add(disk, at, to);
+        } else {
+            *to += self.summed(disk);
         }
-        big * small
     }
 
     fn summed(&mut self, disk: &Disk) -> BigUint {
@@ -187,9 +182,7 @@ impl Universe {
         let (left, denied, start) = key;
         let mut states = BTreeMap::from([(start.clone(), BigUint::from(1u32))]);
         for (step, &at) in left.iter().enumerate() {
-            let Contents::Explained(contents) = &self.sectors[at as usize].contents else {
-                continue;
-            };
+            let contents = &self.sectors[at as usize].contents;
             let mut next: BTreeMap<Worlds, BigUint> = BTreeMap::new();
             for (worlds, images) in &states {
                 for (i, why) in (0..).zip(contents) {
@@ -214,9 +207,7 @@ impl Universe {
     fn needed(&self, left: &[u32]) -> BTreeMap<Latent, usize> {
         let mut needed = BTreeMap::new();
         for (step, &at) in left.iter().enumerate() {
-            let Contents::Explained(contents) = &self.sectors[at as usize].contents else {
-                continue;
-            };
+            let contents = &self.sectors[at as usize].contents;
             let latents = contents.iter().flatten().flatten().map(|&(latent, _)| latent);
             needed.extend(latents.map(|latent| (latent, step)));
         }

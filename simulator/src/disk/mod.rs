@@ -22,6 +22,7 @@ mod ground;
 mod linear;
 mod live;
 pub mod presets;
+mod product;
 mod rules;
 mod trace;
 mod undecided;
@@ -111,6 +112,8 @@ pub struct Disk {
     reads_left: Option<u64>,
     verified: Verified,
     options: Vec<undecided::Choice>,
+    /// Crash points at which the answers to a test are possible.
+    stretches: Vec<(u32, u32)>,
     /// During a life whose cut is left open: the first crash point that is still possible.
     open_from: Option<u32>,
 }
@@ -179,6 +182,7 @@ impl Disk {
             reads_left: None,
             verified: Verified::default(),
             options: Vec::new(),
+            stretches: Vec::new(),
             open_from: None,
         })
     }
@@ -357,12 +361,12 @@ impl Disk {
         self.trace.narrow(from, at);
     }
 
-    /// Whether something becomes stable between crash point `at` of the present life, which is
-    /// sealed, and the one after it. Where nothing does, whatever the first may leave on the medium
-    /// the second may leave too.
+    /// The first crash point from `at` on, of the present life, which is sealed, such that something
+    /// becomes stable between it and the one after it. Up to there, whatever a crash point may leave
+    /// on the medium the next one may leave too.
     #[must_use]
-    pub fn is_event(&self, at: u32) -> bool {
-        self.trace.is_event(at)
+    pub fn next_event(&self, at: u32) -> Option<u32> {
+        self.trace.next_event(at)
     }
 
     /// Makes ready what the cuts of the present life will need.
@@ -418,8 +422,11 @@ impl Disk {
 
     /// Back to a moment. Allocates nothing under contracts that couple nothing.
     pub fn rewind(&mut self, mark: &Mark) {
+        let contents = self.trace.arena.len();
         self.trace.rewind(&mark.trace);
-        self.verified.truncate(self.trace.arena.len() as u32);
+        if self.trace.arena.len() < contents {
+            self.verified.truncate(self.trace.arena.len() as u32);
+        }
         if let Some(worlds) = &mark.worlds {
             self.worlds.clone_from(worlds);
         }

@@ -155,6 +155,21 @@ impl Ledger {
         Obligation { sent, acked, acked_before, released: begun.max().unwrap_or(0) }
     }
 
+    /// The first call after `at` of which [`Ledger::obligation`] may say something else.
+    #[must_use]
+    pub fn next_change(&self, at: u32) -> Option<u32> {
+        let begun = |&i: &u32| self.sent[i as usize].begun;
+        let sent = self.log.partition_point(|i| begun(i) <= at);
+        let ack = self.acks.partition_point(|ack| ack.0 <= at);
+        let release = self.releases.partition_point(|release| release.0 <= at);
+        let next = [
+            self.log.get(sent).map(begun),
+            self.acks.get(ack).map(|ack| ack.0),
+            self.releases.get(release).map(|release| release.0),
+        ];
+        next.into_iter().flatten().min()
+    }
+
     /// The power went during call `at`: the entries of the present life that would have been
     /// appended after it never were.
     pub fn cut(&mut self, at: u32, sent_before: usize) {

@@ -136,6 +136,17 @@ impl<R> Tree<R> {
         }
     }
 
+    /// Begins again, with all leaves, and the memory that it has.
+    pub fn restart(&mut self) {
+        self.questions.odometer.restart();
+        self.questions.heard = None;
+        self.questions.told_twice = false;
+        self.forks.clear();
+        self.stands_for.clear();
+        self.images.clear();
+        (self.modulo_collisions, self.started) = (false, false);
+    }
+
     /// The path of the present leaf.
     #[must_use]
     pub fn path(&self) -> &[(u32, u32)] {
@@ -263,11 +274,12 @@ impl<J: Stepwise> Run<'_, J> {
             begun.points.truncate(1);
             self.disk.cut(begun.points[0].at);
         }
-        begun.universe = self.disk.universe();
+        self.disk.universe_into(&mut begun.universe);
         if let Some(universe) = &mut begun.universe {
             tree.images.resize(tree.images.len().max(life), Images::default());
+            let all = &mut tree.images[life - 1].all;
             for point in &begun.points {
-                tree.images[life - 1].all += universe.images(&self.disk, point.at);
+                universe.add_images(&self.disk, point.at, all);
             }
         }
         begun.leaf = Leaf { cuts: leaf.cuts + 1, ..leaf };
@@ -318,19 +330,25 @@ impl<J: Stepwise> Run<'_, J> {
         let opened = guarded(|| {
             loop {
                 let depth = questions.odometer.depth();
-                // The step before asked nothing: who comes back goes on from here.
-                if forks.last().is_some_and(|fork| fork.depth == depth) {
-                    forks.pop();
+                // Where the step before asked nothing, who comes back goes on from here.
+                match forks.last_mut().filter(|last| last.depth == depth) {
+                    Some(last) => {
+                        last.life = life;
+                        last.recovery.clone_from(&recovery);
+                        last.judged = judge.so_far();
+                        (last.names, last.strangers) = (names.len(), strangers.len());
+                        last.disk = disk.mark();
+                    }
+                    None => forks.push(Fork {
+                        depth,
+                        life,
+                        recovery: recovery.clone(),
+                        judged: judge.so_far(),
+                        names: names.len(),
+                        strangers: strangers.len(),
+                        disk: disk.mark(),
+                    }),
                 }
-                forks.push(Fork {
-                    depth,
-                    life,
-                    recovery: recovery.clone(),
-                    judged: judge.so_far(),
-                    names: names.len(),
-                    strangers: strangers.len(),
-                    disk: disk.mark(),
-                });
                 let done = recovery.step(&mut Live::new(disk, questions), options, &mut |entry| {
                     judge.entry(entry.payload);
                     names.push(entry.lsn);
@@ -466,7 +484,7 @@ impl<J: Stepwise> Run<'_, J> {
     /// Counts the images that the recovery just judged stands for.
     fn cover(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32) {
         if let Some(universe) = &mut tree.begun[life - 1].universe {
-            tree.images[life - 1].covered += universe.images(&self.disk, at);
+            universe.add_images(&self.disk, at, &mut tree.images[life - 1].covered);
         }
     }
 }
