@@ -24,7 +24,7 @@ use simulator::run::{Run, Setup, Tree};
 use simulator::workload::{Life, Op, Workload};
 
 /// Outcomes of a space: more than a trifle, and few enough to be drawn one and all.
-const OUTCOMES: std::ops::RangeInclusive<usize> = 3..=600;
+const OUTCOMES: std::ops::RangeInclusive<usize> = 3..=2_000;
 /// Draws that have to reach every outcome.
 const DRAWS: u64 = 60_000;
 
@@ -186,5 +186,5 @@ fn every_way_to_search_finds_the_same_outcomes_of_flawed_journals() {
 fn every_way_to_search_finds_the_same_outcomes_over_two_lives() {
     let lives = [life(&[Op::Append(40), Op::Commit]), life(&[])];
     spaces(&["v9-512"], &["consumer-nvme-no-plp"], &lives);
-    spaces(&["twin-truncate-unsynced"], &["consumer-nvme-no-plp"], &lives);
+    spaces(&["v8r"], &["consumer-nvme-no-plp", "enterprise-nvme-plp"], &lives);
 }

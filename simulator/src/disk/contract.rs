@@ -30,8 +30,8 @@
 //! 4. Order. Write calls are numbered; let `lo` be the lowest call with a command at risk that is
 //!    not `Full`, and `hi` the highest call with one that is not `Lost`. `Prefix` demands
 //!    `hi <= lo`; `Window(w)` demands `hi < lo + w`; `Epoch` (and a flush that is only a barrier)
-//!    that no completed flush lies between `lo` and `hi`, where a flush that is ignored is none.
-//!    Commands of one call are unordered.
+//!    that no completed flush lies between `lo` and `hi`, where a flush that is ignored is none, and on
+//!    a device that writes through a flush means nothing. Commands of one call are unordered.
 //! 5. Damage strikes at the instant of the cut, after every write that persists. At most
 //!    `damage_max` *domains* are struck, each by one command at risk that writes in it (outside of
 //!    what stable writes superseded), and that is then neither `Full` nor `Lost` for rule 4. The

@@ -50,8 +50,8 @@ impl<'a> Arbitrary<'a> for Knobs {
             ops_max: [12, 4, 30][one_of(u, 3)?],
             ..Sizes::default()
         };
-        let preset = one_of(u, 2 * presets::all().len())?;
-        let contract = match presets::all().into_iter().nth(preset) {
+        let preset = one_of(u, 2 * presets::everyday().len())?;
+        let contract = match presets::everyday().into_iter().nth(preset) {
             Some(preset) => preset.contract,
             None => contract(u)?,
         };

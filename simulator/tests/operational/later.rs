@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use simulator::choose::{Exhaustive, Undisturbed};
-use simulator::disk::contract::{CacheOrder, Contract, Fua, InnerTear, TornContents};
+use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, TornContents};
 use simulator::disk::{Disk, Fill, Live};
 
 use crate::compare::Lazy;
@@ -131,6 +131,17 @@ fn the_last_calls_are_at_risk_though_they_were_flushed() {
     let torn = TornContents { ones: true, ..TornContents::default() };
     let ruined = Contract { torn, damage_max: 1, ..late(2) };
     assert_images(&ruined, 1, "a@0 | flush", &["a", ".", "#"]);
+}
+
+/// Enumerator and disk disagreed: is a flush a barrier between late writes where nothing is cached? It
+/// is not: on such a device a flush means nothing, whatever it is said to be.
+#[test]
+fn where_nothing_is_cached_a_flush_does_not_order_what_is_late() {
+    let through = Contract { order: CacheOrder::WriteThrough, late_calls: 3, ..base() };
+    for flush in [Flush::Honoured, Flush::BarrierOnly, Flush::Ignored] {
+        let contract = Contract { flush, ..through.clone() };
+        assert_images(&contract, 2, "a@0 | flush | b@1", &["a b", "a .", ". b", ". ."]);
+    }
 }
 
 /// Two writes of a line by four stores each, none of them flushed: the line holds the first so many

@@ -93,7 +93,8 @@ impl Life {
             // It does nothing: no barrier either.
             Flush::Ignored => false,
         };
-        if barrier {
+        // Where nothing is cached a flush means nothing, for late writes neither.
+        if barrier && contract.order != CacheOrder::WriteThrough {
             self.barriers.push(numbers);
         }
     }

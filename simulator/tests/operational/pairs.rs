@@ -15,7 +15,7 @@ use crate::sweeps::{DRAWN, sweep};
 use crate::traces::{case, lines, mix};
 
 /// Traces for each pair.
-const EACH: u64 = 44;
+const EACH: u64 = 36;
 
 /// A value of a knob: the knob, and what sets it.
 type Value = (&'static str, fn(&mut Contract, &mut Rng));
@@ -117,7 +117,7 @@ fn is_possible(change: &dyn Fn(&mut Contract, &mut Rng)) -> bool {
 }
 
 /// Pairs that some device can have.
-const POSSIBLE: usize = 0;
+const POSSIBLE: usize = 471;
 
 /// The pairs whose number leaves `part` when divided by four: so the threads share them.
 fn quarter(part: usize) {
