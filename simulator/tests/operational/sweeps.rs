@@ -51,7 +51,7 @@ pub fn sweep(name: &str, traces: u64, change: &dyn Fn(&mut Contract, &mut Rng)) 
         }
     }
     println!("{name}: {equal} traces, {transcripts} transcripts, {skipped} too big");
-    assert!(skipped < 2 * traces, "{name}: {skipped} cases were too big for {traces} compared");
+    assert!(skipped < 4 * traces, "{name}: {skipped} cases were too big for {traces} compared");
 }
 
 #[test]
