@@ -16,6 +16,8 @@ mod choosers;
 mod compare;
 #[path = "operational/counts.rs"]
 mod counts;
+#[path = "operational/explanations.rs"]
+mod explanations;
 #[path = "operational/ground.rs"]
 mod ground;
 #[path = "operational/images.rs"]

@@ -170,7 +170,7 @@ pub fn strikes(
         for older in stale.iter().filter(|older| older.command.is_none_or(|n| n < striker)) {
             let both = |other: &World| {
                 let mut why = why.clone();
-                other.iter().all(|&(l, r)| narrow(&mut why, l, r)).then_some(why)
+                other.iter().all(|(l, r)| narrow(&mut why, *l, r.clone())).then_some(why)
             };
             let (write, how) = (striker, Torn::Stale);
             let label = match older.below {
@@ -234,7 +234,7 @@ fn mixes(
     }
     for (mut older, number) in sector.below() {
         older.why.retain_mut(|why| {
-            struck.iter().all(|&(l, r)| narrow(why, l, r))
+            struck.iter().all(|(l, r)| narrow(why, *l, r.clone()))
                 && risk[own + 1..].iter().all(|n| lost(trace, rules, cut, lba, n.command, why))
         });
         if !older.why.is_empty() {

@@ -13,16 +13,19 @@
 pub mod arena;
 mod at_rest;
 mod boxes;
+mod chances;
 mod classes;
 pub mod contract;
 mod count;
 mod damage;
 mod denied;
+mod drawn;
 mod ground;
 mod linear;
 mod live;
 pub mod presets;
 mod product;
+mod readings;
 mod rules;
 mod trace;
 mod undecided;
@@ -39,9 +42,11 @@ use trace::{NONE, Trace};
 use verified::Verified;
 use worlds::Worlds;
 
+pub use chances::{Chances, Fraction};
 pub use count::Universe;
 pub use damage::{mix_kinds, mix_takes};
 pub use denied::Denial;
+pub use drawn::{Drawable, Image};
 pub use live::Live;
 pub use trace::{CallKind, Fill};
 
@@ -100,6 +105,8 @@ pub struct Disk {
     denied: Denied,
     /// Checksums and searches are answered by what they tell, and not by reading.
     asks_classes: bool,
+    /// Every answer of every question will be visited.
+    visits_all: bool,
     /// Contents that pass a checksum were looked for among those once written, and not among all.
     modulo_collisions: bool,
     /// The power went during the last call.
@@ -173,6 +180,7 @@ impl Disk {
             worlds: Worlds::default(),
             denied: Denied::default(),
             asks_classes: false,
+            visits_all: false,
             modulo_collisions: false,
             dead: false,
             operations: 0,
@@ -273,6 +281,7 @@ impl Disk {
     ///
     /// [`What::Class`]: crate::choose::What::Class
     pub fn ask_classes(&mut self, whether: bool) {
+        self.visits_all = whether;
         self.asks_classes = whether && !self.rules.contract.damages_at_rest();
     }
 
