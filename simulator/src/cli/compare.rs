@@ -16,8 +16,8 @@ use std::path::PathBuf;
 use journal_core::Survivors;
 use rayon::prelude::*;
 use simulator::case::Case;
-use simulator::disk::Fill;
 use simulator::disk::contract::Contract;
+use simulator::disk::{Fill, presets};
 use simulator::explore::sample::sample;
 use simulator::explore::{Bounds, Verdict, prove};
 use simulator::journals::Family;
@@ -49,7 +49,7 @@ pub struct Arguments {
     /// Journals [default: all but twins, and the grid; journals that are asked for leave the grid out]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
     journal: Vec<String>,
-    /// Devices [default: all]
+    /// Devices [default: all but pm-8byte, virtio-spec-literal and sd-card]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::device_names())]
     device: Vec<String>,
     /// Entries appended in each life, with a commit after every second and at the end. The grid has a
@@ -169,7 +169,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let no_twins = |row: &JournalRow| row.family != Family::Twin;
     let rows = list::journal_rows_with(&arguments.journal);
     let journals = chosen(rows, &arguments.journal, |row| &row.name, no_twins);
-    let devices = chosen(list::device_rows(), &arguments.device, |row| &row.name, |_| true);
+    let devices = chosen(list::device_rows(), &arguments.device, |row| &row.name, is_everyday);
     let contracts: Vec<Contract> = devices.iter().map(|row| row.contract.clone()).collect();
     let pool = common.pool()?;
     let (cells, partial) = pool.install(|| cells(&journals, &contracts, &workloads, arguments));
@@ -327,6 +327,12 @@ fn special() -> [WorkloadRow; 2] {
             workload: again([&grouped, &grouped]),
         },
     ]
+}
+
+/// Whether a device is asked of unless others are named: presets that are not must be.
+fn is_everyday(row: &DeviceRow) -> bool {
+    let everyday = || presets::everyday().iter().any(|p| p.contract.name == row.name);
+    presets::named(&row.name).is_none() || everyday()
 }
 
 /// The workloads that every journal meets on every device.
