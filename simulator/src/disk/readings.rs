@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn damage_is_chosen_among_sectors_and_bits_within_what_is_left_of_the_budget() {
-        let budget = Budget { strikes: 0, flips: 2, lost: 1 };
+        let budget = Budget { strikes: 0, flips: 2, lost: 1, absent: 0, rollbacks: 0 };
         let ways = |worlds: &Worlds| of_alike(worlds, budget, 0, 3, 8);
         // None, one or two of three flipped, in any bit; each with one of the others lost or none.
         let flips = [1u64, 3 * 8, 3 * 64];
