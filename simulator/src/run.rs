@@ -23,6 +23,7 @@ use crate::disk::{Disk, Fault, Fill, Live, Mark, Traffic};
 use crate::oracle::{Evaluated, Judgement, Ledger, Obligation, Oracle, OracleSet};
 use crate::workload::{Op, Workload};
 
+mod behind;
 mod leaf;
 mod points;
 mod questions;
@@ -30,6 +31,7 @@ mod script;
 mod tree;
 mod witness;
 
+pub use behind::{Counts, Place};
 pub use tree::{Images, Tree};
 
 use leaf::Opening;
@@ -280,6 +282,12 @@ impl<'o, J: Stepwise> Run<'o, J> {
     #[must_use]
     pub fn promises(&self) -> &Promises {
         &self.promises
+    }
+
+    /// The options of its journal.
+    #[must_use]
+    pub fn options(&self) -> &'o J::Options {
+        self.options
     }
 
     /// The disk, for pictures.

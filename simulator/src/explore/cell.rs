@@ -159,7 +159,7 @@ pub fn prove_with<J: Stepwise>(
 }
 
 /// A run with its first life recorded.
-fn recorded<'o, J: Stepwise>(
+pub(super) fn recorded<'o, J: Stepwise>(
     options: &'o J::Options,
     setup: &Setup,
 ) -> Result<Run<'o, J>, SetupError> {

@@ -12,9 +12,8 @@
 
 use journal_core::Stepwise;
 
-use num_bigint::BigUint;
-
-use crate::choose::{Exhaustive, Path, What};
+use super::stretch::Stretch;
+use crate::choose::{Path, What};
 use crate::oracle::{Evaluated, Oracle, OracleSet};
 use crate::run::{Images, Run, Tree};
 
@@ -65,72 +64,11 @@ pub struct Explored {
     pub nondeterminism: Option<(What, u32, u32)>,
 }
 
-/// Visits every leaf of a recorded run, within bounds.
+/// Visits every leaf of a recorded run, within bounds, one after the other.
 pub fn explore<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
-    let mut found = Explored::default();
-    let mut tree = Tree::default();
-    let owed = run.owed();
+    let (mut tree, mut stretch) = (Tree::default(), Stretch::default());
     run.evaluated = Evaluated::default();
-    loop {
-        if found.leaves == bounds.leaves_max {
-            found.complete = tree.is_last();
-            break;
-        }
-        let leaf = run.next_leaf(&mut tree);
-        found.nondeterminism = tree.nondeterminism();
-        let Some(leaf) = leaf else {
-            found.complete = found.nondeterminism.is_none();
-            break;
-        };
-        found.leaves += 1;
-        found.recoveries += u64::from(leaf.recoveries);
-        if !leaf.violated.is_empty() {
-            note(&mut found, leaf.violated, owed, tree.path());
-        }
-        if found.nondeterminism.is_some() || (bounds.first_only && found.first.is_some()) {
-            break;
-        }
-    }
-    run.leave();
-    found.images = tree.images().to_vec();
-    if !found.complete && found.nondeterminism.is_none() {
-        add_unbegun(run, tree.path(), &mut found.images);
-    }
-    // What the leaves stand for is counted leaf by leaf, and all there is without them.
-    found.adds_up = !found.complete || found.images.iter().all(|i| i.covered == i.all);
-    found.modulo_collisions = tree.modulo_collisions();
-    found.evaluated = run.evaluated;
-    found
-}
-
-/// Adds the images of the first cut's crash points that were not begun, so that what was covered is
-/// a share of all. Only devices that are asked for one crash point after the other leave any out.
-#[cold]
-fn add_unbegun<J: Stepwise>(run: &mut Run<'_, J>, path: &[(u32, u32)], images: &mut [Images]) {
-    let (Some(first), Some(&(begun, points))) = (images.first_mut(), path.first()) else { return };
-    if run.disk().leaves_cuts_open() || run.crash_points() < 2 {
-        return;
-    }
-    let evaluated = run.evaluated;
-    for point in begun + 1..points {
-        let mut tree = Tree::below(Exhaustive::below(vec![(point, points)]));
-        run.next_leaf(&mut tree);
-        first.all += tree.images().first().map_or_else(BigUint::default, |i| i.all.clone());
-        run.leave();
-    }
-    run.evaluated = evaluated;
-}
-
-#[cold]
-fn note(found: &mut Explored, violated: OracleSet, owed: OracleSet, path: &[(u32, u32)]) {
-    for oracle in violated.iter() {
-        found.violations[oracle as usize] += 1;
-        if !owed.contains(oracle) && !found.unowed.iter().any(|(known, _)| *known == oracle) {
-            found.unowed.push((oracle, path.to_vec()));
-        }
-    }
-    let broken = violated.and(owed);
-    if found.first.is_none() && !broken.is_empty() {
-        found.first = Some((broken, path.to_vec()));
-    }
+    let ended = stretch.visit(run, &mut tree, bounds.leaves_max, bounds);
+    stretch.close(run, &mut tree);
+    stretch.explored(run, ended)
 }

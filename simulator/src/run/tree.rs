@@ -21,7 +21,7 @@
 //! Invariant: for every crash point that speaks for others, every leaf that [`Run::leaf`] has there
 //! is stood for by one leaf here; and nothing else is.
 //!
-//! What it is not: parallel, or bounded. Its caller is both.
+//! What it is not: parallel, or bounded. Its caller is both (`behind.rs`, `explore/parallel.rs`).
 
 use journal_core::{Error, Lsn, Opened, Recovery, Stepwise};
 use num_bigint::BigUint;
@@ -107,9 +107,9 @@ pub struct Tree<R> {
     /// The crash points of the last life that the present leaf stands for, and what is violated there.
     stands_for: Vec<(u32, OracleSet)>,
     /// For each cut, the images that it may leave and those that leaves stand for.
-    images: Vec<Images>,
+    pub(super) images: Vec<Images>,
     /// Some checksum was asked for contents that were once written, and not for all mixtures.
-    modulo_collisions: bool,
+    pub(super) modulo_collisions: bool,
     /// Whether there was a leaf before.
     started: bool,
 }
