@@ -24,6 +24,7 @@ use crate::oracle::{Evaluated, Judgement, Ledger, Obligation, Oracle, OracleSet}
 use crate::workload::{Op, Workload};
 
 mod behind;
+mod kept;
 mod leaf;
 mod points;
 mod questions;
@@ -32,6 +33,7 @@ mod tree;
 mod witness;
 
 pub use behind::{Counts, Place};
+pub use kept::Reads;
 pub use tree::{Images, Tree};
 
 use leaf::Opening;
@@ -170,6 +172,8 @@ pub struct Run<'o, J: Stepwise> {
     recording_violated: OracleSet,
     traffic: Traffic,
     calls_per_life: u32,
+    /// Bytes of the disk's table at the end of the recording.
+    table_bytes: u64,
     /// What the last recovery called the entries it handed out.
     names: Vec<Lsn>,
     /// For each crash point, its recovery as far as that asks nothing, once known.
@@ -257,6 +261,7 @@ impl<'o, J: Stepwise> Run<'o, J> {
             recording_violated: OracleSet::default(),
             traffic: Traffic::default(),
             calls_per_life: 1,
+            table_bytes: 0,
             names: Vec::new(),
             certain: Vec::new(),
             leaves: 0,
@@ -387,6 +392,7 @@ impl<'o, J: Stepwise> Run<'o, J> {
         self.calls_per_life = (self.last_call - self.first_call).max(1);
         self.disk.seal();
         self.end = self.disk.mark();
+        self.table_bytes = self.disk.table_bytes();
         self.certain.clear();
         self.leaves = 0;
     }

@@ -16,7 +16,7 @@ use simulator::workload::{Op, Workload};
 
 use super::exit::{Exit, Failure};
 use super::screen::Screen;
-use super::{compare, list, shrink};
+use super::{Common, compare, list, shrink};
 
 /// What to prove.
 #[derive(Debug, clap::Args)]
@@ -47,14 +47,18 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 2_000_000, alias = "max-leaves")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     leaves_max: u64,
-    /// Leaves drawn at random where that bound ends the search
+    /// Bytes that a search may keep, such as 512M; each thread that helps keeps as much again. A
+    /// search that would keep more says BOUNDED
+    #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = super::bytes::bytes)]
+    memory: u64,
+    /// Leaves drawn at random where a bound ends the search
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     sample: u64,
 }
 
 /// Proves, or refutes.
-pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
-    let report = report(arguments)?;
+pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    let report = report(arguments, common)?;
     screen.show(&report, || proof::draw(&report, screen.look))?;
     Ok(match report.cells[0].verdict {
         Verdict::Proven => Exit::Clean,
@@ -83,7 +87,7 @@ fn workload(arguments: &Arguments) -> WorkloadRow {
     }
 }
 
-fn report(arguments: &Arguments) -> Result<Report, Failure> {
+fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let row = workload(arguments);
     let named = |name: &str, asked: &str| name == asked;
     let mut journals = list::journal_rows();
@@ -91,9 +95,12 @@ fn report(arguments: &Arguments) -> Result<Report, Failure> {
     let mut devices = list::device_rows();
     devices.retain(|row| named(&row.name, &arguments.device));
     let contract = devices[0].contract.clone();
-    let bounds = Bounds { leaves_max: arguments.leaves_max, first_only: false };
+    let Arguments { leaves_max, memory: memory_max, .. } = *arguments;
+    let bounds = Bounds { leaves_max, first_only: false, memory_max };
     let setup = compare::setup(&contract, &row.workload);
-    let cell = prove(&arguments.journal, &setup, bounds)
+    let cell = common
+        .pool()?
+        .install(|| prove(&arguments.journal, &setup, bounds))
         .ok_or_else(|| Failure::new(Exit::Ours, "a journal of the list has no type"))?;
     let mut experiment = build::experiment(&row.name, &cell);
     if cell.verdict == Verdict::Bounded && arguments.sample > 0 {
@@ -106,7 +113,8 @@ fn report(arguments: &Arguments) -> Result<Report, Failure> {
         asked: Asked {
             command: "prove".to_owned(),
             device_bytes: setup.device_bytes,
-            leaves_max: Some(arguments.leaves_max),
+            leaves_max: Some(leaves_max),
+            memory_max: Some(memory_max),
             workloads: vec![row],
         },
         partial: false,

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use num_bigint::BigUint;
 
 use super::arena::ContentId;
+use super::remembered::Remembered;
 use super::undecided::{self, Choice};
 use super::worlds::{Latent, World, Worlds};
 use super::{Disk, trace};
@@ -26,11 +27,11 @@ use super::{Disk, trace};
 #[derive(Clone, Debug, Default)]
 pub struct Universe {
     sectors: Vec<Sector>,
-    /// Images that were counted, by sectors left, contents denied, and state of knowledge.
-    known: BTreeMap<Known, BigUint>,
+    /// Images that were counted.
+    known: Remembered,
+    /// Bytes of the sectors.
+    bytes: u64,
 }
-
-type Known = (Vec<u32>, Vec<(u32, u32)>, Worlds);
 
 #[derive(Clone, Debug)]
 struct Sector {
@@ -64,7 +65,8 @@ impl Disk {
         if self.rules.contract.damages_at_rest() {
             return None;
         }
-        let mut universe = Universe::default();
+        let known = Remembered::within(self.memory_max);
+        let mut universe = Universe { known, ..Universe::default() };
         let arena = self.trace.arena.len();
         let mut choices: Vec<Choice> = Vec::new();
         for lba in self.open_sectors() {
@@ -88,7 +90,9 @@ impl Disk {
                 }
             });
             let held = held.collect();
-            universe.sectors.push(Sector { lba, contents, held });
+            let sector = Sector { lba, contents, held };
+            universe.bytes += sector.kept_bytes();
+            universe.sectors.push(sector);
         }
         self.trace.arena.truncate(arena);
         self.verified.truncate(arena as u32);
@@ -202,6 +206,9 @@ impl Universe {
                 }
             }
             states = next;
+            if self.known.too_many(&states) {
+                return BigUint::default();
+            }
         }
         let images: BigUint = states.into_values().sum();
         self.known.insert((left, denied, start), images.clone());
@@ -219,5 +226,56 @@ impl Universe {
             needed.extend(latents.map(|latent| (latent, step)));
         }
         needed
+    }
+}
+
+/// What a search wants to know of it besides numbers of images.
+impl Universe {
+    /// Bytes kept, but for what is remembered.
+    #[must_use]
+    pub fn kept_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The bytes of the largest set of states of a count since this was asked. A count that needed
+    /// more than its share of the memory was given up: its number is 0.
+    pub fn take_states(&mut self) -> u64 {
+        self.known.take_states()
+    }
+
+    /// If the cut came at crash point `at`: the sectors that might then have held several contents,
+    /// and those of them that nobody knows yet.
+    #[must_use]
+    pub fn at_risk(&self, disk: &Disk, at: u32) -> (u32, u32) {
+        let several = |sector: &&Sector| match &sector.contents {
+            Contents::Windows(windows) => {
+                windows.iter().filter(|w| w.0 <= at && at <= w.1).nth(1).is_some()
+            }
+            Contents::Explained(contents) => contents.len() > 1,
+        };
+        let mut counted = (0, 0);
+        for sector in self.sectors.iter().filter(several) {
+            counted.0 += 1;
+            counted.1 += u32::from(!disk.is_decided(sector.lba));
+        }
+        counted
+    }
+}
+
+impl Sector {
+    fn kept_bytes(&self) -> u64 {
+        let contents = match &self.contents {
+            Contents::Windows(windows) => size_of_val(&windows[..]),
+            Contents::Explained(contents) => {
+                let of = |world: &World| size_of::<World>() + size_of_val(&world[..]);
+                contents.iter().flatten().map(of).sum()
+            }
+        };
+        let made = |held: &Held| match held {
+            Held::Kept(_) => 0,
+            Held::Made(bytes) => bytes.len(),
+        };
+        let held = size_of_val(&self.held[..]) + self.held.iter().map(made).sum::<usize>();
+        (size_of::<Sector>() + contents + held) as u64
     }
 }

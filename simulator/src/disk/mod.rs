@@ -17,9 +17,11 @@ mod classes;
 pub mod contract;
 mod count;
 mod denied;
+mod kept;
 mod linear;
 mod live;
 pub mod presets;
+mod remembered;
 mod rules;
 mod trace;
 mod undecided;
@@ -38,6 +40,7 @@ use worlds::Worlds;
 
 pub use count::Universe;
 pub use denied::Denial;
+pub use kept::{COUNTING_SHARE, MEMORY_MAX};
 pub use live::Live;
 pub use trace::{CallKind, Fill};
 pub use undecided::{mix_kinds, mix_takes};
@@ -109,6 +112,8 @@ pub struct Disk {
     reads_left: Option<u64>,
     verified: Verified,
     options: Vec<undecided::Choice>,
+    /// Of which counting images may take a share.
+    memory_max: u64,
     /// During a life whose cut is left open: the first crash point that is still possible.
     open_from: Option<u32>,
 }
@@ -177,6 +182,7 @@ impl Disk {
             reads_left: None,
             verified: Verified::default(),
             options: Vec::new(),
+            memory_max: MEMORY_MAX,
             open_from: None,
         })
     }

@@ -14,6 +14,7 @@ use journal_core::formats::Format;
 use journal_core::{Promises, Stepwise};
 use serde::{Deserialize, Serialize};
 
+use super::parallel::{Grain, explore_together};
 use super::prove::{Bounds, Explored, explore};
 use crate::case::Case;
 use crate::choose::Exhaustive;
@@ -87,7 +88,7 @@ pub struct Cell {
     pub appended: (u64, u64),
 }
 
-/// Proves or refutes a named journal. `None` if there is no such journal.
+/// Proves or refutes a named journal, on the threads of the present pool. `None` if there is no such journal.
 #[must_use]
 pub fn prove(journal: &str, setup: &Setup, bounds: Bounds) -> Option<Cell> {
     journals::visit(journal, Prove { setup, bounds })
@@ -102,17 +103,30 @@ impl Visitor for Prove<'_> {
     type Out = Cell;
 
     fn visit<J: Format>(self, row: Row, options: J::Options) -> Cell {
-        prove_with::<J>(row.name, &options, self.setup, self.bounds)
+        let bounds = self.bounds;
+        prove_by::<J>(row.name, &options, self.setup, |run| match rayon::current_num_threads() {
+            1 => explore(run, bounds),
+            _ => explore_together(run, bounds, Grain::default()),
+        })
     }
 }
 
-/// Proves or refutes any journal; `name` is what it is called in the case.
+/// Proves or refutes any journal, on one thread; `name` is what it is called in the case.
 #[must_use]
 pub fn prove_with<J: Stepwise>(
     name: &str,
     options: &J::Options,
     setup: &Setup,
     bounds: Bounds,
+) -> Cell {
+    prove_by::<J>(name, options, setup, |run| explore(run, bounds))
+}
+
+fn prove_by<J: Stepwise>(
+    name: &str,
+    options: &J::Options,
+    setup: &Setup,
+    explored: impl FnOnce(&mut Run<'_, J>) -> Explored,
 ) -> Cell {
     let mut cell = Cell {
         case: Case::new(name, setup),
@@ -139,7 +153,7 @@ pub fn prove_with<J: Stepwise>(
     cell.crash_points = run.crash_points();
     cell.traffic = run.traffic();
     cell.appended = run.appended();
-    cell.explored = explore(&mut run, bounds);
+    cell.explored = explored(&mut run);
     let mut fickle = None;
     if let Some((broken, path)) = &mut cell.explored.first {
         match run.decisions_at(path, *broken) {
@@ -223,7 +237,11 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
         return (Verdict::NotMeasured, Some(why.to_owned()));
     }
     if !explored.complete {
-        return (Verdict::Bounded, Some(format!("{} leaves visited", explored.leaves)));
+        let why = match explored.outgrown {
+            true => format!("{} leaves visited, and the last kept too much", explored.leaves),
+            false => format!("{} leaves visited", explored.leaves),
+        };
+        return (Verdict::Bounded, Some(why));
     }
     let lives = cell.case.workload.lives.len();
     let hollow = cell.owed.iter().find(|&oracle| {

@@ -56,13 +56,7 @@ impl Levels {
 
     /// How much of the path to keep when all that comes behind it is given away: so that about
     /// `least` leaves are given at least, and about `most` kept at most.
-    pub fn place(
-        &self,
-        path: &[(u32, u32)],
-        fixed: usize,
-        least: u64,
-        most: u64,
-    ) -> Option<usize> {
+    pub fn place(&self, path: &[(u32, u32)], fixed: usize, least: u64, most: u64) -> Option<usize> {
         let (mut given, mut guessed) = (0u64, None);
         for (at, (level, &(answer, options))) in self.levels.iter().zip(path).enumerate() {
             if at < fixed || answer + 1 >= options {

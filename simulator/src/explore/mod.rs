@@ -9,10 +9,10 @@
 
 pub mod cell;
 pub mod frontier;
+mod levels;
 pub mod parallel;
 pub mod prove;
 pub mod sample;
-mod levels;
 mod stretch;
 pub mod torture;
 

@@ -59,11 +59,12 @@ where
 {
     let (mut tree, mut stretch) = (Tree::default(), Stretch::default());
     run.evaluated = Evaluated::default();
+    run.limit_memory(bounds.memory_max);
     let alone = grain.alone.min(bounds.leaves_max);
     let ended = stretch.visit(run, &mut tree, alone, bounds);
     stretch.close(run, &mut tree);
     if ended != Ended::Full || alone == bounds.leaves_max {
-        return stretch.explored(run, ended);
+        return stretch.explored(run, ended, bounds.memory_max);
     }
     let search = Search::<J> {
         options: run.options(),
@@ -79,7 +80,7 @@ where
     });
     let state = search.state.into_inner().expect("no worker panics while it holds it");
     match state.in_order(run, bounds) {
-        Some((stretch, ended)) => stretch.explored(run, ended),
+        Some((stretch, ended)) => stretch.explored(run, ended, bounds.memory_max),
         // Set up anew: what such a journal keeps in its memory it forgets there, if at all.
         None => match recorded::<J>(run.options(), run.setup()) {
             Ok(mut anew) => explore(&mut anew, bounds),
@@ -173,12 +174,14 @@ impl State {
                 Is::Enough if bounds.first_only && all.found.first.is_some() => {
                     return Some((all, Ended::Found));
                 }
+                Is::Enough if all.found.outgrown => return Some((all, Ended::Outgrown)),
                 Is::Enough | Is::InVain if all.found.leaves == bounds.leaves_max => {
                     return Some((all, Ended::Full));
                 }
                 is => panic!("a segment that is wanted is {is:?}"),
             }
         }
+        // If not, the journal is fickle too, and what it is found to be must not depend on us.
         let adds_up = all.told_twice || all.found.images.iter().all(|i| i.covered == i.all);
         adds_up.then_some((all, Ended::Last))
     }
@@ -251,6 +254,7 @@ impl<'o, J: Stepwise<Options: Sync>> Search<'o, J> {
         let Some((id, place)) = self.take() else { return };
         match recorded::<J>(self.options, &self.setup) {
             Ok(mut run) => {
+                run.limit_memory(self.bounds.memory_max);
                 let tree = run.tree_behind(&place);
                 self.work(scope, &mut run, id, tree);
                 self.help(scope, &mut run);
@@ -331,7 +335,7 @@ impl<'o, J: Stepwise<Options: Sync>> Search<'o, J> {
         segment.is = match (ended, before) {
             (_, None) => Is::InVain,
             (Ended::Last, _) => Is::Done,
-            (Ended::Found | Ended::Fickle, _) => Is::Enough,
+            (Ended::Found | Ended::Outgrown | Ended::Fickle, _) => Is::Enough,
             (Ended::Full, Some(before)) => {
                 match before + segment.leaves >= self.bounds.leaves_max {
                     true => Is::Enough,

@@ -14,6 +14,7 @@ use journal_core::Stepwise;
 
 use super::stretch::Stretch;
 use crate::choose::{Path, What};
+use crate::disk::MEMORY_MAX;
 use crate::oracle::{Evaluated, Oracle, OracleSet};
 use crate::run::{Images, Run, Tree};
 
@@ -24,11 +25,14 @@ pub struct Bounds {
     pub leaves_max: u64,
     /// Whether to stop at the first owed violation.
     pub first_only: bool,
+    /// Bytes that may be kept, by the sizes of what is kept: an eighth for counting images. Each
+    /// thread that helps keeps as much again; what the journal keeps of its own is not seen.
+    pub memory_max: u64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Bounds { leaves_max: 2_000_000, first_only: false }
+        Bounds { leaves_max: 2_000_000, first_only: false, memory_max: MEMORY_MAX }
     }
 }
 
@@ -37,7 +41,7 @@ impl Default for Bounds {
 pub struct Explored {
     /// Leaves visited: classes of crash states that recovery cannot tell apart.
     pub leaves: u64,
-    /// Recoveries run.
+    /// Recoveries run to their end, each from the last place that it shares with one before.
     pub recoveries: u64,
     /// Leaves that violated each oracle, owed or not.
     pub violations: [u64; 9],
@@ -60,6 +64,13 @@ pub struct Explored {
     pub evaluated: Evaluated,
     /// Whether every leaf was visited.
     pub complete: bool,
+    /// The most bytes kept at any leaf, and needed for counting its images.
+    pub kept_bytes: u64,
+    /// Whether more would have had to be kept than may be: that ended the search.
+    pub outgrown: bool,
+    /// The most sectors that were at risk at a cut, if every recovery read all that were, so that
+    /// nothing was left open; none if that says little.
+    pub reads_all: Option<u32>,
     /// A question that changed on replay: what, options before, options now.
     pub nondeterminism: Option<(What, u32, u32)>,
 }
@@ -68,7 +79,8 @@ pub struct Explored {
 pub fn explore<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
     let (mut tree, mut stretch) = (Tree::default(), Stretch::default());
     run.evaluated = Evaluated::default();
+    run.limit_memory(bounds.memory_max);
     let ended = stretch.visit(run, &mut tree, bounds.leaves_max, bounds);
     stretch.close(run, &mut tree);
-    stretch.explored(run, ended)
+    stretch.explored(run, ended, bounds.memory_max)
 }

@@ -12,8 +12,9 @@ use journal_core::Stepwise;
 
 use super::prove::{Bounds, Explored};
 use crate::choose::{Exhaustive, Path};
+use crate::disk::COUNTING_SHARE;
 use crate::oracle::OracleSet;
-use crate::run::{Images, Run, Tree};
+use crate::run::{Images, Reads, Run, Tree};
 
 /// Why a stretch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Ended {
     Full,
     /// The first owed violation was found, and no more was asked for.
     Found,
+    /// More would have to be kept than may be.
+    Outgrown,
     /// The journal is not deterministic.
     Fickle,
 }
@@ -35,6 +38,9 @@ pub struct Stretch {
     pub found: Explored,
     /// Some images have several leaves, so they cannot be counted.
     pub told_twice: bool,
+    /// The most bytes kept at a leaf, and needed for counting images.
+    kept: (u64, u64),
+    reads: Reads,
     /// The path of the last leaf.
     pub last: Path,
 }
@@ -61,7 +67,6 @@ impl Stretch {
                 return if found.nondeterminism.is_none() { Ended::Last } else { Ended::Fickle };
             };
             found.leaves += 1;
-            found.recoveries += u64::from(leaf.recoveries);
             if !leaf.violated.is_empty() {
                 note(found, leaf.violated, owed, tree.path());
             }
@@ -70,6 +75,13 @@ impl Stretch {
             }
             if bounds.first_only && found.first.is_some() {
                 return Ended::Found;
+            }
+            let (kept, counting) = run.kept_bytes(tree, leaf.cuts);
+            self.kept = (self.kept.0.max(kept), self.kept.1.max(counting));
+            let share = bounds.memory_max / COUNTING_SHARE;
+            if kept > bounds.memory_max - share || counting > share {
+                found.outgrown = true;
+                return Ended::Outgrown;
             }
         }
     }
@@ -80,6 +92,8 @@ impl Stretch {
         self.found.images = counts.images;
         self.told_twice = counts.told_twice;
         self.found.modulo_collisions = counts.modulo_collisions;
+        self.found.recoveries = counts.recoveries;
+        self.reads = counts.reads;
         self.found.evaluated = std::mem::take(&mut run.evaluated);
         self.last = tree.path().to_vec();
     }
@@ -105,17 +119,28 @@ impl Stretch {
             mine.covered += more.covered;
         }
         found.modulo_collisions |= more.modulo_collisions;
+        found.outgrown |= more.outgrown;
+        self.kept = (self.kept.0.max(later.kept.0), self.kept.1.max(later.kept.1));
+        self.reads.add(later.reads);
         found.evaluated.add(&more.evaluated);
         self.told_twice |= later.told_twice;
         self.last = later.last;
     }
 
     /// What was found, if this is all that is visited of the run's leaves.
-    pub fn explored<J: Stepwise>(self, run: &mut Run<'_, J>, ended: Ended) -> Explored {
+    pub fn explored<J: Stepwise>(
+        self,
+        run: &mut Run<'_, J>,
+        ended: Ended,
+        memory_max: u64,
+    ) -> Explored {
         run.leave();
-        let Stretch { mut found, told_twice, last } = self;
+        let Stretch { mut found, told_twice, last, kept, reads } = self;
+        found.kept_bytes = kept.0 + kept.1;
+        found.reads_all = reads.all();
         found.complete = ended == Ended::Last;
-        if told_twice {
+        // A count that was given up is none.
+        if told_twice || (found.outgrown && kept.1 > memory_max / COUNTING_SHARE) {
             found.images.clear();
         }
         if !found.complete && found.nondeterminism.is_none() {

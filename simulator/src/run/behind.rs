@@ -13,6 +13,7 @@
 
 use journal_core::Stepwise;
 
+use super::kept::Reads;
 use super::tree::Tree;
 use super::{Images, Run};
 use crate::choose::{Exhaustive, Path};
@@ -35,6 +36,10 @@ pub struct Counts {
     pub told_twice: bool,
     /// As [`Tree::modulo_collisions`].
     pub modulo_collisions: bool,
+    /// Recoveries run to their end, from wherever they began.
+    pub recoveries: u64,
+    /// What recoveries read of the sectors at risk.
+    pub reads: Reads,
 }
 
 impl<R> Tree<R> {
@@ -46,6 +51,8 @@ impl<R> Tree<R> {
             images: std::mem::replace(&mut self.images, none),
             told_twice: std::mem::take(&mut self.questions.told_twice),
             modulo_collisions: std::mem::take(&mut self.modulo_collisions),
+            recoveries: std::mem::take(&mut self.recoveries),
+            reads: std::mem::take(&mut self.reads),
         }
     }
 

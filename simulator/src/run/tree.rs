@@ -26,6 +26,7 @@
 use journal_core::{Error, Lsn, Opened, Recovery, Stepwise};
 use num_bigint::BigUint;
 
+use super::kept::{Reads, kept_with};
 use super::leaf::{Over, Power};
 use super::points::{self, Point};
 use super::questions::Questions;
@@ -36,7 +37,7 @@ use crate::oracle::{Judge, Judgement, Ledger, OracleSet, SoFar};
 
 /// A recovery step that asked something, as things were before it.
 #[derive(Debug)]
-struct Fork<R> {
+pub(super) struct Fork<R> {
     /// Questions of the path before it.
     depth: usize,
     life: usize,
@@ -44,12 +45,14 @@ struct Fork<R> {
     judged: SoFar,
     names: usize,
     strangers: usize,
+    /// Bytes kept by it and by the forks before it.
+    pub(super) kept: u64,
     disk: Mark,
 }
 
 /// What is known of a life's recovery besides the recovery itself.
 #[derive(Debug)]
-struct Begun {
+pub(super) struct Begun {
     leaf: Leaf,
     /// State of the disk when the recovery began.
     stamp: Stamp,
@@ -60,7 +63,7 @@ struct Begun {
     /// The ledger, if it is not that of the recording.
     ledger: Ledger,
     /// The sectors that are open, where images can be counted.
-    universe: Option<Universe>,
+    pub(super) universe: Option<Universe>,
     /// Entries that were in the ledger when the life before began.
     sent_before: usize,
     names: Vec<Lsn>,
@@ -101,15 +104,19 @@ pub struct Images {
 #[derive(Debug)]
 pub struct Tree<R> {
     pub(super) questions: Questions,
-    forks: Vec<Fork<R>>,
+    pub(super) forks: Vec<Fork<R>>,
     /// One for each life that was reached on the present path.
-    begun: Vec<Begun>,
+    pub(super) begun: Vec<Begun>,
     /// The crash points of the last life that the present leaf stands for, and what is violated there.
     stands_for: Vec<(u32, OracleSet)>,
     /// For each cut, the images that it may leave and those that leaves stand for.
     pub(super) images: Vec<Images>,
     /// Some checksum was asked for contents that were once written, and not for all mixtures.
     pub(super) modulo_collisions: bool,
+    /// Recoveries run to their end, from wherever they began.
+    pub(super) recoveries: u64,
+    /// What recoveries read of the sectors at risk.
+    pub(super) reads: Reads,
     /// Whether there was a leaf before.
     started: bool,
 }
@@ -132,6 +139,8 @@ impl<R> Tree<R> {
             stands_for: Vec::new(),
             images: Vec::new(),
             modulo_collisions: false,
+            recoveries: 0,
+            reads: Reads::default(),
             started: false,
         }
     }
@@ -307,6 +316,7 @@ impl<J: Stepwise> Run<'_, J> {
     /// Runs a recovery to its end, and keeps a fork of each step that asks something.
     fn recover(&mut self, tree: &mut Tree<J::Recovery>, going: Going<J::Recovery>) -> Ended<J> {
         let Going { life, mut recovery, judged } = going;
+        tree.recoveries += 1;
         let Tree { questions, forks, begun, .. } = tree;
         let Begun { points, names, strangers, clean, .. } = &mut begun[life - 1];
         // At the last point most is owed and most may be there.
@@ -322,14 +332,16 @@ impl<J: Stepwise> Run<'_, J> {
                 if forks.last().is_some_and(|fork| fork.depth == depth) {
                     forks.pop();
                 }
+                let mark = disk.mark();
                 forks.push(Fork {
+                    kept: kept_with(forks, &mark),
                     depth,
                     life,
                     recovery: recovery.clone(),
                     judged: judge.so_far(),
                     names: names.len(),
                     strangers: strangers.len(),
-                    disk: disk.mark(),
+                    disk: mark,
                 });
                 let done = recovery.step(&mut Live::new(disk, questions), options, &mut |entry| {
                     judge.entry(entry.payload);
@@ -466,6 +478,7 @@ impl<J: Stepwise> Run<'_, J> {
     /// Counts the images that the recovery just judged stands for.
     fn cover(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32) {
         if let Some(universe) = &mut tree.begun[life - 1].universe {
+            tree.reads.note(|| universe.at_risk(&self.disk, at));
             tree.images[life - 1].covered += universe.images(&self.disk, at);
         }
     }
