@@ -144,3 +144,18 @@ fn a_recovery_that_reads_all_sectors_at_risk_is_told_and_no_other() {
     assert!(leaves >= 1 << sectors.min(20) >> 1, "{leaves} leaves for {sectors} sectors");
     assert!(careful.explored.leaves < leaves, "{} leaves", careful.explored.leaves);
 }
+
+#[test]
+fn what_a_proof_keeps_does_not_depend_on_the_size_of_the_device() {
+    // Not for the rungs that erase their area as they format: the disk keeps what was written.
+    for name in ["v8ce", "v8pp", "v9-512", "v9-4096"] {
+        let options = RfcOptions { strategy: Strategy::named(name).unwrap() };
+        let [small, large] = [1u64 << 20, 1 << 30].map(|device_bytes| {
+            let setup = Setup { device_bytes, ..setup("consumer-nvme-no-plp", 2, 4, 1) };
+            prove_with::<RfcJournal>(name, &options, &setup, Bounds::default()).explored
+        });
+        assert_eq!(small.leaves, large.leaves, "{name}");
+        let (small, large) = (small.kept_bytes, large.kept_bytes);
+        assert!(large.abs_diff(small) * 10 <= small, "{name}: {small} and {large} bytes");
+    }
+}
