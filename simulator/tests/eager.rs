@@ -27,8 +27,8 @@ fn every_image_and_the_tree_have_the_same_outcomes() {
     let (mut images, mut leaves, mut cells) = (0, 0, 0);
     for row in journals::rows().into_iter().filter(|row| row.family != Family::Twin) {
         for device in ["consumer-nvme-no-plp", "enterprise-nvme-plp", "barrier-flush"] {
-            for n in [1, 3] {
-                let setup = pending(n, 300, device);
+            for n in [1, 3, 6] {
+                let setup = pending(n, 200, device);
                 let found = journals::visit(row.name, Both(&setup)).flatten();
                 let Some((more, fewer)) = found else { continue };
                 (images, leaves, cells) = (images + more, leaves + fewer, cells + 1);
@@ -44,14 +44,14 @@ fn where_recovery_reads_block_by_block_images_double_and_leaves_grow_by_a_few() 
     let options = journal_core::rfc::RfcOptions {
         strategy: journal_core::rfc::Strategy::named("v9-512").unwrap(),
     };
-    let of = |n| {
-        let setup = pending(n, 400, "consumer-nvme-no-plp");
+    let of = |n: u32| {
+        let setup = pending(n, 240, "consumer-nvme-no-plp");
         let (images, eager) = eagerly::<journal_core::rfc::RfcJournal>(&options, &setup);
         let (leaves, lazy) = lazily::<journal_core::rfc::RfcJournal>(&options, &setup);
         assert_eq!(eager, lazy, "{n} pending");
         (images, leaves)
     };
-    let (few, many) = (of(4), of(8));
+    let (few, many) = (of(3), of(7));
     assert!(many.0 > 8 * few.0, "{} and {} images", few.0, many.0);
     assert!(many.1 < 8 * few.1, "{} and {} leaves", few.1, many.1);
 }
