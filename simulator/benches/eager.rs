@@ -1,7 +1,7 @@
 //! What laziness buys: every image on the one hand, the tree of a proof on the other.
 //!
 //! Method. Entries pending in one commit, on a cache that persists any subset. Both sides run recovery
-//! and all oracles, in one process, in turns; medians of the turns. Both must find the same outcomes, or
+//! and all oracles, in one process, in turns; processor time, medians of the turns. Both must find the same outcomes, or
 //! this fails. `tests/eager.rs` holds them to that on more devices, and is not timed.
 //!
 //! ```text
@@ -9,13 +9,14 @@
 //! cargo bench -p simulator --bench eager -- 16    up to 16
 //! ```
 
-use std::time::Instant;
-
 use journal_core::formats::Format;
 use simulator::journals::{self, Row, Visitor};
 
+#[path = "support/clock.rs"]
+mod clock;
 #[path = "support/eagerly.rs"]
 mod eagerly;
+use clock::{now, seconds_since};
 use eagerly::{Outcomes, eagerly, lazily, pending};
 
 const DEVICE: &str = "consumer-nvme-no-plp";
@@ -26,9 +27,9 @@ const TURNS: usize = 5;
 const JOURNALS: [(&str, u32); 2] = [("v9-512", 240), ("leveldb", 505)];
 
 fn timed(of: impl FnOnce() -> (u64, Outcomes)) -> (f64, u64, Outcomes) {
-    let begun = Instant::now();
+    let begun = now();
     let (states, outcomes) = of();
-    (begun.elapsed().as_secs_f64(), states, outcomes)
+    (seconds_since(&begun), states, outcomes)
 }
 
 fn median(mut seconds: Vec<f64>) -> f64 {
