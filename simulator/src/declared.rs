@@ -37,6 +37,10 @@ use crate::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, TearSha
 use crate::disk::presets;
 use crate::journals;
 
+mod probabilities;
+
+pub use probabilities::{CutChance, Probabilities};
+
 /// What a file declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Declared {
@@ -126,15 +130,7 @@ impl Declared {
     /// # Errors
     /// The first thing that is wrong.
     pub fn parse(text: &str) -> Result<Declared, DeclaredError> {
-        let at = |(span, said): Wrong| {
-            let before = text.get(..span.start).unwrap_or(text);
-            let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-            DeclaredError {
-                line: before.matches('\n').count() + 1,
-                column: before[line_start..].chars().count() + 1,
-                said,
-            }
-        };
+        let at = |wrong| place(text, wrong);
         let file: File = toml::from_str(text).map_err(|error| {
             at((error.span().unwrap_or(0..0), error.message().trim().to_owned()))
         })?;
@@ -148,6 +144,17 @@ impl Declared {
             declared.strategies.push(named);
         }
         Ok(declared)
+    }
+}
+
+/// Something wrong, with its line and column.
+fn place(text: &str, (span, said): Wrong) -> DeclaredError {
+    let before = text.get(..span.start).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    DeclaredError {
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        said,
     }
 }
 

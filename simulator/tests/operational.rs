@@ -16,6 +16,8 @@ mod choosers;
 mod compare;
 #[path = "operational/counts.rs"]
 mod counts;
+#[path = "operational/explanations.rs"]
+mod explanations;
 #[path = "operational/images.rs"]
 mod images;
 #[path = "operational/life.rs"]

@@ -32,7 +32,7 @@ use super::{Common, list, shrink, signal};
 /// Crash states visited at most in each experiment, unless told otherwise.
 const LEAVES_MAX: u64 = 20_000;
 
-/// Leaves drawn at random where that bound ended the search, unless told otherwise.
+/// Crash states drawn where that bound ended the search, unless told otherwise.
 const SAMPLE: u64 = 1_000;
 
 /// Entries between two commits.
@@ -69,12 +69,13 @@ pub struct Arguments {
     /// search that would keep more says BOUNDED
     #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = super::bytes::bytes)]
     memory: u64,
-    /// Leaves drawn at random in each experiment that the bound ended; a violation among them refutes
+    /// Crash states drawn in each experiment that the bound ended, and leaves hunted if none of them fails;
+    /// a violation refutes
     #[arg(long, value_name = "N", default_value_t = SAMPLE)]
     sample: u64,
     /// Only the cells whose rank, counted journal by journal, leaves K when divided by N;
     /// `report merge` puts the shards together
-    #[arg(long, value_name = "K/N", value_parser = shard)]
+    #[arg(long, value_name = "K/N", value_parser = super::shard::parse)]
     shard: Option<Shard>,
     /// Exit with 1 if anything is refuted, and with 3 if anything is inconclusive (so it is anyway
     /// where a single journal is asked about)
@@ -97,14 +98,6 @@ impl Default for Arguments {
         }
         <Alone as clap::Parser>::parse_from(["compare"]).arguments
     }
-}
-
-/// Reads `0/3`: the first of three.
-fn shard(text: &str) -> Result<Shard, String> {
-    let wrong = || format!("expected K/N with K from 0 to N-1, such as 0/4, found `{text}`");
-    let (index, of) = text.split_once('/').ok_or_else(wrong)?;
-    let (index, of) = (index.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
-    if index < of { Ok(Shard { index, of }) } else { Err(wrong()) }
 }
 
 /// Compares.

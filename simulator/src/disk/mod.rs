@@ -13,14 +13,18 @@
 pub mod arena;
 mod at_rest;
 mod boxes;
+mod chances;
 mod classes;
 pub mod contract;
 mod count;
 mod denied;
+mod drawn;
 mod kept;
 mod linear;
 mod live;
 pub mod presets;
+mod product;
+mod readings;
 mod remembered;
 mod rules;
 mod trace;
@@ -38,8 +42,10 @@ use trace::{NONE, Trace};
 use verified::Verified;
 use worlds::Worlds;
 
+pub use chances::{Chances, Fraction};
 pub use count::Universe;
 pub use denied::Denial;
+pub use drawn::{Drawable, Image};
 pub use kept::{COUNTING_SHARE, MEMORY_MAX};
 pub use live::Live;
 pub use trace::{CallKind, Fill};
@@ -100,6 +106,8 @@ pub struct Disk {
     denied: Denied,
     /// Checksums and searches are answered by what they tell, and not by reading.
     asks_classes: bool,
+    /// Every answer of every question will be visited.
+    visits_all: bool,
     /// Contents that pass a checksum were looked for among those once written, and not among all.
     modulo_collisions: bool,
     /// The power went during the last call.
@@ -114,6 +122,8 @@ pub struct Disk {
     options: Vec<undecided::Choice>,
     /// Of which counting images may take a share.
     memory_max: u64,
+    /// Crash points at which the answers to a test are possible.
+    stretches: Vec<(u32, u32)>,
     /// During a life whose cut is left open: the first crash point that is still possible.
     open_from: Option<u32>,
 }
@@ -173,6 +183,7 @@ impl Disk {
             worlds: Worlds::default(),
             denied: Denied::default(),
             asks_classes: false,
+            visits_all: false,
             modulo_collisions: false,
             dead: false,
             operations: 0,
@@ -183,6 +194,7 @@ impl Disk {
             verified: Verified::default(),
             options: Vec::new(),
             memory_max: MEMORY_MAX,
+            stretches: Vec::new(),
             open_from: None,
         })
     }
@@ -273,6 +285,7 @@ impl Disk {
     ///
     /// [`What::Class`]: crate::choose::What::Class
     pub fn ask_classes(&mut self, whether: bool) {
+        self.visits_all = whether;
         self.asks_classes = whether && !self.rules.contract.damages_at_rest();
     }
 
@@ -367,12 +380,12 @@ impl Disk {
         self.trace.narrow(from, at);
     }
 
-    /// Whether something becomes stable between crash point `at` of the present life, which is
-    /// sealed, and the one after it. Where nothing does, whatever the first may leave on the medium
-    /// the second may leave too.
+    /// The first crash point from `at` on, of the present life, which is sealed, such that something
+    /// becomes stable between it and the one after it. Up to there, whatever a crash point may leave
+    /// on the medium the next one may leave too.
     #[must_use]
-    pub fn is_event(&self, at: u32) -> bool {
-        self.trace.is_event(at)
+    pub fn next_event(&self, at: u32) -> Option<u32> {
+        self.trace.next_event(at)
     }
 
     /// Makes ready what the cuts of the present life will need.
@@ -428,8 +441,11 @@ impl Disk {
 
     /// Back to a moment. Allocates nothing under contracts that couple nothing.
     pub fn rewind(&mut self, mark: &Mark) {
+        let contents = self.trace.arena.len();
         self.trace.rewind(&mark.trace);
-        self.verified.truncate(self.trace.arena.len() as u32);
+        if self.trace.arena.len() < contents {
+            self.verified.truncate(self.trace.arena.len() as u32);
+        }
         if let Some(worlds) = &mark.worlds {
             self.worlds.clone_from(worlds);
         }

@@ -16,8 +16,8 @@ use num_bigint::BigUint;
 use super::kept::{COUNTING_SHARE, MEMORY_MAX};
 use super::worlds::Worlds;
 
-/// What was counted: sectors left, contents denied, and state of knowledge.
-pub type Known = (Vec<u32>, Vec<(u32, u32)>, Worlds);
+/// What was counted: sectors left, others that are undecided, contents denied, state of knowledge.
+pub type Known = (Vec<u32>, u64, Vec<(u32, u32)>, Worlds);
 
 /// The memory.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl Remembered {
     }
 
     pub fn insert(&mut self, known: Known, images: BigUint) {
-        let (left, denied, worlds) = &known;
+        let (left, _, denied, worlds) = &known;
         self.bytes += NODE_BYTES
             + size_of::<(Known, BigUint)>() as u64
             + (size_of_val(&left[..]) + size_of_val(&denied[..])) as u64
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_is_full_is_emptied_and_what_grows_too_large_is_told() {
-        let key = |n: u32| (vec![n; 10], Vec::new(), Worlds::default());
+        let key = |n: u32| (vec![n; 10], 0, Vec::new(), Worlds::default());
         let mut small = Remembered::within(COUNTING_SHARE * 1000);
         for n in 0..20 {
             small.insert(key(n), BigUint::from(n));

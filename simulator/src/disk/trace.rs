@@ -384,13 +384,35 @@ impl Trace {
         }
     }
 
-    /// Whether something becomes stable between crash point `at` of the present life, which is
-    /// sealed, and the one after it.
+    /// The first crash point from `at` on, of the present life, which is sealed, such that something
+    /// becomes stable between it and the one after it.
     #[must_use]
-    pub fn is_event(&self, at: u32) -> bool {
+    pub fn next_event(&self, at: u32) -> Option<u32> {
         let start = self.calls.get(self.life_start as usize);
         let first = start.map_or(self.commands.len(), |call| call.first_command as usize);
-        self.commands[first..].iter().any(|command| command.stable_from == at + 1)
+        let stable_from = self.commands[first..].iter().map(|command| command.stable_from);
+        stable_from.filter(|&from| from > at && from != NONE).min().map(|from| from - 1)
+    }
+
+    /// What the sector with the newest version `newest` holds under a contract that couples nothing,
+    /// where the crash points that are left allow one content only: whatever was written later never
+    /// was. `None` where there may be more, or where it takes more to tell.
+    #[inline]
+    #[must_use]
+    pub fn only(&self, lba: u64, newest: u32) -> Option<ContentId> {
+        let cut = self.cuts.last()?;
+        let mut at = newest;
+        while at != NONE {
+            let version = self.versions[at as usize];
+            if version.call <= cut.at {
+                let stands = version.command == NONE
+                    || (version.call >= cut.life_start
+                        && self.commands[version.command as usize].stable_from <= cut.from);
+                return stands.then_some(version.content);
+            }
+            at = version.prev;
+        }
+        Some(self.original(lba))
     }
 
     /// Cuts the power during a call of `from..=at` (or after all calls). What was recorded after

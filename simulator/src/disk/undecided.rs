@@ -131,6 +131,34 @@ pub fn coupled(
     denied: &Denied,
     lba: u64,
 ) -> (Vec<Content>, usize) {
+    let (whole, damaged) = listed(trace, rules, denied, lba);
+    let feasible = |contents: Vec<Content>, into: &mut Vec<Content>, arena: &Arena| {
+        for mut content in contents {
+            content.why.retain(|why| worlds.admit(std::slice::from_ref(why), rules.budget));
+            if content.why.is_empty() {
+                continue;
+            }
+            match into.iter_mut().find(|other| arena.same(other.content, content.content)) {
+                Some(other) => other.why.append(&mut content.why),
+                None => into.push(content),
+            }
+        }
+    };
+    let mut options = Vec::new();
+    feasible(whole, &mut options, &trace.arena);
+    let count = options.len();
+    feasible(damaged, &mut options, &trace.arena);
+    (options, count)
+}
+
+/// What the contract allows a sector to hold, whatever else was read: whole contents and damaged ones,
+/// each newest first. Some may read the same.
+pub fn listed(
+    trace: &mut Trace,
+    rules: &Rules,
+    denied: &Denied,
+    lba: u64,
+) -> (Vec<Content>, Vec<Content>) {
     let (start, mut whole) = beginning(trace, rules, lba);
     let mut damaged: Vec<Content> = Vec::new();
     for cut in start..trace.cuts.len() as u32 {
@@ -162,23 +190,7 @@ pub fn coupled(
         whole.retain(stands);
         damaged.retain(stands);
     }
-    let feasible = |contents: Vec<Content>, into: &mut Vec<Content>, arena: &Arena| {
-        for mut content in contents {
-            content.why.retain(|why| worlds.admit(std::slice::from_ref(why), rules.budget));
-            if content.why.is_empty() {
-                continue;
-            }
-            match into.iter_mut().find(|other| arena.same(other.content, content.content)) {
-                Some(other) => other.why.append(&mut content.why),
-                None => into.push(content),
-            }
-        }
-    };
-    let mut options = Vec::new();
-    feasible(whole, &mut options, &trace.arena);
-    let count = options.len();
-    feasible(damaged, &mut options, &trace.arena);
-    (options, count)
+    (whole, damaged)
 }
 
 /// The first cut that leaves a sector open, and what it held before that.
@@ -406,7 +418,7 @@ fn mixes(
         }
         let mut older = older.clone();
         older.why.retain_mut(|why| {
-            struck.iter().all(|&(l, r)| narrow(why, l, r))
+            struck.iter().all(|(l, r)| narrow(why, *l, r.clone()))
                 && risk[own + 1..].iter().all(|n| lost(trace, rules, cut, lba, n.command, why))
         });
         if !older.why.is_empty() {

@@ -13,7 +13,7 @@
 //!
 //! What it is not: a list of images. It grows with the sectors read and not with their product.
 
-pub use super::boxes::{Budget, Latent, Range, World, narrow};
+pub use super::boxes::{Budget, Latent, Range, World, merged, narrow};
 use super::boxes::{absorb, within};
 
 /// The state of knowledge. Never impossible.
@@ -38,23 +38,33 @@ fn bond(latent: Latent) -> (u8, u32, u64) {
     }
 }
 
+/// The same event at another place, if it is one that is counted.
+fn counted(latent: Latent, lba: u64) -> Option<Latent> {
+    match latent {
+        Latent::Strike { cut, .. } => Some(Latent::Strike { cut, lba }),
+        Latent::Flip { cut, .. } => Some(Latent::Flip { cut, lba }),
+        Latent::Lost { cut, .. } => Some(Latent::Lost { cut, lba }),
+        _ => None,
+    }
+}
+
 type Bonds = Vec<(u8, u32, u64)>;
 
 fn bonds<'a>(boxes: impl IntoIterator<Item = &'a World>) -> Bonds {
-    let mut bonds: Bonds = boxes.into_iter().flatten().map(|&(l, _)| bond(l)).collect();
+    let mut bonds: Bonds = boxes.into_iter().flatten().map(|(l, _)| bond(*l)).collect();
     bonds.sort_unstable();
     bonds.dedup();
     bonds
 }
 
 fn bound(boxes: &[World], bonds: &Bonds) -> bool {
-    boxes.iter().flatten().any(|&(latent, _)| bonds.binary_search(&bond(latent)).is_ok())
+    boxes.iter().flatten().any(|(latent, _)| bonds.binary_search(&bond(*latent)).is_ok())
 }
 
 /// Both boxes at once, if that is possible.
 fn both(a: &World, b: &World) -> Option<World> {
     let mut both = a.clone();
-    b.iter().all(|&(latent, range)| narrow(&mut both, latent, range)).then_some(both)
+    b.iter().all(|(latent, range)| narrow(&mut both, *latent, range.clone())).then_some(both)
 }
 
 impl Worlds {
@@ -68,9 +78,9 @@ impl Worlds {
         let touched = bonds(explanations);
         let mut after = Worlds::default();
         let mut here = World::new();
-        for &(latent, range) in &self.sure {
-            let is_touched = touched.binary_search(&bond(latent)).is_ok();
-            if is_touched { &mut here } else { &mut after.sure }.push((latent, range));
+        for known in &self.sure {
+            let is_touched = touched.binary_search(&bond(known.0)).is_ok();
+            if is_touched { &mut here } else { &mut after.sure }.push(known.clone());
         }
         // The part that the explanations are about, as boxes.
         let mut part = vec![here];
@@ -109,14 +119,15 @@ impl Worlds {
         for (latent, range) in first {
             let tied =
                 matches!(latent, Latent::Strike { .. } | Latent::Flip { .. } | Latent::Lost { .. });
-            let place = |world: &World| world.binary_search(&(latent, range)).ok();
-            if boxes.len() > 1 && (tied || !boxes.iter().all(|world| place(world).is_some())) {
+            let certain = (latent, range);
+            let says = |world: &World| world.binary_search(&certain).is_ok();
+            if boxes.len() > 1 && (tied || !boxes.iter().all(says)) {
                 continue;
             }
             for world in &mut boxes {
                 world.retain(|&(other, _)| other != latent);
             }
-            self.sure.push((latent, range));
+            self.sure.push(certain);
         }
         self.sure.sort_unstable();
         boxes.sort_unstable();
@@ -134,13 +145,13 @@ impl Worlds {
         let project = |world: &World| {
             let mut left: World = Vec::with_capacity(world.len());
             let mut dropped = 0;
-            for &(latent, range) in world {
-                if keep(&latent) {
-                    left.push((latent, range));
-                } else if let Latent::Strike { cut, .. } = latent {
+            for (latent, range) in world {
+                if keep(latent) {
+                    left.push((*latent, range.clone()));
+                } else if let Some(counted) = counted(*latent, u64::MAX - 1 - dropped) {
                     // It counts, wherever it was. No device has so many sectors.
                     dropped += 1;
-                    left.push((Latent::Strike { cut, lba: u64::MAX - dropped }, Range::of(1, 1)));
+                    left.push((counted, Range::of(1, 1)));
                 }
             }
             left.sort_unstable();
@@ -178,8 +189,8 @@ impl Worlds {
         let touched = bonds([why]);
         let is_touched = |latent| touched.binary_search(&bond(latent)).is_ok();
         let mut world = why.clone();
-        let mut sure = self.sure.iter().filter(|&&(latent, _)| is_touched(latent));
-        if !sure.all(|&(latent, range)| narrow(&mut world, latent, range)) {
+        let mut sure = self.sure.iter().filter(|known| is_touched(known.0));
+        if !sure.all(|(latent, range)| narrow(&mut world, *latent, range.clone())) {
             return false;
         }
         let parts: Vec<&Vec<World>> = self.parts.iter().filter(|p| bound(p, &touched)).collect();
@@ -271,7 +282,8 @@ mod tests {
         let either = |lba| [1, 3, 5].map(|v| vec![(page(lba), Range::of(v, v))]);
         let worlds = (0..40)
             .fold(Worlds::default(), |worlds, lba| worlds.and(&either(8 * lba), FREE).unwrap());
-        assert_eq!((worlds.parts.len(), worlds.len()), (40, 3));
+        // Each page has one of three versions: one box, and certain.
+        assert_eq!((worlds.parts.len(), worlds.len(), worlds.sure.len()), (0, 1, 40));
         assert!(
             worlds.admit(&[vec![(page(16), Range::of(2, 3)), (page(24), Range::of(5, 9))]], FREE)
         );

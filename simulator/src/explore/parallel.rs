@@ -58,7 +58,7 @@ where
     J: Stepwise<Options: Sync>,
 {
     let (mut tree, mut stretch) = (Tree::default(), Stretch::default());
-    run.evaluated = Evaluated::default();
+    (run.evaluated, run.resumes) = (Evaluated::default(), (0, 0));
     run.limit_memory(bounds.memory_max);
     let alone = grain.alone.min(bounds.leaves_max);
     let ended = stretch.visit(run, &mut tree, alone, bounds);
@@ -196,7 +196,7 @@ fn again<J: Stepwise>(
 ) -> Stretch {
     let place = behind.map(|behind| Place { behind, fixed: 0 });
     let mut tree = place.map_or_else(Tree::default, |place| run.tree_behind(&place));
-    run.evaluated = Evaluated::default();
+    (run.evaluated, run.resumes) = (Evaluated::default(), (0, 0));
     let mut stretch = Stretch::default();
     stretch.visit(run, &mut tree, leaves, bounds);
     stretch.close(run, &mut tree);
@@ -276,7 +276,7 @@ impl<'o, J: Stepwise<Options: Sync>> Search<'o, J> {
         loop {
             let behind = tree.path().to_vec();
             let mut stretch = Stretch::default();
-            run.evaluated = Evaluated::default();
+            (run.evaluated, run.resumes) = (Evaluated::default(), (0, 0));
             let ended = loop {
                 let before = levels.changes(tree.path());
                 let leaves = stretch.found.leaves + 1;
@@ -289,7 +289,8 @@ impl<'o, J: Stepwise<Options: Sync>> Search<'o, J> {
                     break ended;
                 }
                 levels.changed(before, tree.path());
-                if levels.leaves() % LOOK_EVERY == 0 && self.hungry.load(Ordering::Relaxed) {
+                if levels.leaves().is_multiple_of(LOOK_EVERY) && self.hungry.load(Ordering::Relaxed)
+                {
                     self.give(scope, id, &mut tree, &levels);
                 }
             };

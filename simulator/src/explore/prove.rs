@@ -50,7 +50,7 @@ pub struct Explored {
     /// The first leaf that violated each oracle that is not owed.
     pub unowed: Vec<(Oracle, Path)>,
     /// For each power cut: how many images it may leave, over all crash points and pasts, and how
-    /// many of them the leaves stand for. Empty where they cannot be counted. Behind the first cut
+    /// many of them the leaves stand for. Empty where some have several leaves. Behind the first cut
     /// it is histories that are counted, and only those that were begun.
     pub images: Vec<Images>,
     /// Whether the leaves of a complete search stand for exactly all images. If not, the journal
@@ -62,7 +62,7 @@ pub struct Explored {
     pub modulo_collisions: bool,
     /// How often each oracle was evaluated.
     pub evaluated: Evaluated,
-    /// Whether every leaf was visited.
+    /// Whether every leaf was visited, and each image has one.
     pub complete: bool,
     /// The most bytes kept at any leaf, and needed for counting its images.
     pub kept_bytes: u64,
@@ -71,6 +71,12 @@ pub struct Explored {
     /// The most sectors that were at risk at a cut, if every recovery read all that were, so that
     /// nothing was left open; none if that says little.
     pub reads_all: Option<u32>,
+    /// Whether some images have several leaves, since what was read had more explanations than are
+    /// kept: then nothing is counted and nothing proved.
+    pub told_twice: bool,
+    /// Whether there were recoveries that were completed, and none of them changed anything on the
+    /// device: then a cut inside of one leaves what was there, however often it comes.
+    pub recovery_changes_nothing: bool,
     /// A question that changed on replay: what, options before, options now.
     pub nondeterminism: Option<(What, u32, u32)>,
 }
@@ -79,6 +85,7 @@ pub struct Explored {
 pub fn explore<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
     let (mut tree, mut stretch) = (Tree::default(), Stretch::default());
     run.evaluated = Evaluated::default();
+    run.resumes = (0, 0);
     run.limit_memory(bounds.memory_max);
     let ended = stretch.visit(run, &mut tree, bounds.leaves_max, bounds);
     stretch.close(run, &mut tree);

@@ -13,7 +13,7 @@ use journal_core::Stepwise;
 use super::prove::{Bounds, Explored};
 use crate::choose::{Exhaustive, Path};
 use crate::disk::COUNTING_SHARE;
-use crate::oracle::OracleSet;
+use crate::oracle::{Oracle, OracleSet};
 use crate::run::{Images, Reads, Run, Tree};
 
 /// Why a stretch ended.
@@ -41,6 +41,8 @@ pub struct Stretch {
     /// The most bytes kept at a leaf, and needed for counting images.
     kept: (u64, u64),
     reads: Reads,
+    /// Resumes, and those that changed something.
+    resumes: (u64, u64),
     /// The path of the last leaf.
     pub last: Path,
 }
@@ -95,6 +97,7 @@ impl Stretch {
         self.found.recoveries = counts.recoveries;
         self.reads = counts.reads;
         self.found.evaluated = std::mem::take(&mut run.evaluated);
+        self.resumes = std::mem::take(&mut run.resumes);
         self.last = tree.path().to_vec();
     }
 
@@ -117,6 +120,7 @@ impl Stretch {
         for (mine, more) in found.images.iter_mut().zip(more.images) {
             mine.all += more.all;
             mine.covered += more.covered;
+            mine.failing += more.failing;
         }
         found.modulo_collisions |= more.modulo_collisions;
         found.outgrown |= more.outgrown;
@@ -124,6 +128,8 @@ impl Stretch {
         self.reads.add(later.reads);
         found.evaluated.add(&more.evaluated);
         self.told_twice |= later.told_twice;
+        self.resumes.0 += later.resumes.0;
+        self.resumes.1 += later.resumes.1;
         self.last = later.last;
     }
 
@@ -135,15 +141,18 @@ impl Stretch {
         memory_max: u64,
     ) -> Explored {
         run.leave();
-        let Stretch { mut found, told_twice, last, kept, reads } = self;
+        let Stretch { mut found, told_twice, last, kept, reads, resumes } = self;
         found.kept_bytes = kept.0 + kept.1;
         found.reads_all = reads.all();
-        found.complete = ended == Ended::Last;
+        found.told_twice = told_twice;
+        found.complete = ended == Ended::Last && !told_twice;
+        let opens_write = found.violations[Oracle::Idempotence as usize] > 0;
+        found.recovery_changes_nothing = resumes.0 > 0 && resumes.1 == 0 && !opens_write;
         // A count that was given up is none.
         if told_twice || (found.outgrown && kept.1 > memory_max / COUNTING_SHARE) {
             found.images.clear();
         }
-        if !found.complete && found.nondeterminism.is_none() {
+        if !found.complete && !told_twice && found.nondeterminism.is_none() {
             add_unbegun(run, &last, &mut found.images);
         }
         // What the leaves stand for is counted leaf by leaf, and all there is without them.

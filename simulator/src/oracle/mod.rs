@@ -9,13 +9,16 @@
 //!
 //! What it is not: a model of the journal. The reference is a list.
 
+mod earlier;
 mod judge;
 mod ledger;
+mod shown;
 
 use serde::{Deserialize, Serialize};
 
 pub use judge::{Evaluated, Judge, Judgement, SoFar};
 pub use ledger::{Ledger, Obligation, Sent};
+pub use shown::Shown;
 
 use crate::disk::contract::Contract;
 use journal_core::Promises;
@@ -161,6 +164,18 @@ impl OracleSet {
             | 1 << Oracle::Integrity as u16
             | 1 << Oracle::NoResurrection as u16,
     );
+
+    /// The oracles that the log of an earlier life violates when it is held against the present one.
+    pub const OF_ANOTHER_LOG: OracleSet = OracleSet(
+        1 << Oracle::Order as u16
+            | 1 << Oracle::Atomicity as u16
+            | 1 << Oracle::NoResurrection as u16,
+    );
+
+    /// Takes one out.
+    pub fn remove(&mut self, oracle: Oracle) {
+        self.0 &= !(1 << oracle as u16);
+    }
 
     /// Adds one.
     #[inline]

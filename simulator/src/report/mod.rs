@@ -11,6 +11,8 @@
 
 mod atlas;
 pub mod build;
+pub mod campaign;
+pub mod campaign_text;
 pub mod cost;
 pub mod device;
 pub mod emit;
@@ -19,6 +21,7 @@ pub mod frontier;
 pub mod json;
 pub mod matrix;
 pub mod merge;
+mod merge_campaign;
 pub mod model;
 pub mod oracles;
 pub mod picture;

@@ -43,6 +43,20 @@ pub struct Counts {
 }
 
 impl<R> Tree<R> {
+    /// Whether some images have several leaves: what was read had more explanations than are kept, and
+    /// it was asked which of them holds. Then nothing adds up, and nothing is proved.
+    #[must_use]
+    pub fn told_twice(&self) -> bool {
+        self.questions.told_twice
+    }
+
+    /// Whether the leaves so far are exact only if no mixture of contents that were written at
+    /// different times has the checksum of another. Never where all mixtures could be tried.
+    #[must_use]
+    pub fn modulo_collisions(&self) -> bool {
+        self.modulo_collisions
+    }
+
     /// Takes what was counted; from here on it is counted anew.
     pub fn take_counts(&mut self) -> Counts {
         // Lives that were begun may be gone on with.
@@ -79,9 +93,9 @@ impl<J: Stepwise> Run<'_, J> {
     /// A tree with the leaves of a place.
     pub fn tree_behind(&mut self, place: &Place) -> Tree<J::Recovery> {
         let mut tree = Tree::below(Exhaustive::below(place.behind.clone()));
-        let evaluated = self.evaluated;
+        let counted = (self.evaluated, self.resumes);
         self.next_leaf(&mut tree);
-        self.evaluated = evaluated;
+        (self.evaluated, self.resumes) = counted;
         tree.take_counts();
         tree.questions.odometer.step_back(place.behind.len(), place.fixed);
         tree

@@ -60,10 +60,11 @@ impl Reads {
     }
 }
 
-/// Bytes kept by forks and one more, of which this is the disk's mark.
+/// Bytes kept by forks and one more at some depth, of which this is the disk's mark.
 #[inline]
-pub(super) fn kept_with<R>(forks: &[Fork<R>], mark: &Mark) -> u64 {
-    let before = forks.last().map_or(0, |fork| fork.kept);
+pub(super) fn kept_with<R>(forks: &[Fork<R>], depth: usize, mark: &Mark) -> u64 {
+    // The last one may be replaced.
+    let before = forks.iter().rev().find(|fork| fork.depth < depth).map_or(0, |fork| fork.kept);
     before + size_of::<Fork<R>>() as u64 + mark.kept_bytes()
 }
 
@@ -73,7 +74,7 @@ impl<R> Tree<R> {
     fn kept_bytes(&mut self, lives: usize) -> (u64, u64) {
         let forks = self.forks.last().map_or(0, |fork| fork.kept);
         let mut kept = (forks, 0);
-        for universe in self.begun.iter_mut().take(lives).filter_map(|b| b.universe.as_mut()) {
+        for universe in self.begun.iter_mut().take(lives).map(|begun| &mut begun.universe) {
             kept.0 += universe.kept_bytes();
             kept.1 = kept.1.max(universe.take_states());
         }

@@ -33,13 +33,13 @@ use super::questions::Questions;
 use super::{Leaf, Run, guarded, reads_max};
 use crate::choose::{Exhaustive, What, pick};
 use crate::disk::{Live, Mark, Stamp, Universe};
-use crate::oracle::{Judge, Judgement, Ledger, OracleSet, SoFar};
+use crate::oracle::{Judge, Judgement, Ledger, OracleSet, Shown, SoFar};
 
 /// A recovery step that asked something, as things were before it.
 #[derive(Debug)]
 pub(super) struct Fork<R> {
     /// Questions of the path before it.
-    depth: usize,
+    pub(super) depth: usize,
     life: usize,
     recovery: R,
     judged: SoFar,
@@ -62,15 +62,13 @@ pub(super) struct Begun {
     shown: Option<Judgement>,
     /// The ledger, if it is not that of the recording.
     ledger: Ledger,
-    /// The sectors that are open, where images can be counted.
-    pub(super) universe: Option<Universe>,
+    /// The sectors that are open.
+    pub(super) universe: Universe,
     /// Entries that were in the ledger when the life before began.
     sent_before: usize,
     names: Vec<Lsn>,
-    /// Payloads from the first one on that was not the next of the log, to be judged again.
-    strangers: Vec<Vec<u8>>,
-    /// Where the entries before those begin in the log, and how many they are.
-    clean: (u32, u32),
+    /// What was handed out, to be judged again.
+    entries: Shown,
 }
 
 impl Begun {
@@ -81,11 +79,10 @@ impl Begun {
             points: Vec::new(),
             shown: None,
             ledger: Ledger::default(),
-            universe: None,
+            universe: Universe::default(),
             sent_before: 0,
             names: Vec::new(),
-            strangers: Vec::new(),
-            clean: (0, 0),
+            entries: Shown::default(),
         }
     }
 }
@@ -98,6 +95,8 @@ pub struct Images {
     pub all: BigUint,
     /// Those that agree with what was read in the leaves visited, counted leaf by leaf.
     pub covered: BigUint,
+    /// Of these, those whose recovery violates something that is owed.
+    pub failing: BigUint,
 }
 
 /// The leaves of a run, one by one.
@@ -145,6 +144,18 @@ impl<R> Tree<R> {
         }
     }
 
+    /// Begins again, with all leaves, and the memory that it has.
+    pub fn restart(&mut self) {
+        self.questions.odometer.restart();
+        self.questions.heard = None;
+        self.questions.told_twice = false;
+        self.forks.clear();
+        self.stands_for.clear();
+        self.images.clear();
+        (self.modulo_collisions, self.started) = (false, false);
+        (self.recoveries, self.reads) = (0, Reads::default());
+    }
+
     /// The path of the present leaf.
     #[must_use]
     pub fn path(&self) -> &[(u32, u32)] {
@@ -166,17 +177,10 @@ impl<R> Tree<R> {
     }
 
     /// For each cut so far, how many images there are and how many of them were covered; empty where
-    /// they cannot be counted.
+    /// some have several leaves.
     #[must_use]
     pub fn images(&self) -> &[Images] {
         if self.questions.told_twice { &[] } else { &self.images }
-    }
-
-    /// Whether the leaves so far are exact only if no mixture of contents that were written at
-    /// different times has the checksum of another. Never where all mixtures could be tried.
-    #[must_use]
-    pub fn modulo_collisions(&self) -> bool {
-        self.modulo_collisions
     }
 
     /// See [`Exhaustive::nondeterminism`].
@@ -272,18 +276,17 @@ impl<J: Stepwise> Run<'_, J> {
             begun.points.truncate(1);
             self.disk.cut(begun.points[0].at);
         }
-        begun.universe = self.disk.universe();
-        if let Some(universe) = &mut begun.universe {
-            tree.images.resize(tree.images.len().max(life), Images::default());
-            for point in &begun.points {
-                tree.images[life - 1].all += universe.images(&self.disk, point.at);
-            }
+        self.disk.universe_into(&mut begun.universe);
+        tree.images.resize(tree.images.len().max(life), Images::default());
+        let all = &mut tree.images[life - 1].all;
+        for point in &begun.points {
+            begun.universe.add_images(&self.disk, point.at, all);
         }
         begun.leaf = Leaf { cuts: leaf.cuts + 1, ..leaf };
         begun.stamp = self.disk.stamp();
         begun.shown = shown;
         begun.names.clear();
-        begun.strangers.clear();
+        begun.entries.clear();
         if life > 1 {
             begun.ledger.copy_from(&self.ledger);
         }
@@ -306,7 +309,7 @@ impl<J: Stepwise> Run<'_, J> {
         }
         let begun = &mut tree.begun[fork.life - 1];
         begun.names.truncate(fork.names);
-        begun.strangers.truncate(fork.strangers);
+        begun.entries.rewind(fork.strangers, fork.judged);
         if self.setup.workload.lives.len() > 1 {
             self.ledger.copy_from(if fork.life > 1 { &begun.ledger } else { &self.recorded });
         }
@@ -318,7 +321,7 @@ impl<J: Stepwise> Run<'_, J> {
         let Going { life, mut recovery, judged } = going;
         tree.recoveries += 1;
         let Tree { questions, forks, begun, .. } = tree;
-        let Begun { points, names, strangers, clean, .. } = &mut begun[life - 1];
+        let Begun { points, names, entries, .. } = &mut begun[life - 1];
         // At the last point most is owed and most may be there.
         let owed = points.last().expect("a life has a crash point").owed;
         let payloads = &self.setup.workload.payloads;
@@ -328,32 +331,32 @@ impl<J: Stepwise> Run<'_, J> {
         let opened = guarded(|| {
             loop {
                 let depth = questions.odometer.depth();
-                // The step before asked nothing: who comes back goes on from here.
-                if forks.last().is_some_and(|fork| fork.depth == depth) {
-                    forks.pop();
-                }
+                // Where the step before asked nothing, who comes back goes on from here.
                 let mark = disk.mark();
-                forks.push(Fork {
-                    kept: kept_with(forks, &mark),
-                    depth,
-                    life,
-                    recovery: recovery.clone(),
-                    judged: judge.so_far(),
-                    names: names.len(),
-                    strangers: strangers.len(),
-                    disk: mark,
-                });
+                let kept = kept_with(forks, depth, &mark);
+                match forks.last_mut().filter(|last| last.depth == depth) {
+                    Some(last) => {
+                        (last.life, last.kept) = (life, kept);
+                        last.recovery.clone_from(&recovery);
+                        last.judged = judge.so_far();
+                        (last.names, last.strangers) = (names.len(), entries.strangers());
+                        last.disk = mark;
+                    }
+                    None => forks.push(Fork {
+                        depth,
+                        life,
+                        recovery: recovery.clone(),
+                        judged: judge.so_far(),
+                        names: names.len(),
+                        strangers: entries.strangers(),
+                        kept,
+                        disk: mark,
+                    }),
+                }
                 let done = recovery.step(&mut Live::new(disk, questions), options, &mut |entry| {
                     judge.entry(entry.payload);
                     names.push(entry.lsn);
-                    let so_far = judge.so_far();
-                    if !so_far.is_clean() {
-                        if strangers.is_empty() {
-                            let (first, shown) = so_far.shown();
-                            *clean = (first, shown - 1);
-                        }
-                        strangers.push(entry.payload.to_vec());
-                    }
+                    entries.note(judge.so_far(), entry.payload);
                 });
                 if let Some(opened) = done.transpose() {
                     return opened;
@@ -402,8 +405,8 @@ impl<J: Stepwise> Run<'_, J> {
                 if !possible(&point) {
                     continue;
                 }
-                self.cover(tree, life, point.at.min(until));
                 let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
+                self.cover(tree, life, point.at.min(until), judgement);
                 leaf.violated = leaf.violated.or(judgement.violated);
                 tree.stands_for.push((point.at.min(until), before.or(judgement.violated)));
                 if violated_at.is_none() {
@@ -426,11 +429,11 @@ impl<J: Stepwise> Run<'_, J> {
         let at = point.at.min(until);
         self.hear_cut(tree, life, at);
         self.disk.narrow(at, at);
+        let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
         // Not when it is only on the way to a leaf behind it.
         if tree.questions.odometer.depth() == tree.path().len() {
-            self.cover(tree, life, at);
+            self.cover(tree, life, at, judgement);
         }
-        let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
         leaf.last = judgement;
         leaf.violated = leaf.violated.or(judgement.violated);
         if !judgement.violated.and(self.owed.or(OracleSet::UNTOLD)).is_empty() {
@@ -460,26 +463,24 @@ impl<J: Stepwise> Run<'_, J> {
     fn judged_at(&mut self, begun: &Begun, point: Point, judged: SoFar, over: &Over) -> Judgement {
         let owed = (point.owed, begun.shown);
         if judged.holds_for(point.owed) {
-            return self.judged(judged, over, owed);
+            return self.judged(judged, &begun.entries, over, owed);
         }
         // Entry by entry once more: some of them are judged otherwise with this owed.
         let payloads = &self.setup.workload.payloads;
         let mut judge = Judge::new(&self.ledger, payloads, point.owed);
-        let (first, count) = if begun.strangers.is_empty() { judged.shown() } else { begun.clean };
-        for at in first..first + count {
-            let sent = self.ledger.sent[self.ledger.log[at as usize] as usize];
-            judge.entry(payloads.get(sent.key, sent.bytes));
-        }
-        begun.strangers.iter().for_each(|payload| judge.entry(payload));
+        let again = begun.entries.payloads(&self.ledger, payloads);
+        again.into_iter().for_each(|payload| judge.entry(payload));
         let judged = judge.so_far();
-        self.judged(judged, over, owed)
+        self.judged(judged, &begun.entries, over, owed)
     }
 
     /// Counts the images that the recovery just judged stands for.
-    fn cover(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32) {
-        if let Some(universe) = &mut tree.begun[life - 1].universe {
-            tree.reads.note(|| universe.at_risk(&self.disk, at));
-            tree.images[life - 1].covered += universe.images(&self.disk, at);
+    fn cover(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32, judgement: Judgement) {
+        let (universe, counted) = (&mut tree.begun[life - 1].universe, &mut tree.images[life - 1]);
+        tree.reads.note(|| universe.at_risk(&self.disk, at));
+        universe.add_images(&self.disk, at, &mut counted.covered);
+        if !judgement.violated.and(self.owed).is_empty() {
+            universe.add_images(&self.disk, at, &mut counted.failing);
         }
     }
 }

@@ -47,7 +47,7 @@ impl Branches {
         self.path[self.at - 1].0
     }
 
-    fn next(&mut self) -> bool {
+    pub fn next(&mut self) -> bool {
         self.at = 0;
         while let Some((answer, options)) = self.path.pop() {
             if answer + 1 < options {
