@@ -15,7 +15,7 @@ fn case_of(e: &Expectation) -> Option<Case> {
     if e.is_replay() {
         return Some(e.case.clone());
     }
-    let bounds = Bounds { leaves_max: e.leaves_max, first_only: true };
+    let bounds = Bounds { leaves_max: e.leaves_max, first_only: true, ..Bounds::default() };
     prove(&e.case.journal, &e.case.setup(), bounds)?.counterexample
 }
 

@@ -305,7 +305,8 @@ impl<J: Journal> Check<J> {
                     workload: self.fitting(workload, contract),
                     fault: None,
                 };
-                let bounds = Bounds { leaves_max: self.runs, first_only: true };
+                let bounds =
+                    Bounds { leaves_max: self.runs, first_only: true, ..Bounds::default() };
                 let cell = prove_with::<Plain<J>>(&self.name, &self.options, &setup, bounds);
                 let experiment = experiment.clone();
                 let broken = cell.explored.first.as_ref().map_or_else(OracleSet::default, |f| f.0);

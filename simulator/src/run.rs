@@ -23,7 +23,9 @@ use crate::disk::{Disk, Fault, Fill, Live, Mark, Traffic};
 use crate::oracle::{Evaluated, Judgement, Ledger, Obligation, Oracle, OracleSet};
 use crate::workload::{Op, Workload};
 
+mod behind;
 mod drawn;
+mod kept;
 mod leaf;
 mod points;
 mod probable;
@@ -32,7 +34,9 @@ mod script;
 mod tree;
 mod witness;
 
+pub use behind::{Counts, Place};
 pub use drawn::FirstCut;
+pub use kept::Reads;
 pub use probable::Probable;
 pub use tree::{Images, Tree};
 
@@ -172,6 +176,8 @@ pub struct Run<'o, J: Stepwise> {
     recording_violated: OracleSet,
     traffic: Traffic,
     calls_per_life: u32,
+    /// Bytes of the disk's table at the end of the recording.
+    table_bytes: u64,
     /// What the last recovery called the entries it handed out.
     names: Vec<Lsn>,
     /// For each crash point, its recovery as far as that asks nothing, once known.
@@ -264,6 +270,7 @@ impl<'o, J: Stepwise> Run<'o, J> {
             recording_violated: OracleSet::default(),
             traffic: Traffic::default(),
             calls_per_life: 1,
+            table_bytes: 0,
             names: Vec::new(),
             certain: Vec::new(),
             leaves: 0,
@@ -290,6 +297,12 @@ impl<'o, J: Stepwise> Run<'o, J> {
     #[must_use]
     pub fn promises(&self) -> &Promises {
         &self.promises
+    }
+
+    /// The options of its journal.
+    #[must_use]
+    pub fn options(&self) -> &'o J::Options {
+        self.options
     }
 
     /// The disk, for pictures.
@@ -389,6 +402,7 @@ impl<'o, J: Stepwise> Run<'o, J> {
         self.calls_per_life = (self.last_call - self.first_call).max(1);
         self.disk.seal();
         self.end = self.disk.mark();
+        self.table_bytes = self.disk.table_bytes();
         self.certain.clear();
         self.leaves = 0;
     }

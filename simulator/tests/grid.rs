@@ -36,7 +36,7 @@ fn search(strategy: Strategy, device: &str, workload: &Workload, leaves_max: u64
     let (mut run, journal) = Run::<RfcJournal>::new(&options, setup)
         .unwrap_or_else(|error| panic!("{strategy} on {device}: {error}"));
     run.record(journal, None);
-    let explored = explore(&mut run, Bounds { leaves_max, first_only: true });
+    let explored = explore(&mut run, Bounds { leaves_max, first_only: true, ..Bounds::default() });
     assert_eq!(explored.nondeterminism, None, "{strategy} on {device}");
     Found { broken: explored.first.as_ref().map(|first| first.0), explored }
 }

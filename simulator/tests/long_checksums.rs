@@ -23,7 +23,7 @@ fn explore(journal: &str, device: &str, workload: Workload, leaves_max: u64) -> 
         workload,
         fault: None,
     };
-    let bounds = Bounds { leaves_max, first_only: false };
+    let bounds = Bounds { leaves_max, first_only: false, ..Bounds::default() };
     prove(journal, &setup, bounds).expect("a journal of the list")
 }
 

@@ -15,7 +15,7 @@ use simulator::shrink::{Budget, shrink};
 fn shrunk(name: &str, oracle: Oracle) -> Case {
     let (_, text) = CASES.iter().find(|case| case.0 == format!("flawed/{name}")).unwrap();
     let read = Expectation::parse(text).unwrap();
-    let bounds = Bounds { leaves_max: read.leaves_max, first_only: true };
+    let bounds = Bounds { leaves_max: read.leaves_max, first_only: true, ..Bounds::default() };
     let cell = prove(&read.case.journal, &read.case.setup(), bounds).unwrap();
     let found = cell.counterexample.unwrap();
     shrink(&found, Some(oracle), Budget::BRISK).unwrap().unwrap().case

@@ -55,7 +55,7 @@ const REPLAYS: [(Oracle, Flaw); 9] = [
 /// The first crash state in which the flaw trips exactly what the replay is about.
 fn replay(oracle: Oracle, flaw: Flaw) -> Expectation {
     let setup = flaw.experiment().setup;
-    let bounds = Bounds { leaves_max: LEAVES_MAX, first_only: true };
+    let bounds = Bounds { leaves_max: LEAVES_MAX, first_only: true, ..Bounds::default() };
     let cell = prove(flaw.name(), &setup, bounds).unwrap();
     let case = cell.counterexample.expect("the flaw is seen");
     let broken = case.run(None).unwrap().broken();

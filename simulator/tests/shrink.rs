@@ -27,7 +27,7 @@ fn corpus() -> Vec<(&'static str, Case)> {
         if read.is_replay() {
             return Some((name, read.case));
         }
-        let bounds = Bounds { leaves_max: read.leaves_max, first_only: true };
+        let bounds = Bounds { leaves_max: read.leaves_max, first_only: true, ..Bounds::default() };
         let cell = prove(&read.case.journal, &read.case.setup(), bounds).unwrap();
         Some((name, cell.counterexample.unwrap()))
     });

@@ -54,7 +54,7 @@ fn no_sound_twin_breaks_anything_on_any_device() {
                     workload: workload(resume),
                     fault: None,
                 };
-                let bounds = Bounds { leaves_max: 1_000, first_only: false };
+                let bounds = Bounds { leaves_max: 1_000, first_only: false, ..Bounds::default() };
                 let cell = prove(base.name(), &setup, bounds).unwrap();
                 // What is not refuted here is not proven by this either: the trees are cut off.
                 let who = format!("{} on {}", base.name(), contract.name);

@@ -30,7 +30,7 @@ fn explore(journal: &str, contract: &Contract, workload: &Workload) -> Cell {
         workload: workload.clone(),
         fault: None,
     };
-    let bounds = Bounds { leaves_max: 2_000_000, first_only: false };
+    let bounds = Bounds { leaves_max: 2_000_000, first_only: false, ..Bounds::default() };
     prove(journal, &setup, bounds).expect("a journal of the list")
 }
 

@@ -94,6 +94,24 @@ impl Exhaustive {
         self.path[self.fixed..].iter().all(|&(answer, options)| answer + 1 >= options)
     }
 
+    /// How many first answers are never changed.
+    #[must_use]
+    pub fn fixed(&self) -> usize {
+        self.fixed
+    }
+
+    /// From now on the first `length` answers of the path are never changed.
+    pub fn fix(&mut self, length: usize) {
+        self.fixed = length;
+    }
+
+    /// Goes back to the first `length` answers of the path, the first `fixed` of which are never
+    /// changed: the next leaf is the first one behind all that begin so.
+    pub fn step_back(&mut self, length: usize, fixed: usize) {
+        self.path.truncate(length);
+        self.fixed = fixed;
+    }
+
     /// The path of the present leaf.
     #[must_use]
     pub fn path(&self) -> &[(u32, u32)] {

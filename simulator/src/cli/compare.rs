@@ -68,6 +68,10 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = LEAVES_MAX)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     max_leaves: u64,
+    /// Bytes that each search may keep, such as 512M; each thread that helps keeps as much again. A
+    /// search that would keep more says BOUNDED
+    #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = super::bytes::bytes)]
+    memory: u64,
     /// Crash states drawn in each experiment that the bound ended, and leaves hunted if none of them fails;
     /// a violation refutes
     #[arg(long, value_name = "N", default_value_t = SAMPLE)]
@@ -183,6 +187,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
             command: "compare".to_owned(),
             device_bytes: DEVICE_BYTES,
             leaves_max: Some(arguments.max_leaves),
+            memory_max: Some(arguments.memory),
             workloads: workloads.clone(),
         },
         partial,
@@ -228,7 +233,8 @@ fn cells(
         }
     }
     let progress = Progress::new("experiments", Some(questions.len() as u64));
-    let bounds = Bounds { leaves_max: arguments.max_leaves, first_only: false };
+    let Arguments { max_leaves: leaves_max, memory: memory_max, .. } = *arguments;
+    let bounds = Bounds { leaves_max, first_only: false, memory_max };
     let answers: Vec<_> = questions
         .par_iter()
         .with_max_len(1)

@@ -7,6 +7,7 @@
 //!
 //! What it is not: a place where anything is found out. Commands ask the library.
 
+mod bytes;
 mod cases;
 mod compare;
 mod exit;
@@ -123,7 +124,7 @@ pub fn main() -> ExitCode {
     let command = arguments.command.unwrap_or(Command::Compare(compare::Arguments::default()));
     let ended: Result<Exit, Failure> = match command {
         Command::Compare(mine) => compare::run(&mine, common, &screen),
-        Command::Prove(mine) => prove::run(&mine, &screen),
+        Command::Prove(mine) => prove::run(&mine, common, &screen),
         Command::Frontier(mine) => frontier::run(&mine, common, &screen),
         Command::Torture(mine) => torture::run(&mine, common, &screen),
         Command::Replay(mine) => replay::run(&mine, &screen),

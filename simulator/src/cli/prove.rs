@@ -20,7 +20,7 @@ use simulator::workload::{Op, Workload};
 
 use super::exit::{Exit, Failure};
 use super::screen::Screen;
-use super::{compare, list, shrink, with};
+use super::{Common, compare, list, shrink, with};
 
 /// What to prove.
 #[derive(Debug, clap::Args)]
@@ -51,6 +51,10 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 2_000_000, alias = "max-leaves")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     leaves_max: u64,
+    /// Bytes that a search may keep, such as 512M; each thread that helps keeps as much again. A
+    /// search that would keep more says BOUNDED
+    #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = super::bytes::bytes)]
+    memory: u64,
     /// Crash states drawn where that bound ends the search, and leaves hunted if none of them fails
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     sample: u64,
@@ -62,8 +66,8 @@ pub struct Arguments {
 }
 
 /// Proves, or refutes.
-pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
-    let report = report(arguments)?;
+pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    let report = report(arguments, common)?;
     screen.show(&report, || proof::draw(&report, screen.look))?;
     Ok(match report.cells[0].verdict {
         Verdict::Proven => Exit::Clean,
@@ -99,7 +103,7 @@ fn probabilities(path: &Path) -> Result<Probabilities, Failure> {
     Probabilities::parse(&text).map_err(bad)
 }
 
-fn report(arguments: &Arguments) -> Result<Report, Failure> {
+fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let row = workload(arguments);
     let given = arguments.probabilities.as_deref().map(probabilities).transpose()?;
     let named = |name: &str, asked: &str| name == asked;
@@ -108,7 +112,8 @@ fn report(arguments: &Arguments) -> Result<Report, Failure> {
     let mut devices = list::device_rows();
     devices.retain(|row| named(&row.name, &arguments.device));
     let contract = devices[0].contract.clone();
-    let bounds = Bounds { leaves_max: arguments.leaves_max, first_only: false };
+    let Arguments { leaves_max, memory: memory_max, .. } = *arguments;
+    let bounds = Bounds { leaves_max, first_only: false, memory_max };
     let setup = compare::setup(&contract, &row.workload);
     let probable = match &given {
         None => None,
@@ -123,7 +128,9 @@ fn report(arguments: &Arguments) -> Result<Report, Failure> {
             Some((given, found.map_err(refused)?))
         }
     };
-    let cell = prove(&arguments.journal, &setup, bounds)
+    let cell = common
+        .pool()?
+        .install(|| prove(&arguments.journal, &setup, bounds))
         .ok_or_else(|| Failure::new(Exit::Ours, "a journal of the list has no type"))?;
     let mut experiment = build::experiment(&row.name, &cell);
     if cell.verdict == Verdict::Bounded && arguments.sample > 0 {
@@ -138,7 +145,8 @@ fn report(arguments: &Arguments) -> Result<Report, Failure> {
         asked: Asked {
             command: "prove".to_owned(),
             device_bytes: setup.device_bytes,
-            leaves_max: Some(arguments.leaves_max),
+            leaves_max: Some(leaves_max),
+            memory_max: Some(memory_max),
             workloads: vec![row],
         },
         partial: false,

@@ -176,6 +176,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
             command: "torture".to_owned(),
             device_bytes: DEVICE_BYTES,
             leaves_max: None,
+            memory_max: None,
             workloads: Vec::new(),
         },
         partial,

@@ -59,6 +59,12 @@ impl Arena {
         self.bytes.is_empty()
     }
 
+    /// Bytes of all of them.
+    #[must_use]
+    pub fn kept_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     /// Forgets all but the first `len` contents.
     pub fn truncate(&mut self, len: usize) {
         self.bytes.truncate(len * self.sector);

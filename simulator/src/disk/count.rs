@@ -22,6 +22,7 @@ use super::arena::ContentId;
 use super::at_rest::AtRest;
 use super::product::Product;
 use super::readings;
+use super::remembered::Remembered;
 use super::undecided::{self, Content};
 use super::worlds::{Latent, World, Worlds, merged};
 use super::{Disk, trace};
@@ -33,11 +34,11 @@ pub struct Universe {
     product: Product,
     /// Of any other.
     sectors: Vec<Sector>,
-    /// Images that were counted, by sectors left, contents denied, and state of knowledge.
-    known: BTreeMap<Known, BigUint>,
+    /// Images that were counted.
+    known: Remembered,
+    /// Bytes of the sectors.
+    bytes: u64,
 }
-
-type Known = (Vec<u32>, u64, Vec<(u32, u32)>, Worlds);
 
 #[derive(Clone, Debug)]
 struct Sector {
@@ -71,7 +72,8 @@ impl Disk {
             self.product(&mut into.product);
             return;
         }
-        let mut universe = Universe::default();
+        let known = Remembered::within(self.memory_max);
+        let mut universe = Universe { known, ..Universe::default() };
         let arena = self.trace.arena.len();
         let mut open = self.open();
         if self.rules.contract.damages_at_rest() {
@@ -86,7 +88,9 @@ impl Disk {
             let (options, _) =
                 undecided::coupled(&mut self.trace, &self.rules, &worlds, denied, lba);
             if self.rules.contract.damages_at_rest() {
-                universe.sectors.extend(self.at_rest(lba, options));
+                let sector = self.at_rest(lba, options);
+                universe.bytes += sector.as_ref().map_or(0, Sector::kept_bytes);
+                universe.sectors.extend(sector);
                 continue;
             }
             let held = options.iter().map(|option| {
@@ -99,7 +103,9 @@ impl Disk {
             });
             let held = held.collect();
             let contents = options.into_iter().map(|option| (1, merged(option.why))).collect();
-            universe.sectors.push(Sector { lba, contents, held });
+            let sector = Sector { lba, contents, held };
+            universe.bytes += sector.kept_bytes();
+            universe.sectors.push(sector);
         }
         self.trace.arena.truncate(arena);
         self.verified.truncate(arena as u32);
@@ -246,6 +252,9 @@ impl Universe {
                 }
             }
             states = next;
+            if self.known.too_many(&states) {
+                return BigUint::default();
+            }
         }
         let (budget, cut) = (disk.rules.budget, disk.cuts() - 1);
         let bits = 8 * u64::from(disk.geometry.logical_bytes);
@@ -266,5 +275,48 @@ impl Universe {
             needed.extend(latents.map(|latent| (latent, step)));
         }
         needed
+    }
+}
+
+/// What a search wants to know of it besides numbers of images.
+impl Universe {
+    /// Bytes kept, but for what is remembered.
+    #[must_use]
+    pub fn kept_bytes(&self) -> u64 {
+        self.bytes + self.product.kept_bytes()
+    }
+
+    /// The bytes of the largest set of states of a count since this was asked. A count that needed
+    /// more than its share of the memory was given up: its number is 0.
+    pub fn take_states(&mut self) -> u64 {
+        self.known.take_states()
+    }
+
+    /// If the cut came at crash point `at`: the sectors that might then have held several contents,
+    /// and those of them that nobody knows yet.
+    #[must_use]
+    pub fn at_risk(&self, disk: &Disk, at: u32) -> (u32, u32) {
+        if disk.rules.independent {
+            return self.product.at_risk(disk, at);
+        }
+        let mut counted = (0, 0);
+        for sector in self.sectors.iter().filter(|sector| sector.contents.len() > 1) {
+            counted.0 += 1;
+            counted.1 += u32::from(!disk.is_decided(sector.lba));
+        }
+        counted
+    }
+}
+
+impl Sector {
+    fn kept_bytes(&self) -> u64 {
+        let of = |world: &World| size_of::<World>() + size_of_val(&world[..]);
+        let contents: usize = self.contents.iter().flat_map(|(_, why)| why).map(of).sum();
+        let made = |held: &Held| match held {
+            Held::Kept(_) => 0,
+            Held::Made(bytes) => bytes.len(),
+        };
+        let held = size_of_val(&self.held[..]) + self.held.iter().map(made).sum::<usize>();
+        (size_of::<Sector>() + contents + held) as u64
     }
 }

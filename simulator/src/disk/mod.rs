@@ -21,11 +21,13 @@ mod damage;
 mod denied;
 mod drawn;
 mod ground;
+mod kept;
 mod linear;
 mod live;
 pub mod presets;
 mod product;
 mod readings;
+mod remembered;
 mod rules;
 mod trace;
 mod undecided;
@@ -47,6 +49,7 @@ pub use count::Universe;
 pub use damage::{mix_kinds, mix_takes};
 pub use denied::Denial;
 pub use drawn::{Drawable, Image};
+pub use kept::{COUNTING_SHARE, MEMORY_MAX};
 pub use live::Live;
 pub use trace::{CallKind, Fill};
 
@@ -119,6 +122,8 @@ pub struct Disk {
     reads_left: Option<u64>,
     verified: Verified,
     options: Vec<undecided::Choice>,
+    /// Of which counting images may take a share.
+    memory_max: u64,
     /// Crash points at which the answers to a test are possible.
     stretches: Vec<(u32, u32)>,
     /// During a life whose cut is left open: the first crash point that is still possible.
@@ -190,6 +195,7 @@ impl Disk {
             reads_left: None,
             verified: Verified::default(),
             options: Vec::new(),
+            memory_max: MEMORY_MAX,
             stretches: Vec::new(),
             open_from: None,
         })

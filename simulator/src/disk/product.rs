@@ -71,6 +71,27 @@ impl Product {
         }
     }
 
+    /// Bytes of the sectors and their contents.
+    pub fn kept_bytes(&self) -> u64 {
+        (size_of_val(&self.sectors[..]) + size_of_val(&self.contents[..])) as u64
+    }
+
+    /// If the cut came at crash point `at`: the sectors that might then have held several contents,
+    /// and those of them that were not read.
+    pub fn at_risk(&self, disk: &Disk, at: u32) -> (u32, u32) {
+        let (mut counted, mut first) = ((0, 0), 0);
+        for &(lba, end) in &self.sectors {
+            let contents = &self.contents[first..end];
+            first = end;
+            let possible = |choice: &&Choice| choice.window.0 <= at && at <= choice.window.1;
+            if contents.iter().filter(possible).nth(1).is_some() {
+                counted.0 += 1;
+                counted.1 += u32::from(!disk.is_decided(lba));
+            }
+        }
+        counted
+    }
+
     /// Whether a content as of the last cut was denied since.
     #[cold]
     fn denies(&self, disk: &Disk, lba: u64, choice: &Choice) -> bool {

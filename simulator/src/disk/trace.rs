@@ -294,6 +294,23 @@ impl Trace {
         all
     }
 
+    /// Bytes of all that was recorded, by the sizes of what is in it.
+    #[must_use]
+    pub fn kept_bytes(&self) -> u64 {
+        let lists = size_of_val(&self.commands[..])
+            + size_of_val(&self.versions[..])
+            + size_of_val(&self.calls[..])
+            + size_of_val(&self.cuts[..])
+            + size_of_val(&self.undo[..]);
+        self.arena.kept_bytes() + lists as u64
+    }
+
+    /// Bytes of the table of newest versions.
+    #[must_use]
+    pub fn table_bytes(&self) -> u64 {
+        size_of_val(&self.newest.entries[..]) as u64 + size_of_val(&self.newest.top[..]) as u64
+    }
+
     /// Begins a call.
     #[inline]
     pub fn begin_call(&mut self, kind: CallKind) -> u32 {

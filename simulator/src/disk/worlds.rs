@@ -178,6 +178,13 @@ impl Worlds {
         after
     }
 
+    /// Bytes of all boxes.
+    #[must_use]
+    pub fn kept_bytes(&self) -> u64 {
+        let of = |world: &World| (size_of::<World>() + size_of_val(&world[..])) as u64;
+        size_of_val(&self.sure[..]) as u64 + self.parts.iter().flatten().map(of).sum::<u64>()
+    }
+
     /// How many boxes the largest part has.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -16,6 +16,7 @@ use journal_core::formats::Format;
 use journal_core::{Promises, Stepwise};
 use serde::{Deserialize, Serialize};
 
+use super::parallel::{Grain, explore_together};
 use super::prove::{Bounds, Explored, explore};
 use crate::case::Case;
 use crate::choose::{Chooser, Label, What};
@@ -89,7 +90,7 @@ pub struct Cell {
     pub appended: (u64, u64),
 }
 
-/// Proves or refutes a named journal. `None` if there is no such journal.
+/// Proves or refutes a named journal, on the threads of the present pool. `None` if there is no such journal.
 #[must_use]
 pub fn prove(journal: &str, setup: &Setup, bounds: Bounds) -> Option<Cell> {
     journals::visit(journal, Prove { setup, bounds })
@@ -118,17 +119,30 @@ impl Visitor for Prove<'_> {
     type Out = Cell;
 
     fn visit<J: Format>(self, row: Row, options: J::Options) -> Cell {
-        prove_with::<J>(row.name, &options, self.setup, self.bounds)
+        let bounds = self.bounds;
+        prove_by::<J>(row.name, &options, self.setup, |run| match rayon::current_num_threads() {
+            1 => explore(run, bounds),
+            _ => explore_together(run, bounds, Grain::default()),
+        })
     }
 }
 
-/// Proves or refutes any journal; `name` is what it is called in the case.
+/// Proves or refutes any journal, on one thread; `name` is what it is called in the case.
 #[must_use]
 pub fn prove_with<J: Stepwise>(
     name: &str,
     options: &J::Options,
     setup: &Setup,
     bounds: Bounds,
+) -> Cell {
+    prove_by::<J>(name, options, setup, |run| explore(run, bounds))
+}
+
+fn prove_by<J: Stepwise>(
+    name: &str,
+    options: &J::Options,
+    setup: &Setup,
+    explored: impl FnOnce(&mut Run<'_, J>) -> Explored,
 ) -> Cell {
     let mut cell = Cell {
         case: Case::new(name, setup),
@@ -155,7 +169,7 @@ pub fn prove_with<J: Stepwise>(
     cell.crash_points = run.crash_points();
     cell.traffic = run.traffic();
     cell.appended = run.appended();
-    cell.explored = explore(&mut run, bounds);
+    cell.explored = explored(&mut run);
     let mut fickle = None;
     if let Some((broken, path)) = &mut cell.explored.first {
         match run.decisions_at(path, *broken) {
@@ -205,7 +219,7 @@ impl Visitor for AskProbable<'_> {
 }
 
 /// A run with its first life recorded.
-fn recorded<'o, J: Stepwise>(
+pub(super) fn recorded<'o, J: Stepwise>(
     options: &'o J::Options,
     setup: &Setup,
 ) -> Result<Run<'o, J>, SetupError> {
@@ -282,7 +296,11 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
         return (Verdict::Bounded, Some(why.to_owned()));
     }
     if !explored.complete {
-        return (Verdict::Bounded, Some(format!("{} leaves visited", explored.leaves)));
+        let why = match explored.outgrown {
+            true => format!("{} leaves visited, and the last kept too much", explored.leaves),
+            false => format!("{} leaves visited", explored.leaves),
+        };
+        return (Verdict::Bounded, Some(why));
     }
     let lives = cell.case.workload.lives.len();
     let hollow = cell.owed.iter().find(|&oracle| {

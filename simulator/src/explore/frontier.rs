@@ -246,7 +246,8 @@ impl Visitor for Surveyor {
     fn visit<J: Format>(self, row: Row, options: J::Options) -> Survey {
         let Surveyor { base, effort } = self;
         let kindest = base.contract(&[0; KNOBS]).expect("the kindest point is a device");
-        let bounds = Bounds { leaves_max: effort.leaves_max, first_only: false };
+        let bounds =
+            Bounds { leaves_max: effort.leaves_max, first_only: false, ..Bounds::default() };
         let cell = prove_with::<J>(row.name, &options, &setup(&kindest, 2), bounds);
         let mut found = Survey {
             journal: row.name.to_owned(),

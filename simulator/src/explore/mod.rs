@@ -10,10 +10,14 @@
 pub mod cell;
 pub mod frontier;
 pub mod grid;
+mod levels;
+pub mod parallel;
 pub mod prove;
 pub mod sample;
+mod stretch;
 pub mod torture;
 
 pub use crate::shrink::shrink;
 pub use cell::{Cell, Verdict, prove, prove_with};
+pub use parallel::{Grain, explore_together};
 pub use prove::{Bounds, Explored, explore};

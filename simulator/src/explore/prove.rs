@@ -12,9 +12,9 @@
 
 use journal_core::Stepwise;
 
-use num_bigint::BigUint;
-
-use crate::choose::{Exhaustive, Path, What};
+use super::stretch::Stretch;
+use crate::choose::{Path, What};
+use crate::disk::MEMORY_MAX;
 use crate::oracle::{Evaluated, Oracle, OracleSet};
 use crate::run::{Images, Run, Tree};
 
@@ -25,11 +25,14 @@ pub struct Bounds {
     pub leaves_max: u64,
     /// Whether to stop at the first owed violation.
     pub first_only: bool,
+    /// Bytes that may be kept, by the sizes of what is kept: an eighth for counting images. Each
+    /// thread that helps keeps as much again; what the journal keeps of its own is not seen.
+    pub memory_max: u64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Bounds { leaves_max: 2_000_000, first_only: false }
+        Bounds { leaves_max: 2_000_000, first_only: false, memory_max: MEMORY_MAX }
     }
 }
 
@@ -38,7 +41,7 @@ impl Default for Bounds {
 pub struct Explored {
     /// Leaves visited: classes of crash states that recovery cannot tell apart.
     pub leaves: u64,
-    /// Recoveries run.
+    /// Recoveries run to their end, each from the last place that it shares with one before.
     pub recoveries: u64,
     /// Leaves that violated each oracle, owed or not.
     pub violations: [u64; 9],
@@ -61,6 +64,13 @@ pub struct Explored {
     pub evaluated: Evaluated,
     /// Whether every leaf was visited, and each image has one.
     pub complete: bool,
+    /// The most bytes kept at any leaf, and needed for counting its images.
+    pub kept_bytes: u64,
+    /// Whether more would have had to be kept than may be: that ended the search.
+    pub outgrown: bool,
+    /// The most sectors that were at risk at a cut, if every recovery read all that were, so that
+    /// nothing was left open; none if that says little.
+    pub reads_all: Option<u32>,
     /// Whether some images have several leaves, since what was read had more explanations than are
     /// kept: then nothing is counted and nothing proved.
     pub told_twice: bool,
@@ -71,77 +81,13 @@ pub struct Explored {
     pub nondeterminism: Option<(What, u32, u32)>,
 }
 
-/// Visits every leaf of a recorded run, within bounds.
+/// Visits every leaf of a recorded run, within bounds, one after the other.
 pub fn explore<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
-    let mut found = Explored::default();
-    let mut tree = Tree::default();
-    let owed = run.owed();
+    let (mut tree, mut stretch) = (Tree::default(), Stretch::default());
     run.evaluated = Evaluated::default();
     run.resumes = (0, 0);
-    loop {
-        if found.leaves == bounds.leaves_max {
-            found.complete = tree.is_last();
-            break;
-        }
-        let leaf = run.next_leaf(&mut tree);
-        found.nondeterminism = tree.nondeterminism();
-        let Some(leaf) = leaf else {
-            found.complete = found.nondeterminism.is_none();
-            break;
-        };
-        found.leaves += 1;
-        found.recoveries += u64::from(leaf.recoveries);
-        if !leaf.violated.is_empty() {
-            note(&mut found, leaf.violated, owed, tree.path());
-        }
-        if found.nondeterminism.is_some() || (bounds.first_only && found.first.is_some()) {
-            break;
-        }
-    }
-    run.leave();
-    found.told_twice = tree.told_twice();
-    found.complete &= !found.told_twice;
-    found.images = tree.images().to_vec();
-    if !found.complete && !found.told_twice && found.nondeterminism.is_none() {
-        add_unbegun(run, tree.path(), &mut found.images);
-    }
-    // What the leaves stand for is counted leaf by leaf, and all there is without them.
-    found.adds_up = !found.complete || found.images.iter().all(|i| i.covered == i.all);
-    found.modulo_collisions = tree.modulo_collisions();
-    found.evaluated = run.evaluated;
-    let opens_write = found.violations[Oracle::Idempotence as usize] > 0;
-    found.recovery_changes_nothing = run.resumes.0 > 0 && run.resumes.1 == 0 && !opens_write;
-    found
-}
-
-/// Adds the images of the first cut's crash points that were not begun, so that what was covered is
-/// a share of all. Only devices that are asked for one crash point after the other leave any out.
-#[cold]
-fn add_unbegun<J: Stepwise>(run: &mut Run<'_, J>, path: &[(u32, u32)], images: &mut [Images]) {
-    let (Some(first), Some(&(begun, points))) = (images.first_mut(), path.first()) else { return };
-    if run.disk().leaves_cuts_open() || run.crash_points() < 2 {
-        return;
-    }
-    let evaluated = run.evaluated;
-    for point in begun + 1..points {
-        let mut tree = Tree::below(Exhaustive::below(vec![(point, points)]));
-        run.next_leaf(&mut tree);
-        first.all += tree.images().first().map_or_else(BigUint::default, |i| i.all.clone());
-        run.leave();
-    }
-    run.evaluated = evaluated;
-}
-
-#[cold]
-fn note(found: &mut Explored, violated: OracleSet, owed: OracleSet, path: &[(u32, u32)]) {
-    for oracle in violated.iter() {
-        found.violations[oracle as usize] += 1;
-        if !owed.contains(oracle) && !found.unowed.iter().any(|(known, _)| *known == oracle) {
-            found.unowed.push((oracle, path.to_vec()));
-        }
-    }
-    let broken = violated.and(owed);
-    if found.first.is_none() && !broken.is_empty() {
-        found.first = Some((broken, path.to_vec()));
-    }
+    run.limit_memory(bounds.memory_max);
+    let ended = stretch.visit(run, &mut tree, bounds.leaves_max, bounds);
+    stretch.close(run, &mut tree);
+    stretch.explored(run, ended, bounds.memory_max)
 }

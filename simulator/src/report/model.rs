@@ -102,6 +102,9 @@ pub struct Asked {
     pub device_bytes: u64,
     /// Leaves visited at most in each experiment; none for campaigns.
     pub leaves_max: Option<u64>,
+    /// Bytes kept at most by each search, by the sizes of what is kept; none for campaigns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_max: Option<u64>,
     /// The workloads that every journal met on every device.
     pub workloads: Vec<WorkloadRow>,
 }
@@ -206,8 +209,18 @@ pub struct Experiment {
     /// verdict holds modulo collisions of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub modulo_collisions: bool,
-    /// Recoveries run.
+    /// Recoveries run to their end, each from the last place that it shares with one before.
     pub recoveries: u64,
+    /// The most bytes kept at any leaf.
+    #[serde(default)]
+    pub kept_bytes: u64,
+    /// Whether more would have had to be kept than may be: that ended the search.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outgrown: bool,
+    /// The most sectors that were at risk, if recovery read all that were at risk in every leaf:
+    /// then the search had to visit every image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads_all: Option<u32>,
     /// Crash points of the first life.
     pub crash_points: u32,
     /// Power cuts in a row that the search goes to, inside of recoveries and behind them.

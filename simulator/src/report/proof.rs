@@ -11,7 +11,7 @@
 use super::figures::{chance, large, percent, share};
 use super::matrix::Look;
 use super::model::{CellRow, Experiment, ImagesRow, ProbabilityRow, Report, SampleRow, ShareRow};
-use super::text::{grouped, wrap};
+use super::text::{bytes, grouped, wrap};
 use super::{device, picture};
 use crate::explore::Verdict;
 use crate::workload::{Op, Workload};
@@ -27,7 +27,8 @@ pub fn draw(report: &Report, look: Look) -> String {
     let width = look.width;
     let row = &report.asked.workloads[0];
     let bound = report.asked.leaves_max.unwrap_or(0);
-    let text = format!("{}; at most {} leaves", row.about, grouped(bound));
+    let memory = report.asked.memory_max.map_or(String::new(), |m| format!(" and {}", bytes(m)));
+    let text = format!("{}; at most {} leaves{memory}", row.about, grouped(bound));
     let mut out = wrap("tornwrite prove   ", &text, width);
     out.push('\n');
     let head = format!("{}  {} x {}  ", experiment.verdict.name(), cell.journal, cell.device);
@@ -37,6 +38,13 @@ pub fn draw(report: &Report, look: Look) -> String {
     }
     if let (Verdict::Bounded, Some(first)) = (experiment.verdict, experiment.images.first()) {
         out += &explored(first, width);
+    }
+    let most = report.asked.memory_max;
+    if let Some(most) = most.filter(|_| experiment.kept_bytes > 0) {
+        out += &wrap("  memory   ", &kept(experiment, most), width);
+    }
+    if let Some(sectors) = experiment.reads_all {
+        out += &wrap("  reads    ", &reads_all(sectors), width);
     }
     if let (true, Some(first)) = (experiment.complete, experiment.images.first()) {
         out += &failing(first, row.workload.lives.len(), width);
@@ -157,6 +165,29 @@ fn explored(first: &ImagesRow, width: usize) -> String {
          first leaf on; behind it later cuts may be unexplored"
     );
     wrap("  explored ", &text, width)
+}
+
+/// How much was kept, and whether that was too much.
+fn kept(experiment: &Experiment, most: u64) -> String {
+    let kept = bytes(experiment.kept_bytes);
+    match experiment.outgrown {
+        true => format!(
+            "it kept {kept} at its last leaf; of the {} that it may keep, an eighth is for counting \
+             crash states. Give it more with --memory",
+            bytes(most)
+        ),
+        false => format!("kept {kept} at most, of {}", bytes(most)),
+    }
+}
+
+/// A recovery that leaves nothing open.
+#[must_use]
+pub fn reads_all(sectors: u32) -> String {
+    format!(
+        "this recovery reads all sectors at risk (up to {sectors}) before it decides, in every \
+         leaf, so that each crash state is a leaf of its own: ask with `verify` or `find`, or read \
+         block by block and stop at the first that is not valid"
+    )
 }
 
 /// What was drawn, in words that are no proof.

@@ -61,6 +61,20 @@ pub fn grouped(number: impl std::fmt::Display) -> String {
     text
 }
 
+/// A number of bytes in the largest unit that holds it, cut off after one decimal: `1.5 MiB`.
+#[must_use]
+pub fn bytes(number: u64) -> String {
+    let units = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|&(unit, _)| number >= unit) {
+        Some((unit, name)) if number.is_multiple_of(unit) => format!("{} {name}", number / unit),
+        Some((unit, name)) => {
+            let tenths = u128::from(number) * 10 / u128::from(unit);
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        }
+        None => format!("{number} bytes"),
+    }
+}
+
 /// `text` in lines of at most `width`, the first behind `head`, the others indented as far.
 #[must_use]
 pub fn wrap(head: &str, text: &str, width: usize) -> String {

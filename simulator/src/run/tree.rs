@@ -21,11 +21,12 @@
 //! Invariant: for every crash point that speaks for others, every leaf that [`Run::leaf`] has there
 //! is stood for by one leaf here; and nothing else is.
 //!
-//! What it is not: parallel, or bounded. Its caller is both.
+//! What it is not: parallel, or bounded. Its caller is both (`behind.rs`, `explore/parallel.rs`).
 
 use journal_core::{Error, Lsn, Opened, Recovery, Stepwise};
 use num_bigint::BigUint;
 
+use super::kept::{Reads, kept_with};
 use super::leaf::{Over, Power};
 use super::points::{self, Point};
 use super::questions::{Questions, cut_of};
@@ -36,20 +37,22 @@ use crate::oracle::{Judge, Judgement, Ledger, OracleSet, Shown, SoFar};
 
 /// A recovery step that asked something, as things were before it.
 #[derive(Debug)]
-struct Fork<R> {
+pub(super) struct Fork<R> {
     /// Questions of the path before it.
-    depth: usize,
+    pub(super) depth: usize,
     life: usize,
     recovery: R,
     judged: SoFar,
     names: usize,
     strangers: usize,
+    /// Bytes kept by it and by the forks before it.
+    pub(super) kept: u64,
     disk: Mark,
 }
 
 /// What is known of a life's recovery besides the recovery itself.
 #[derive(Debug)]
-struct Begun {
+pub(super) struct Begun {
     leaf: Leaf,
     /// State of the disk when the recovery began.
     stamp: Stamp,
@@ -60,7 +63,7 @@ struct Begun {
     /// The ledger, if it is not that of the recording.
     ledger: Ledger,
     /// The sectors that are open.
-    universe: Universe,
+    pub(super) universe: Universe,
     /// Entries that were in the ledger when the life before began.
     sent_before: usize,
     names: Vec<Lsn>,
@@ -100,15 +103,19 @@ pub struct Images {
 #[derive(Debug)]
 pub struct Tree<R> {
     pub(super) questions: Questions,
-    forks: Vec<Fork<R>>,
+    pub(super) forks: Vec<Fork<R>>,
     /// One for each life that was reached on the present path.
-    begun: Vec<Begun>,
+    pub(super) begun: Vec<Begun>,
     /// The crash points of the last life that the present leaf stands for, and what is violated there.
     stands_for: Vec<(u32, OracleSet)>,
     /// For each cut, the images that it may leave and those that leaves stand for.
-    images: Vec<Images>,
+    pub(super) images: Vec<Images>,
     /// Some checksum was asked for contents that were once written, and not for all mixtures.
-    modulo_collisions: bool,
+    pub(super) modulo_collisions: bool,
+    /// Recoveries run to their end, from wherever they began.
+    pub(super) recoveries: u64,
+    /// What recoveries read of the sectors at risk.
+    pub(super) reads: Reads,
     /// The present path ends at crash points that others speak for, and is none of the leaves.
     pub(super) for_nothing: bool,
     /// Whether there was a leaf before.
@@ -134,6 +141,8 @@ impl<R> Tree<R> {
             images: Vec::new(),
             modulo_collisions: false,
             for_nothing: false,
+            recoveries: 0,
+            reads: Reads::default(),
             started: false,
         }
     }
@@ -146,7 +155,9 @@ impl<R> Tree<R> {
         self.forks.clear();
         self.stands_for.clear();
         self.images.clear();
-        (self.modulo_collisions, self.started) = (false, false);
+        (self.modulo_collisions, self.for_nothing, self.started) = (false, false, false);
+        (self.recoveries, self.reads) = (0, Reads::default());
+        (self.recoveries, self.reads) = (0, Reads::default());
     }
 
     /// The path of the present leaf.
@@ -174,20 +185,6 @@ impl<R> Tree<R> {
     #[must_use]
     pub fn images(&self) -> &[Images] {
         if self.questions.told_twice { &[] } else { &self.images }
-    }
-
-    /// Whether some images have several leaves: what was read had more explanations than are kept, and
-    /// it was asked which of them holds. Then nothing adds up, and nothing is proved.
-    #[must_use]
-    pub fn told_twice(&self) -> bool {
-        self.questions.told_twice
-    }
-
-    /// Whether the leaves so far are exact only if no mixture of contents that were written at
-    /// different times has the checksum of another. Never where all mixtures could be tried.
-    #[must_use]
-    pub fn modulo_collisions(&self) -> bool {
-        self.modulo_collisions
     }
 
     /// See [`Exhaustive::nondeterminism`].
@@ -325,6 +322,7 @@ impl<J: Stepwise> Run<'_, J> {
     /// Runs a recovery to its end, and keeps a fork of each step that asks something.
     fn recover(&mut self, tree: &mut Tree<J::Recovery>, going: Going<J::Recovery>) -> Ended<J> {
         let Going { life, mut recovery, judged } = going;
+        tree.recoveries += 1;
         let Tree { questions, forks, begun, .. } = tree;
         let Begun { points, names, entries, .. } = &mut begun[life - 1];
         // At the last point most is owed and most may be there.
@@ -337,13 +335,15 @@ impl<J: Stepwise> Run<'_, J> {
             loop {
                 let depth = questions.odometer.depth();
                 // Where the step before asked nothing, who comes back goes on from here.
+                let mark = disk.mark();
+                let kept = kept_with(forks, depth, &mark);
                 match forks.last_mut().filter(|last| last.depth == depth) {
                     Some(last) => {
-                        last.life = life;
+                        (last.life, last.kept) = (life, kept);
                         last.recovery.clone_from(&recovery);
                         last.judged = judge.so_far();
                         (last.names, last.strangers) = (names.len(), entries.strangers());
-                        last.disk = disk.mark();
+                        last.disk = mark;
                     }
                     None => forks.push(Fork {
                         depth,
@@ -352,7 +352,8 @@ impl<J: Stepwise> Run<'_, J> {
                         judged: judge.so_far(),
                         names: names.len(),
                         strangers: entries.strangers(),
-                        disk: disk.mark(),
+                        kept,
+                        disk: mark,
                     }),
                 }
                 let done = recovery.step(&mut Live::new(disk, questions), options, &mut |entry| {
@@ -485,6 +486,7 @@ impl<J: Stepwise> Run<'_, J> {
     /// Counts the images that the recovery just judged stands for.
     fn cover(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32, judgement: Judgement) {
         let (universe, counted) = (&mut tree.begun[life - 1].universe, &mut tree.images[life - 1]);
+        tree.reads.note(|| universe.at_risk(&self.disk, at));
         universe.add_images(&self.disk, at, &mut counted.covered);
         if !judgement.violated.and(self.owed).is_empty() {
             universe.add_images(&self.disk, at, &mut counted.failing);

@@ -176,7 +176,8 @@ fn find(expectation: &Expectation, into: &mut Checked) -> Result<(), String> {
         (into.found, into.leaves) = (outcome.broken(), 1);
         return Ok(());
     }
-    let bounds = Bounds { leaves_max: expectation.leaves_max, first_only: false };
+    let bounds =
+        Bounds { leaves_max: expectation.leaves_max, first_only: false, ..Bounds::default() };
     let cell = prove(&case.journal, &case.setup(), bounds)
         .ok_or_else(|| format!("no journal is named `{}`", case.journal))?;
     into.found = tripped(&cell.explored.violations, cell.owed);
@@ -254,7 +255,7 @@ pub fn matrix() -> Vec<Detection> {
 }
 
 fn detect(flaw: Flaw, setup: Setup, own: bool) -> Detection {
-    let bounds = Bounds { leaves_max: MATRIX_LEAVES_MAX, first_only: false };
+    let bounds = Bounds { leaves_max: MATRIX_LEAVES_MAX, first_only: false, ..Bounds::default() };
     let cell = prove(flaw.name(), &setup, bounds).expect("every flaw is in the list of journals");
     Detection {
         flaw,

@@ -1,0 +1,130 @@
+//! Whether the size of the device matters: it must not.
+//!
+//! Method. The same workload (8 entries of 200 bytes, a commit every two, two lives) on a device of
+//! 1 MiB and on one of 1 GiB, in one process, in turns; processor time, medians of the turns, and the ratio of the two.
+//! Formatting is timed apart: a format that erases its area (the unsalted rungs of the RFC's ladder)
+//! writes as much as the device holds, and the disk keeps all that was written. Memory is what was
+//! allocated at most, by a counting allocator, and what the search says it keeps.
+//!
+//! ```text
+//! cargo bench -p simulator --bench image_size
+//! cargo bench -p simulator --bench image_size -- all    also journals whose format writes the whole
+//!                                                       device: takes a minute and 7 GB
+//! ```
+//!
+//! What it is not: a gate. `tests/memory.rs` holds what is kept to the same on both, without a clock.
+
+use journal_core::Survivors;
+use journal_core::formats::Format;
+use simulator::disk::{Fill, presets};
+use simulator::explore::{Bounds, explore};
+use simulator::journals::{self, Row, Visitor};
+use simulator::run::{Run, Setup};
+use simulator::workload::Workload;
+
+#[path = "support/clock.rs"]
+mod clock;
+use clock::{now, seconds_since};
+
+const DEVICE: &str = "consumer-nvme-no-plp";
+const SMALL: u64 = 1 << 20;
+const LARGE: u64 = 1 << 30;
+const TURNS: usize = 11;
+
+fn setup(device_bytes: u64) -> Setup {
+    Setup {
+        contract: presets::named(DEVICE).expect("a preset"),
+        device_bytes,
+        fill: Fill::Zeros,
+        workload: Workload::repeated(&Workload::appends(8, 200, 2), 2, Survivors::Carry),
+        fault: None,
+    }
+}
+
+struct Sizes;
+
+/// Of the small device and of the large one.
+type Pair<T> = [T; 2];
+
+struct Figures {
+    leaves: Pair<u64>,
+    format_seconds: Pair<f64>,
+    leaf_nanos: Pair<f64>,
+    allocated: Pair<u64>,
+    kept: Pair<u64>,
+}
+
+impl Visitor for Sizes {
+    type Out = Figures;
+
+    fn visit<J: Format>(self, _: Row, options: J::Options) -> Figures {
+        let bounds = Bounds { leaves_max: 20_000, ..Bounds::default() };
+        let mut figures = Figures {
+            leaves: [0; 2],
+            format_seconds: [0.0; 2],
+            leaf_nanos: [0.0; 2],
+            allocated: [0; 2],
+            kept: [0; 2],
+        };
+        let mut runs = Vec::new();
+        for (at, device_bytes) in [SMALL, LARGE].into_iter().enumerate() {
+            let fresh = || {
+                let begun = now();
+                let made = Run::<J>::new(&options, setup(device_bytes)).expect("it fits");
+                let seconds = seconds_since(&begun);
+                let (mut run, journal) = made;
+                run.record(journal, None);
+                (run, seconds)
+            };
+            let counted = allocation_counter::measure(|| {
+                let (mut run, _) = fresh();
+                figures.kept[at] = explore(&mut run, bounds).kept_bytes;
+            });
+            figures.allocated[at] = counted.bytes_max;
+            let (run, seconds) = fresh();
+            figures.format_seconds[at] = seconds;
+            runs.push((run, Vec::new()));
+        }
+        for _ in 0..TURNS {
+            for (at, (run, nanos)) in runs.iter_mut().enumerate() {
+                let begun = now();
+                let leaves = explore(run, bounds).leaves;
+                nanos.push(seconds_since(&begun) * 1e9 / leaves as f64);
+                figures.leaves[at] = leaves;
+            }
+        }
+        for (at, (_, nanos)) in runs.iter_mut().enumerate() {
+            nanos.sort_by(f64::total_cmp);
+            figures.leaf_nanos[at] = nanos[TURNS / 2];
+        }
+        figures
+    }
+}
+
+fn main() {
+    println!("8 entries of 200 B, a commit every 2, two lives, on {DEVICE}: 1 MiB against 1 GiB");
+    println!(
+        "{:<16} {:>14} {:>20} {:>6} {:>22} {:>6} {:>18} {:>20}",
+        "", "leaves", "ns per leaf", "", "bytes allocated", "", "bytes kept", "format ms"
+    );
+    let all = std::env::args().any(|word| word == "all");
+    let erasing: &[&str] = if all { &["v8", "leveldb", "sqlite-wal"] } else { &[] };
+    for name in ["v8ce", "v8pp", "v9-512", "v9-4096"].iter().chain(erasing) {
+        let f = journals::visit(name, Sizes).expect("a journal of the list");
+        println!(
+            "{name:<16} {:>6} {:>7} {:>9.0} {:>10.0} {:>6.2} {:>10} {:>11} {:>6.2} {:>8} {:>9} {:>9.2} {:>10.2}",
+            f.leaves[0],
+            f.leaves[1],
+            f.leaf_nanos[0],
+            f.leaf_nanos[1],
+            f.leaf_nanos[1] / f.leaf_nanos[0],
+            f.allocated[0],
+            f.allocated[1],
+            f.allocated[1] as f64 / f.allocated[0] as f64,
+            f.kept[0],
+            f.kept[1],
+            f.format_seconds[0] * 1e3,
+            f.format_seconds[1] * 1e3,
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! A stretch: leaves one behind the other, and what was found in them.
+//!
+//! The one idea: what an exploration finds is a sum over its leaves in order, so it can be found
+//! stretch by stretch, and the stretches put together in order.
+//!
+//! Invariant: two stretches of which one ends where the other begins, put together, are what one
+//! stretch over all their leaves is.
+//!
+//! What it is not: a search. It does not choose where it begins.
+
+use journal_core::Stepwise;
+
+use super::prove::{Bounds, Explored};
+use crate::choose::{Exhaustive, Path};
+use crate::disk::COUNTING_SHARE;
+use crate::oracle::{Oracle, OracleSet};
+use crate::run::{Images, Reads, Run, Tree};
+
+/// Why a stretch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// No leaf comes after it.
+    Last,
+    /// It has as many leaves as it may have.
+    Full,
+    /// The first owed violation was found, and no more was asked for.
+    Found,
+    /// More would have to be kept than may be.
+    Outgrown,
+    /// The journal is not deterministic.
+    Fickle,
+}
+
+/// Leaves one behind the other.
+#[derive(Clone, Debug, Default)]
+pub struct Stretch {
+    /// What was found; of the images, those counted here, whether or not they can be counted.
+    pub found: Explored,
+    /// Some images have several leaves, so they cannot be counted.
+    pub told_twice: bool,
+    /// The most bytes kept at a leaf, and needed for counting images.
+    kept: (u64, u64),
+    reads: Reads,
+    /// Resumes, and those that changed something.
+    resumes: (u64, u64),
+    /// The path of the last leaf.
+    pub last: Path,
+}
+
+impl Stretch {
+    /// Visits leaves until `leaves_max` are in this stretch. What the run and the tree count until
+    /// [`Stretch::close`] is this stretch's.
+    pub fn visit<J: Stepwise>(
+        &mut self,
+        run: &mut Run<'_, J>,
+        tree: &mut Tree<J::Recovery>,
+        leaves_max: u64,
+        bounds: Bounds,
+    ) -> Ended {
+        let owed = run.owed();
+        let found = &mut self.found;
+        loop {
+            if found.leaves >= leaves_max {
+                return if tree.is_last() { Ended::Last } else { Ended::Full };
+            }
+            let leaf = run.next_leaf(tree);
+            found.nondeterminism = tree.nondeterminism();
+            let Some(leaf) = leaf else {
+                return if found.nondeterminism.is_none() { Ended::Last } else { Ended::Fickle };
+            };
+            found.leaves += 1;
+            if !leaf.violated.is_empty() {
+                note(found, leaf.violated, owed, tree.path());
+            }
+            if found.nondeterminism.is_some() {
+                return Ended::Fickle;
+            }
+            if bounds.first_only && found.first.is_some() {
+                return Ended::Found;
+            }
+            let (kept, counting) = run.kept_bytes(tree, leaf.cuts);
+            self.kept = (self.kept.0.max(kept), self.kept.1.max(counting));
+            let share = bounds.memory_max / COUNTING_SHARE;
+            if kept > bounds.memory_max - share || counting > share {
+                found.outgrown = true;
+                return Ended::Outgrown;
+            }
+        }
+    }
+
+    /// Ends it: takes over what was counted.
+    pub fn close<J: Stepwise>(&mut self, run: &mut Run<'_, J>, tree: &mut Tree<J::Recovery>) {
+        let counts = tree.take_counts();
+        self.found.images = counts.images;
+        self.told_twice = counts.told_twice;
+        self.found.modulo_collisions = counts.modulo_collisions;
+        self.found.recoveries = counts.recoveries;
+        self.reads = counts.reads;
+        self.found.evaluated = std::mem::take(&mut run.evaluated);
+        self.resumes = std::mem::take(&mut run.resumes);
+        self.last = tree.path().to_vec();
+    }
+
+    /// Adds the stretch that begins where this one ends.
+    pub fn add(&mut self, later: Stretch) {
+        let (found, more) = (&mut self.found, later.found);
+        found.leaves += more.leaves;
+        found.recoveries += more.recoveries;
+        found.violations.iter_mut().zip(more.violations).for_each(|(mine, more)| *mine += more);
+        if found.first.is_none() {
+            found.first = more.first;
+        }
+        for (oracle, path) in more.unowed {
+            if !found.unowed.iter().any(|&(known, _)| known == oracle) {
+                found.unowed.push((oracle, path));
+            }
+        }
+        let cuts = found.images.len().max(more.images.len());
+        found.images.resize(cuts, Images::default());
+        for (mine, more) in found.images.iter_mut().zip(more.images) {
+            mine.all += more.all;
+            mine.covered += more.covered;
+            mine.failing += more.failing;
+        }
+        found.modulo_collisions |= more.modulo_collisions;
+        found.outgrown |= more.outgrown;
+        self.kept = (self.kept.0.max(later.kept.0), self.kept.1.max(later.kept.1));
+        self.reads.add(later.reads);
+        found.evaluated.add(&more.evaluated);
+        self.told_twice |= later.told_twice;
+        self.resumes.0 += later.resumes.0;
+        self.resumes.1 += later.resumes.1;
+        self.last = later.last;
+    }
+
+    /// What was found, if this is all that is visited of the run's leaves.
+    pub fn explored<J: Stepwise>(
+        self,
+        run: &mut Run<'_, J>,
+        ended: Ended,
+        memory_max: u64,
+    ) -> Explored {
+        run.leave();
+        let Stretch { mut found, told_twice, last, kept, reads, resumes } = self;
+        found.kept_bytes = kept.0 + kept.1;
+        found.reads_all = reads.all();
+        found.told_twice = told_twice;
+        found.complete = ended == Ended::Last && !told_twice;
+        let opens_write = found.violations[Oracle::Idempotence as usize] > 0;
+        found.recovery_changes_nothing = resumes.0 > 0 && resumes.1 == 0 && !opens_write;
+        // A count that was given up is none.
+        if told_twice || (found.outgrown && kept.1 > memory_max / COUNTING_SHARE) {
+            found.images.clear();
+        }
+        if !found.complete && !told_twice && found.nondeterminism.is_none() {
+            add_unbegun(run, &last, &mut found.images);
+        }
+        // What the leaves stand for is counted leaf by leaf, and all there is without them.
+        found.adds_up = !found.complete || found.images.iter().all(|i| i.covered == i.all);
+        found
+    }
+}
+
+/// Adds the images of the first cut's crash points that were not begun, so that what was covered is
+/// a share of all. Only devices that are asked for one crash point after the other leave any out.
+#[cold]
+fn add_unbegun<J: Stepwise>(run: &mut Run<'_, J>, path: &[(u32, u32)], images: &mut [Images]) {
+    let (Some(first), Some(&(begun, points))) = (images.first_mut(), path.first()) else { return };
+    if run.disk().leaves_cuts_open() || run.crash_points() < 2 {
+        return;
+    }
+    for point in begun + 1..points {
+        let mut tree = Tree::below(Exhaustive::below(vec![(point, points)]));
+        run.next_leaf(&mut tree);
+        if let Some(images) = tree.images().first() {
+            first.all += &images.all;
+        }
+        run.leave();
+    }
+}
+
+#[cold]
+fn note(found: &mut Explored, violated: OracleSet, owed: OracleSet, path: &[(u32, u32)]) {
+    for oracle in violated.iter() {
+        found.violations[oracle as usize] += 1;
+        if !owed.contains(oracle) && !found.unowed.iter().any(|(known, _)| *known == oracle) {
+            found.unowed.push((oracle, path.to_vec()));
+        }
+    }
+    let broken = violated.and(owed);
+    if found.first.is_none() && !broken.is_empty() {
+        found.first = Some((broken, path.to_vec()));
+    }
+}

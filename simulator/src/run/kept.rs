@@ -1,0 +1,97 @@
+//! What a search of a run's leaves keeps, and what its recoveries read.
+//!
+//! The one idea: both are figures of a leaf that follow from its path, so their largest over many
+//! leaves does not depend on who visited which.
+//!
+//! Invariant: on any number of threads the same leaves give the same figures.
+//!
+//! What it is not: what the journal keeps in memory of its own. Nobody can see that but the journal.
+
+use journal_core::Stepwise;
+
+use super::tree::Fork;
+use super::{Run, Tree};
+use crate::disk::Mark;
+
+/// Whether recoveries read everything that was at risk before they knew what to do.
+///
+/// At each crash point that a recovery stands for, the sectors *at risk* are those that might hold
+/// several contents there. A recovery that asks what each of them holds is in no better a position
+/// than one that reads an image: nothing is left open, and the proof must visit every image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reads {
+    /// No recovery left a sector at risk unread.
+    all: bool,
+    /// The most sectors that were at risk, as long as all were read.
+    most: u32,
+}
+
+/// Sectors at risk from which on it is worth a word that all of them are read.
+const WORTH_A_WORD: u32 = 4;
+
+impl Default for Reads {
+    fn default() -> Self {
+        Reads { all: true, most: 0 }
+    }
+}
+
+impl Reads {
+    /// Notes a recovery that is over: the sectors that were at risk, and those of them not read.
+    #[inline]
+    pub(super) fn note(&mut self, at_risk: impl FnOnce() -> (u32, u32)) {
+        if self.all {
+            let (all, unread) = at_risk();
+            self.all = unread == 0;
+            self.most = self.most.max(all);
+        }
+    }
+
+    /// Adds what other recoveries read.
+    pub fn add(&mut self, other: Reads) {
+        self.all &= other.all;
+        self.most = self.most.max(other.most);
+    }
+
+    /// Where every recovery read all sectors at risk, the most there were; none where they were too
+    /// few to say anything.
+    #[must_use]
+    pub fn all(self) -> Option<u32> {
+        (self.all && self.most >= WORTH_A_WORD).then_some(self.most)
+    }
+}
+
+/// Bytes kept by forks and one more at some depth, of which this is the disk's mark.
+#[inline]
+pub(super) fn kept_with<R>(forks: &[Fork<R>], depth: usize, mark: &Mark) -> u64 {
+    // The last one may be replaced.
+    let before = forks.iter().rev().find(|fork| fork.depth < depth).map_or(0, |fork| fork.kept);
+    before + size_of::<Fork<R>>() as u64 + mark.kept_bytes()
+}
+
+impl<R> Tree<R> {
+    /// Bytes kept for the present path by forks, and by what is known of its first `lives` cuts; and
+    /// the bytes that counting images needed on the way since this was asked.
+    fn kept_bytes(&mut self, lives: usize) -> (u64, u64) {
+        let forks = self.forks.last().map_or(0, |fork| fork.kept);
+        let mut kept = (forks, 0);
+        for universe in self.begun.iter_mut().take(lives).map(|begun| &mut begun.universe) {
+            kept.0 += universe.kept_bytes();
+            kept.1 = kept.1.max(universe.take_states());
+        }
+        kept
+    }
+}
+
+impl<J: Stepwise> Run<'_, J> {
+    /// Bytes kept for the leaf that a tree is at, which has so many cuts, by the sizes of what is
+    /// kept; and the bytes that counting its images needed on the way.
+    pub fn kept_bytes(&self, tree: &mut Tree<J::Recovery>, cuts: u32) -> (u64, u64) {
+        let (kept, counting) = Tree::kept_bytes(tree, cuts as usize);
+        (self.table_bytes + self.disk.kept_bytes() + kept, counting)
+    }
+
+    /// Bounds what counting images may take: its share of these bytes.
+    pub fn limit_memory(&mut self, bytes: u64) {
+        self.disk.limit_memory(bytes);
+    }
+}
