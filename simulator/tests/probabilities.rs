@@ -21,7 +21,7 @@ const OF: u64 = 1;
 const PER: u64 = 3;
 
 fn setup(device: &str, lives: u32) -> Setup {
-    let ops = [Op::Append(48), Op::Append(300), Op::Commit, Op::Append(48), Op::Commit];
+    let ops = [Op::Append(48), Op::Append(240), Op::Commit, Op::Append(48), Op::Commit];
     Setup {
         contract: presets::named(device).unwrap(),
         device_bytes: 128 * 1024,
