@@ -98,6 +98,11 @@ struct Device {
     fua: Option<Spanned<Fua>>,
     bit_flips: Option<Spanned<u32>>,
     latent_errors: Option<Spanned<u32>>,
+    domain_bytes: Option<Spanned<u32>>,
+    late_calls: Option<Spanned<u32>>,
+    store_bytes: Option<Spanned<u32>>,
+    rollback_max: Option<Spanned<u32>>,
+    lost_writes_max: Option<Spanned<u32>>,
 }
 
 /// [`TornContents`] of which some may be left out: those stay as the base has them.
@@ -108,6 +113,7 @@ struct Torn {
     zeros: Option<bool>,
     ones: Option<bool>,
     garbage: Option<bool>,
+    stale: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -221,16 +227,22 @@ fn device_of(device: Spanned<Device>, before: &[Contract]) -> Result<Contract, W
         flush,
         fua,
         bit_flips,
-        latent_errors
+        latent_errors,
+        domain_bytes,
+        late_calls,
+        store_bytes,
+        rollback_max,
+        lost_writes_max
     );
     if let Some(given) = device.torn {
-        let Torn { unreadable, zeros, ones, garbage } = given.into_inner();
-        let TornContents { unreadable: u, zeros: z, ones: o, garbage: g } = contract.torn;
+        let Torn { unreadable, zeros, ones, garbage, stale } = given.into_inner();
+        let TornContents { unreadable: u, zeros: z, ones: o, garbage: g, stale: s } = contract.torn;
         contract.torn = TornContents {
             unreadable: unreadable.unwrap_or(u),
             zeros: zeros.unwrap_or(z),
             ones: ones.unwrap_or(o),
             garbage: garbage.unwrap_or(g),
+            stale: stale.unwrap_or(s),
         };
     }
     contract.validate().map_err(|said| {

@@ -149,6 +149,7 @@ fn report(arguments: &Arguments) -> Result<Report, Failure> {
         owed: oracles::owed(std::slice::from_ref(&contract)),
         cells: vec![build::cell(&arguments.journal, &contract, vec![experiment])],
         costs: Vec::new(),
+        grid: None,
         campaign: None,
     })
 }

@@ -53,6 +53,20 @@ pub enum Latent {
         /// The sector.
         lba: u64,
     },
+    /// A sector rolled back at a cut.
+    Rollback {
+        /// Which cut.
+        cut: u32,
+        /// The sector.
+        lba: u64,
+    },
+    /// Whether a stable command never reached the medium, 1, or did, 0.
+    Absent {
+        /// At which cut.
+        cut: u32,
+        /// Which command.
+        command: u32,
+    },
 }
 
 /// The values a latent may have: a set, as runs of numbers.
@@ -186,6 +200,8 @@ fn sketch(world: &World) -> u64 {
             Latent::Strike { cut, lba } => (3, cut, lba),
             Latent::Flip { cut, lba } => (4, cut, lba),
             Latent::Lost { cut, lba } => (5, cut, lba),
+            Latent::Rollback { cut, lba } => (6, cut, lba),
+            Latent::Absent { cut, command } => (7, cut, u64::from(command)),
         };
         let mixed = (place << 16 ^ u64::from(cut) << 3 ^ kind).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         1u64 << (mixed >> 58)
@@ -254,6 +270,10 @@ pub struct Budget {
     pub flips: u32,
     /// Latent errors.
     pub lost: u32,
+    /// Sectors rolled back.
+    pub rollbacks: u32,
+    /// Stable commands that never reached the medium.
+    pub absent: u32,
 }
 
 impl Budget {
@@ -261,11 +281,13 @@ impl Budget {
     pub fn covers(&self, world: &World) -> bool {
         // Latents of one kind are neighbours in the sorted box, cut by cut.
         let mut run = (0u8, 0u32, 0u32);
-        for (latent, _) in world {
+        for (latent, range) in world {
             let (kind, cut, most) = match *latent {
                 Latent::Strike { cut, .. } => (1, cut, self.strikes),
                 Latent::Flip { cut, .. } => (2, cut, self.flips),
                 Latent::Lost { cut, .. } => (3, cut, self.lost),
+                Latent::Rollback { cut, .. } => (4, cut, self.rollbacks),
+                Latent::Absent { cut, .. } if *range == Range::of(1, 1) => (5, cut, self.absent),
                 _ => continue,
             };
             run =

@@ -147,7 +147,9 @@ impl Disk {
                 }
             }
             let Some(cut) = cut.filter(|cut| command.call < cut.calls) else { break };
-            if command.call > cut.at || command.stable_from <= cut.from {
+            let stable = command.stable_from <= cut.from;
+            let for_good = !self.rules.contract.goes_back() || command.call < cut.settled;
+            if command.call > cut.at || stable && for_good {
                 continue;
             }
             let domain = self.rules.domain_sectors;

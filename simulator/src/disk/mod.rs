@@ -17,8 +17,10 @@ mod chances;
 mod classes;
 pub mod contract;
 mod count;
+mod damage;
 mod denied;
 mod drawn;
+mod ground;
 mod linear;
 mod live;
 pub mod presets;
@@ -42,11 +44,11 @@ use worlds::Worlds;
 
 pub use chances::{Chances, Fraction};
 pub use count::Universe;
+pub use damage::{mix_kinds, mix_takes};
 pub use denied::Denial;
 pub use drawn::{Drawable, Image};
 pub use live::Live;
 pub use trace::{CallKind, Fill};
-pub use undecided::{mix_kinds, mix_takes};
 
 /// One device operation that fails, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -174,7 +176,7 @@ impl Disk {
         Ok(Disk {
             geometry,
             rules,
-            trace: Trace::new(contract.logical_bytes as usize, fill),
+            trace: Trace::new(contract.logical_bytes as usize, fill, contract.late_calls),
             worlds: Worlds::default(),
             denied: Denied::default(),
             asks_classes: false,
@@ -316,13 +318,7 @@ impl Disk {
     /// Makes everything so far stable, as a clean shutdown and a long rest do even on a device that
     /// ignores flushes.
     pub fn settle(&mut self) {
-        self.trace.stable_before = self.trace.now();
-        self.trace.epoch_rank = self.trace.ranks;
-        let start = self.trace.calls.get(self.trace.life_start as usize);
-        let first = start.map_or(self.trace.commands.len(), |call| call.first_command as usize);
-        for command in &mut self.trace.commands[first..] {
-            command.dropped = false;
-        }
+        self.trace.settle();
     }
 
     /// Cuts the power during call `at` of the present life, or after all calls with `at` equal to

@@ -35,15 +35,21 @@ fn bond(latent: Latent) -> (u8, u32, u64) {
         Latent::Strike { cut, .. } => (3, cut, 0),
         Latent::Flip { cut, .. } => (4, cut, 0),
         Latent::Lost { cut, .. } => (5, cut, 0),
+        Latent::Rollback { cut, .. } => (6, cut, 0),
+        Latent::Absent { cut, .. } => (7, cut, 0),
     }
 }
 
 /// The same event at another place, if it is one that is counted.
-fn counted(latent: Latent, lba: u64) -> Option<Latent> {
+fn counted(latent: Latent, range: &Range, lba: u64) -> Option<Latent> {
     match latent {
         Latent::Strike { cut, .. } => Some(Latent::Strike { cut, lba }),
         Latent::Flip { cut, .. } => Some(Latent::Flip { cut, lba }),
         Latent::Lost { cut, .. } => Some(Latent::Lost { cut, lba }),
+        Latent::Rollback { cut, .. } => Some(Latent::Rollback { cut, lba }),
+        Latent::Absent { cut, .. } if *range == Range::of(1, 1) => {
+            Some(Latent::Absent { cut, command: lba as u32 })
+        }
         _ => None,
     }
 }
@@ -117,8 +123,14 @@ impl Worlds {
         let Some(first) = boxes.first().cloned() else { return };
         // What all boxes say alike of a latent that no budget ties to others is certain.
         for (latent, range) in first {
-            let tied =
-                matches!(latent, Latent::Strike { .. } | Latent::Flip { .. } | Latent::Lost { .. });
+            let tied = matches!(
+                latent,
+                Latent::Strike { .. }
+                    | Latent::Flip { .. }
+                    | Latent::Lost { .. }
+                    | Latent::Rollback { .. }
+                    | Latent::Absent { .. }
+            );
             let certain = (latent, range);
             let says = |world: &World| world.binary_search(&certain).is_ok();
             if boxes.len() > 1 && (tied || !boxes.iter().all(says)) {
@@ -148,8 +160,8 @@ impl Worlds {
             for (latent, range) in world {
                 if keep(latent) {
                     left.push((*latent, range.clone()));
-                } else if let Some(counted) = counted(*latent, u64::MAX - 1 - dropped) {
-                    // It counts, wherever it was. No device has so many sectors.
+                } else if let Some(counted) = counted(*latent, range, u64::MAX - 1 - dropped) {
+                    // It counts, wherever it was. No device has so many sectors or commands.
                     dropped += 1;
                     left.push((counted, Range::of(1, 1)));
                 }
@@ -203,7 +215,7 @@ mod tests {
     use super::*;
 
     const DRAIN: Latent = Latent::Drain { cut: 0 };
-    const FREE: Budget = Budget { strikes: u32::MAX, flips: 0, lost: 0 };
+    const FREE: Budget = Budget { strikes: u32::MAX, flips: 0, lost: 0, rollbacks: 0, absent: 0 };
 
     fn strike(lba: u64) -> World {
         vec![(Latent::Strike { cut: 0, lba }, Range::of(1, 1))]

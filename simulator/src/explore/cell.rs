@@ -10,17 +10,19 @@
 //!
 //! What it is not: a report. It is the data of one.
 
+use std::num::NonZeroU32;
+
 use journal_core::formats::Format;
 use journal_core::{Promises, Stepwise};
 use serde::{Deserialize, Serialize};
 
 use super::prove::{Bounds, Explored, explore};
 use crate::case::Case;
-use crate::choose::Exhaustive;
+use crate::choose::{Chooser, Label, What};
 use crate::disk::{Fraction, Traffic};
 use crate::journals::{self, Row, Visitor};
 use crate::oracle::{Oracle, OracleSet};
-use crate::run::{Images, Probable, Run, Setup, SetupError};
+use crate::run::{Images, Leaf, Probable, Run, Setup, SetupError, Tree};
 use crate::workload::Op;
 
 /// The answer for one cell.
@@ -91,6 +93,20 @@ pub struct Cell {
 #[must_use]
 pub fn prove(journal: &str, setup: &Setup, bounds: Bounds) -> Option<Cell> {
     journals::visit(journal, Prove { setup, bounds })
+}
+
+/// As [`prove`], for a cell of which above all the verdict is wanted: looks through `leaves_enough`
+/// leaves for all that breaks, and where that decided nothing, through as many as it takes to find the
+/// first violation or that there is none.
+#[must_use]
+pub fn decide(journal: &str, setup: &Setup, leaves_enough: u64, leaves_max: u64) -> Option<Cell> {
+    let first = Bounds { leaves_max: leaves_enough, first_only: false };
+    let cell = prove(journal, setup, first)?;
+    if cell.explored.complete || cell.explored.first.is_some() || cell.verdict == Verdict::Senseless
+    {
+        return Some(cell);
+    }
+    prove(journal, setup, Bounds { leaves_max, first_only: true })
 }
 
 struct Prove<'s> {
@@ -201,22 +217,31 @@ fn recorded<'o, J: Stepwise>(
 /// The bound of the teeth control: a journal whose flushes are dropped loses something at once.
 const TEETH_LEAVES_MAX: u64 = 20_000;
 
-/// The same with flushes dropped: after how many leaves something acknowledged was lost.
+/// Nothing persisted: each sector holds the oldest content that it may.
+struct NothingPersisted;
+
+impl Chooser for NothingPersisted {
+    fn choose(&mut self, what: What, options: NonZeroU32, _: &dyn Fn(u32) -> Label) -> u32 {
+        match what {
+            What::Sector { whole, .. } => whole.clamp(1, options.get()) - 1,
+            _ => 0,
+        }
+    }
+}
+
+/// The same with flushes dropped: after how many leaves something acknowledged was lost. Where
+/// nothing persisted at all most journals lose everything, so that leaf is the first; then all.
 fn teeth<J: Stepwise>(options: &J::Options, setup: &Setup) -> Option<u64> {
     let setup = Setup { contract: setup.contract.without_flush(), ..setup.clone() };
     let mut run = recorded::<J>(options, &setup).ok()?;
-    let mut odometer = Exhaustive::new();
-    for leaf in 1..=TEETH_LEAVES_MAX {
-        odometer.rewind();
-        let lost = run.leaf(&mut odometer).violated.contains(Oracle::Durability);
-        if lost {
-            return Some(leaf);
-        }
-        if !odometer.next_leaf() {
-            break;
-        }
+    let lost = |leaf: Leaf| leaf.violated.contains(Oracle::Durability);
+    if lost(run.leaf(&mut NothingPersisted)) {
+        return Some(1);
     }
-    None
+    let mut tree = Tree::default();
+    (2..=TEETH_LEAVES_MAX)
+        .map_while(|number| Some((number, run.next_leaf(&mut tree)?)))
+        .find_map(|(number, leaf)| lost(leaf).then_some(number))
 }
 
 fn judge(cell: &Cell) -> (Verdict, Option<String>) {

@@ -128,9 +128,10 @@ impl Oracle {
     /// # Errors
     /// The reason why it is not owed.
     pub fn owed(self, contract: &Contract, promises: &Promises) -> Result<(), &'static str> {
-        let flush = || match contract.honours_flush() {
-            true => Ok(()),
-            false => Err("the device does not honour flush"),
+        let flush = || match (contract.honours_flush(), contract.keeps_its_word()) {
+            (false, _) => Err("the device does not honour flush"),
+            (true, false) => Err("the device may take back what a flush made stable"),
+            (true, true) => Ok(()),
         };
         let at_rest = || match contract.damages_at_rest() {
             true => Err("data at rest may be damaged"),

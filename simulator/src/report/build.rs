@@ -9,8 +9,8 @@
 //! reported as nondeterminism, which is what it is.
 
 use super::model::{
-    CampaignRow, CellRow, ChanceRow, Counterexample, Experiment, ImagesRow, OracleRow, Origin,
-    ProbabilityRow, Report, SampleRow, ShareRow, Tally,
+    CellRow, ChanceRow, Counterexample, Experiment, ImagesRow, OracleRow, Origin, ProbabilityRow,
+    Report, SampleRow, ShareRow, Tally,
 };
 use super::oracles::tallies;
 use super::story::tell;
@@ -19,7 +19,6 @@ use crate::declared::Probabilities;
 use crate::disk::Fraction;
 use crate::disk::contract::Contract;
 use crate::explore::sample::{Sampled, wilson};
-use crate::explore::torture::Seen;
 use crate::explore::{Cell, Verdict};
 use crate::oracle::{Oracle, OracleSet};
 use crate::run::{Images, Probable};
@@ -44,7 +43,10 @@ pub fn gravest(verdicts: impl Iterator<Item = Verdict> + Clone) -> Verdict {
 }
 
 /// A counterexample with its story; an error if it does not replay to a violation of `broken`.
-fn counterexample(case: &Case, broken: Option<OracleSet>) -> Result<Counterexample, String> {
+pub(super) fn counterexample(
+    case: &Case,
+    broken: Option<OracleSet>,
+) -> Result<Counterexample, String> {
     let (story, outcome) = tell(case).map_err(|e| e.to_string())?;
     if outcome.broken().is_empty() || broken.is_some_and(|broken| broken != outcome.broken()) {
         return Err("the case, replayed, does not show the violation".to_owned());
@@ -80,7 +82,7 @@ impl Counterexample {
     }
 }
 
-fn images(counted: &[Images]) -> Vec<ImagesRow> {
+pub(super) fn images(counted: &[Images]) -> Vec<ImagesRow> {
     let row = |(cut, images): (u32, &Images)| ImagesRow {
         cut,
         all: images.all.to_string(),
@@ -194,24 +196,6 @@ pub fn cell(journal: &str, contract: &Contract, experiments: Vec<Experiment>) ->
         broken: broken.iter().collect(),
         representatives: contract.uses_representatives(),
         experiments,
-    }
-}
-
-/// The row of a journal on a device in a campaign.
-#[must_use]
-pub fn campaign_row(journal: &str, contract: &Contract, seen: &Seen) -> CampaignRow {
-    let first = seen.first.as_ref();
-    CampaignRow {
-        journal: journal.to_owned(),
-        device: contract.name.clone(),
-        runs: seen.runs,
-        senseless: seen.senseless,
-        leaves: seen.leaves,
-        recoveries: seen.recoveries,
-        failing: seen.failing,
-        oracles: tallies(contract, None, &seen.evaluated, &seen.violations),
-        first_run: first.map(|first| first.0),
-        counterexample: first.and_then(|first| counterexample(&first.2, Some(first.1)).ok()),
     }
 }
 

@@ -12,7 +12,7 @@ use num_bigint::BigUint;
 use super::json::case_file;
 use super::model::{CellRow, CostRow, DeviceRow, Experiment, ImagesRow, Report};
 use super::text::{grouped, wrap};
-use super::{figures, picture, proof};
+use super::{answers, figures, picture, proof};
 use crate::explore::Verdict;
 
 /// How to draw.
@@ -106,6 +106,9 @@ pub fn draw(report: &Report, folder: Option<&str>, look: Look) -> String {
     }
     out += &passes(report, look);
     out += &bounded(report, look);
+    if let Some(grid) = &report.grid {
+        out += &answers::draw(grid, look);
+    }
     if let Some((cell, experiment, found)) = report.first_counterexample() {
         out += "\nThe first counterexample:\n\n";
         out += &picture::draw(&found.story, look.width);

@@ -9,16 +9,22 @@
 //!
 //! What it is not: a verdict. Verdicts come from `explore`; the report repeats them.
 
+pub mod answers;
 mod atlas;
 pub mod build;
+pub mod campaign;
+pub mod campaign_text;
 pub mod cost;
 pub mod device;
 pub mod emit;
 pub mod figures;
 pub mod frontier;
+pub mod grid;
 pub mod json;
+pub mod layout;
 pub mod matrix;
 pub mod merge;
+mod merge_campaign;
 pub mod model;
 pub mod oracles;
 pub mod picture;

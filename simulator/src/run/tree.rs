@@ -28,7 +28,7 @@ use num_bigint::BigUint;
 
 use super::leaf::{Over, Power};
 use super::points::{self, Point};
-use super::questions::Questions;
+use super::questions::{Questions, cut_of};
 use super::{Leaf, Run, guarded, reads_max};
 use crate::choose::{Exhaustive, What, pick};
 use crate::disk::{Live, Mark, Stamp, Universe};
@@ -109,6 +109,8 @@ pub struct Tree<R> {
     images: Vec<Images>,
     /// Some checksum was asked for contents that were once written, and not for all mixtures.
     modulo_collisions: bool,
+    /// The present path ends at crash points that others speak for, and is none of the leaves.
+    pub(super) for_nothing: bool,
     /// Whether there was a leaf before.
     started: bool,
 }
@@ -131,6 +133,7 @@ impl<R> Tree<R> {
             stands_for: Vec::new(),
             images: Vec::new(),
             modulo_collisions: false,
+            for_nothing: false,
             started: false,
         }
     }
@@ -205,9 +208,8 @@ struct Going<R> {
 type Ended<J> = (SoFar, Result<Result<(J, Opened), Error>, String>);
 
 impl<J: Stepwise> Run<'_, J> {
-    /// The next leaf of a tree; `None` after the last one. All leaves of a tree must be taken from
-    /// the same recording, and nothing else be done with the run meanwhile.
-    pub fn next_leaf(&mut self, tree: &mut Tree<J::Recovery>) -> Option<Leaf> {
+    /// The end of the next path; it may stand for nothing.
+    pub(super) fn next_path(&mut self, tree: &mut Tree<J::Recovery>) -> Option<Leaf> {
         if tree.started && !tree.questions.odometer.next_leaf() {
             self.leave();
             return None;
@@ -393,10 +395,17 @@ impl<J: Stepwise> Run<'_, J> {
     ) -> Result<(Leaf, u32, Option<Judgement>), Leaf> {
         let (from, until) = self.disk.window();
         let begun = &tree.begun[life - 1];
-        let possible = |point: &Point| from <= point.at && point.first <= until;
+        // What was read may be so at crash points only that another one speaks for (a sector that was
+        // written again with the same bytes in between). That one has a leaf that reads the same.
+        let possible = |point: &Point| from <= point.at && point.at <= until;
         let mut leaf = begun.leaf;
         leaf.recoveries += 1;
         tree.stands_for.clear();
+        let count = begun.points.iter().filter(|p| possible(p)).count();
+        if count == 0 {
+            tree.for_nothing = true;
+            return Err(leaf);
+        }
         let Some(mut journal) = journal.filter(|_| life < self.setup.workload.lives.len()) else {
             let mut violated_at = None;
             let before = leaf.violated;
@@ -406,9 +415,9 @@ impl<J: Stepwise> Run<'_, J> {
                     continue;
                 }
                 let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
-                self.cover(tree, life, point.at.min(until), judgement);
+                self.cover(tree, life, point.at, judgement);
                 leaf.violated = leaf.violated.or(judgement.violated);
-                tree.stands_for.push((point.at.min(until), before.or(judgement.violated)));
+                tree.stands_for.push((point.at, before.or(judgement.violated)));
                 if violated_at.is_none() {
                     leaf.last = judgement;
                 }
@@ -417,16 +426,15 @@ impl<J: Stepwise> Run<'_, J> {
                     violated_at = Some(point);
                 }
             }
-            let at = violated_at.map(|point| point.at.min(until));
+            let at = violated_at.map(|point| point.at);
             self.hear_cut(tree, life, at.unwrap_or(until));
             return Err(leaf);
         };
         // What comes next depends on what was owed: one point after the other, newest first.
-        let count = begun.points.iter().filter(|p| possible(p)).count();
         let back = pick(&mut tree.questions, cut_of(life), count as u32) as usize;
         let point = tree.begun[life - 1].points.iter().rev().filter(|p| possible(p)).nth(back);
         let point = *point.expect("it was counted");
-        let at = point.at.min(until);
+        let at = point.at;
         self.hear_cut(tree, life, at);
         self.disk.narrow(at, at);
         let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
@@ -482,12 +490,4 @@ impl<J: Stepwise> Run<'_, J> {
             universe.add_images(&self.disk, at, &mut counted.failing);
         }
     }
-}
-
-/// The question at which point the life before recovery `life` was cut.
-fn cut_of(life: usize) -> What {
-    if life == 1 {
-        return What::Cut;
-    }
-    What::CutHere { life: life as u32 - 1, call: 0, left: 0 }
 }

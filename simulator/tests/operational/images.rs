@@ -17,13 +17,13 @@ use simulator::choose::Exhaustive;
 use simulator::disk::contract::Contract;
 use simulator::disk::{Disk, Live};
 
-use crate::compare::{Branches, Eager, Lazy, disk_after_cut, fill_image, noise};
+use crate::compare::{Branches, Eager, Lazy, disk_after_cut};
 use crate::model::{Image, Model};
 use crate::program::{Transcript, run};
 use crate::traces::Case;
 
 /// Images beyond which the second cut is not compared.
-const IMAGES_MAX: usize = 4_000;
+const IMAGES_MAX: usize = 1_000;
 
 /// Ways of damage, over all images, beyond which damage at rest is not compared.
 const DAMAGED_MAX: usize = 60_000;
@@ -75,11 +75,8 @@ fn readings(contract: &Contract, images: &BTreeSet<Image>) -> Option<BTreeSet<Im
 }
 
 /// What is wrong with the numbers, if anything is.
-pub fn disagreement(case: &Case) -> Result<(), String> {
-    let model = Model::new(&case.contract, noise(case.contract.logical_bytes));
-    let base = fill_image(&case.contract, case.sectors, case.fill);
-    let Some(left) = model.images(&base, &case.calls, case.cut) else { return Ok(()) };
-    let Some(listed) = readings(&case.contract, &left) else { return Ok(()) };
+pub fn disagreement(case: &Case, model: &Model, left: &BTreeSet<Image>) -> Result<(), String> {
+    let Some(listed) = readings(&case.contract, left) else { return Ok(()) };
     let mut disk = disk_after_cut(case);
     let all = images(&mut disk);
     if all != BigUint::from(listed.len()) {
@@ -91,7 +88,7 @@ pub fn disagreement(case: &Case) -> Result<(), String> {
         _ => Ok(()),
     };
     drawable(&mut disk, &all)?;
-    let owed = second(case, &model, &left);
+    let owed = second(case, &Model::new(&case.contract, model.noise.clone()), left);
     let (bytes, mark) = (case.contract.logical_bytes as usize, disk.mark());
     let (mut universe, at) = (disk.universe(), disk.window().1);
     let mut chooser = Exhaustive::new();
