@@ -15,7 +15,7 @@
 //! Invariant: the draws follow from the case alone. Whatever was drawn, it is never called a proof.
 //!
 //! What it is not: a rate of failures per power cut. Who has probabilities can have that exactly
-//! (`explore/probable.rs`).
+//! (`run/probable.rs`).
 
 use journal_core::checksum::crc32c;
 use journal_core::formats::Format;
