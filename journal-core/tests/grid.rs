@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use journal_core::rfc::{LADDER, RfcJournal, RfcOptions, Strategy};
-use journal_core::{Checksum, Entropy, Error, Geometry, Journal, Lsn, MemoryDevice, Resume, Survivors};
+use journal_core::{
+    Checksum, Entropy, Error, Geometry, Journal, Lsn, MemoryDevice, Resume, Survivors,
+};
 
 const GEOMETRY: Geometry = Geometry { logical_bytes: 512, physical_bytes: 4096, sectors: 400 };
 
@@ -330,7 +332,8 @@ fn the_selection_is_points_of_the_grid_in_its_order_with_every_answer_and_the_la
         assert!(selected.contains(&strategy), "{name}");
     }
     // Every answer, and every algorithm; of integrity not every set by every algorithm.
-    for (axis, _) in all[0].axes().iter().enumerate().filter(|(_, answer)| answer.0 != "integrity") {
+    for (axis, _) in all[0].axes().iter().enumerate().filter(|(_, answer)| answer.0 != "integrity")
+    {
         let answers = |points: &[Strategy]| -> BTreeSet<String> {
             points.iter().map(|point| point.axes()[axis].1.to_string()).collect()
         };

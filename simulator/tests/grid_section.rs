@@ -27,7 +27,8 @@ fn prove(strategy: &Strategy, device: &str) -> Cell {
 /// Points of the selection, each with its cell on a device; what does not fit is left out.
 fn cells(device: &str, which: impl Fn(&Strategy) -> bool) -> Vec<(Strategy, Cell)> {
     let points: Vec<_> = Strategy::selection().filter(which).collect();
-    let proven: Vec<_> = points.into_par_iter().map(|point| (point, prove(&point, device))).collect();
+    let proven: Vec<_> =
+        points.into_par_iter().map(|point| (point, prove(&point, device))).collect();
     let fits = |(_, cell): &(Strategy, Cell)| cell.verdict != Verdict::Senseless;
     proven.into_iter().filter(fits).collect()
 }
@@ -74,7 +75,9 @@ fn a_mix_of_sectors_is_believed_without_a_checksum_and_with_none_of_them() {
     let device = "consumer-nvme-no-plp";
     let large = |point: &Strategy| point.framing() != Framing::Block { bytes: 512 };
     let bare = |point: &Strategy| point.integrity() == Integrity::NONE;
-    all(&cells(device, |point| large(point) && bare(point)), |cell| breaks(cell, Oracle::Integrity));
+    all(&cells(device, |point| large(point) && bare(point)), |cell| {
+        breaks(cell, Oracle::Integrity)
+    });
     all(&cells(device, |point| !bare(point)), |cell| !breaks(cell, Oracle::Integrity));
 }
 
@@ -107,7 +110,10 @@ fn a_byte_sum_believes_half_of_another_entry_and_a_crc_does_not() {
             fault: None,
         };
         let name = format!("stream/entry:{sum}/rewrite/erase/flush");
-        breaks(&simulator::explore::prove(&name, &setup, Bounds::default()).unwrap(), Oracle::Integrity)
+        breaks(
+            &simulator::explore::prove(&name, &setup, Bounds::default()).unwrap(),
+            Oracle::Integrity,
+        )
     };
     assert!(broken("bytesum"));
     for sum in ["crc16", "crc32", "crc32c", "xxh3", "blake3"] {
@@ -173,7 +179,8 @@ fn merged_shards_of_the_grid_are_the_bytes_of_the_unsharded_report() {
     let report = |folder: &str| text(&std::path::Path::new(folder).join("report.json"));
     let whole = report(&compare("whole", &[]));
     assert!(whole.contains("\"grid\": {") && whole.contains("\"axis\": \"tail\""));
-    let shards = ["0/2", "1/2"].map(|shard| compare(&shard.replace('/', "-of-"), &["--shard", shard]));
+    let shards =
+        ["0/2", "1/2"].map(|shard| compare(&shard.replace('/', "-of-"), &["--shard", shard]));
     let out = place.path().join("merged");
     let mut arguments = vec!["report", "merge", "--out", out.to_str().unwrap()];
     arguments.extend(shards.iter().rev().map(String::as_str));

@@ -23,9 +23,10 @@ pub fn run(contracts: &[Contract], shard: Option<Shard>) -> (Grid, bool) {
     let strategies: Vec<String> = Strategy::selection().map(|point| point.to_string()).collect();
     let workload = WorkloadRow {
         name: "again-mixed".to_owned(),
-        about: "entries of 48, 232, 232 and 48 bytes and a commit, then a power cut at any moment; \
+        about:
+            "entries of 48, 232, 232 and 48 bytes and a commit, then a power cut at any moment; \
                 48, 232 and 232 bytes, what was lost once more, and another cut"
-            .to_owned(),
+                .to_owned(),
         workload: workload(),
     };
     let pairs = strategies.iter().flat_map(|s| contracts.iter().map(move |contract| (s, contract)));

@@ -58,8 +58,8 @@ impl Screen {
         match self.form {
             Form::Text => self.write(&text()),
             Form::Json => {
-                let json = layout::text(facts)
-                    .map_err(|e| Failure::new(Exit::Ours, e.to_string()))?;
+                let json =
+                    layout::text(facts).map_err(|e| Failure::new(Exit::Ours, e.to_string()))?;
                 self.write(&json)
             }
         }

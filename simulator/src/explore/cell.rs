@@ -209,7 +209,8 @@ fn teeth<J: Stepwise>(options: &J::Options, setup: &Setup) -> Option<u64> {
         return Some(1);
     }
     let mut tree = Tree::default();
-    (2..=TEETH_LEAVES_MAX).map_while(|number| Some((number, run.next_leaf(&mut tree)?)))
+    (2..=TEETH_LEAVES_MAX)
+        .map_while(|number| Some((number, run.next_leaf(&mut tree)?)))
         .find_map(|(number, leaf)| lost(leaf).then_some(number))
 }
 

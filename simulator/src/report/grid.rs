@@ -375,14 +375,14 @@ mod tests {
             rows.iter().map(|row| (row.oracle.letter(), row.cells)).collect()
         };
         let [sum, pad] = &found[..] else { panic!("two changes") };
-        assert_eq!((of(&sum.stops), of(&sum.starts), of(&sum.stays)), (
-            vec![('I', 1)],
-            vec![],
-            vec![('D', 1)]
-        ));
+        assert_eq!(
+            (of(&sum.stops), of(&sum.starts), of(&sum.stays)),
+            (vec![('I', 1)], vec![], vec![('D', 1)])
+        );
         assert_eq!(of(&pad.stops), [('D', 2), ('I', 1)]);
         assert_eq!(of(&pad.starts), [('I', 1)]);
-        let on = |name: &str, mends, breaks| DeviceChange { device: name.to_owned(), mends, breaks };
+        let on =
+            |name: &str, mends, breaks| DeviceChange { device: name.to_owned(), mends, breaks };
         assert_eq!(pad.devices, [on("kind", 0, 1), on("hostile", 2, 0)]);
         // Costs are summed over what was compared.
         assert_eq!((pad.written, pad.flushes), (Ratio::new(900, 600), Ratio::new(6, 6)));
