@@ -17,6 +17,8 @@ extern crate std;
 
 pub mod checksum;
 pub mod device;
+#[cfg(feature = "std")]
+pub mod file_device;
 pub mod formats;
 pub mod inspect;
 pub mod journal;
@@ -26,6 +28,8 @@ pub mod steps;
 
 pub use checksum::Checksum;
 pub use device::{BlockDevice, DeviceError, Durability, Geometry, Lba, Piece, Region, Write};
+#[cfg(feature = "std")]
+pub use file_device::FileDevice;
 pub use inspect::{Field, Inspect, Mark};
 pub use journal::{
     Damage, End, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,

@@ -76,6 +76,22 @@ fn grid() -> &'static [(String, Strategy)] {
     })
 }
 
+/// How many points the grid has.
+#[must_use]
+pub fn points() -> usize {
+    grid().len()
+}
+
+/// A point of the grid by its place in the sorted list of spellings.
+///
+/// # Panics
+/// When there are not so many.
+#[must_use]
+pub fn point(place: usize) -> (&'static str, Strategy) {
+    let (spelling, strategy) = &grid()[place];
+    (spelling, *strategy)
+}
+
 /// The point of the grid that a text spells.
 fn spelled(text: &str) -> Option<(Row, Strategy)> {
     let strategy = text.contains('/').then(|| Strategy::parse(text).ok()).flatten()?;

@@ -1,5 +1,6 @@
 //! A crash-consistency simulator and fuzzing harness for journals and write-ahead logs.
 
+pub mod campaign;
 pub mod case;
 pub mod check;
 pub mod choose;

@@ -19,6 +19,7 @@ const FLOORS: &[&[&str]] = &[
     &["case"],
     &["shrink"],
     &["explore"],
+    &["campaign"],
     &["files", "check"],
     &["fuzzing", "selftest"],
     &["report"],

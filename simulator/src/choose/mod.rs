@@ -9,6 +9,7 @@
 //!
 //! What it is not: a source of faults. A chooser picks among what the disk found possible.
 
+mod big;
 mod decision;
 mod exhaustive;
 mod random;
@@ -20,7 +21,7 @@ use std::num::NonZeroU32;
 
 pub use decision::{Decision, Label, Torn, What};
 pub use exhaustive::{Exhaustive, Path};
-pub use random::{Random, Rng, Style};
+pub use random::{Random, Rng, STYLE_COUNT, Style};
 pub use record::Record;
 pub use replay::Replay;
 pub use tape::Tape;

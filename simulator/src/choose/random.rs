@@ -58,6 +58,9 @@ pub enum Style {
     Damage,
 }
 
+/// How many styles there are.
+pub const STYLE_COUNT: u32 = STYLES.len() as u32;
+
 const STYLES: [Style; 7] = [
     Style::Mosaic,
     Style::AllNew,
@@ -92,6 +95,20 @@ impl Random {
         // Mosaic keeps a third of the runs: it is the only style that reaches everything.
         let draw = self.rng.below(9) as usize;
         self.style = STYLES.get(draw).copied().unwrap_or(Style::Mosaic);
+        self.asked = 0;
+        self.turn = self.rng.below(8);
+    }
+
+    /// As [`Random::draw_style`], among those whose bit is set in `styles`, all alike.
+    ///
+    /// # Panics
+    /// When none is set.
+    pub fn draw_style_of(&mut self, styles: u8) {
+        let set = |bit: &usize| styles >> bit & 1 == 1;
+        let among = (0..STYLES.len()).filter(set).count() as u32;
+        let nth = self.rng.below(among) as usize;
+        let drawn = (0..STYLES.len()).filter(set).nth(nth);
+        self.style = STYLES[drawn.expect("some style is on")];
         self.asked = 0;
         self.turn = self.rng.below(8);
     }
@@ -150,6 +167,17 @@ mod tests {
         let mut rng = Rng::new(42);
         let ranged: Vec<u32> = (0..8).map(|_| rng.below(10)).collect();
         assert_eq!(ranged, [8, 3, 9, 7, 7, 5, 1, 6]);
+    }
+
+    #[test]
+    fn a_style_that_is_off_is_never_drawn_and_each_that_is_on_is() {
+        let mut random = Random::new(1);
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            random.draw_style_of(0b010_0110);
+            seen.insert(format!("{:?}", random.style));
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["AllNew", "AllOld", "OneHole"]);
     }
 
     #[test]

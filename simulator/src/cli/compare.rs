@@ -16,8 +16,8 @@ use std::path::PathBuf;
 use journal_core::Survivors;
 use rayon::prelude::*;
 use simulator::case::Case;
-use simulator::disk::Fill;
 use simulator::disk::contract::Contract;
+use simulator::disk::{Fill, presets};
 use simulator::explore::sample::sample;
 use simulator::explore::{Bounds, Verdict, prove};
 use simulator::journals::Family;
@@ -34,7 +34,7 @@ use super::{Common, grid, list, shrink, signal};
 /// Crash states visited at most in each experiment, unless told otherwise.
 const LEAVES_MAX: u64 = 20_000;
 
-/// Leaves drawn at random where that bound ended the search, unless told otherwise.
+/// Crash states drawn where that bound ended the search, unless told otherwise.
 const SAMPLE: u64 = 1_000;
 
 /// Entries between two commits.
@@ -49,7 +49,7 @@ pub struct Arguments {
     /// Journals [default: all but twins, and the grid; journals that are asked for leave the grid out]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
     journal: Vec<String>,
-    /// Devices [default: all]
+    /// Devices [default: all but pm-8byte, virtio-spec-literal and sd-card]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::device_names())]
     device: Vec<String>,
     /// Entries appended in each life, with a commit after every second and at the end. The grid has a
@@ -68,7 +68,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = LEAVES_MAX)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     max_leaves: u64,
-    /// Leaves drawn at random in each experiment that the bound ended; a violation among them refutes
+    /// Crash states drawn in each experiment that the bound ended, and leaves hunted if none of them fails;
+    /// a violation refutes
     #[arg(long, value_name = "N", default_value_t = SAMPLE)]
     sample: u64,
     /// Leave the grid of strategies out
@@ -76,7 +77,7 @@ pub struct Arguments {
     no_grid: bool,
     /// Only the cells whose rank, counted journal by journal, leaves K when divided by N;
     /// `report merge` puts the shards together
-    #[arg(long, value_name = "K/N", value_parser = shard)]
+    #[arg(long, value_name = "K/N", value_parser = super::shard::parse)]
     shard: Option<Shard>,
     /// Exit with 1 if anything is refuted, and with 3 if anything is inconclusive (so it is anyway
     /// where a single journal is asked about)
@@ -110,14 +111,6 @@ impl Arguments {
             && self.payload_from.is_none()
             && (self.entries, &self.bytes, self.lives) == (usual.entries, &usual.bytes, usual.lives)
     }
-}
-
-/// Reads `0/3`: the first of three.
-fn shard(text: &str) -> Result<Shard, String> {
-    let wrong = || format!("expected K/N with K from 0 to N-1, such as 0/4, found `{text}`");
-    let (index, of) = text.split_once('/').ok_or_else(wrong)?;
-    let (index, of) = (index.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
-    if index < of { Ok(Shard { index, of }) } else { Err(wrong()) }
 }
 
 /// Compares.
@@ -176,7 +169,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let no_twins = |row: &JournalRow| row.family != Family::Twin;
     let rows = list::journal_rows_with(&arguments.journal);
     let journals = chosen(rows, &arguments.journal, |row| &row.name, no_twins);
-    let devices = chosen(list::device_rows(), &arguments.device, |row| &row.name, |_| true);
+    let devices = chosen(list::device_rows(), &arguments.device, |row| &row.name, is_everyday);
     let contracts: Vec<Contract> = devices.iter().map(|row| row.contract.clone()).collect();
     let pool = common.pool()?;
     let (cells, partial) = pool.install(|| cells(&journals, &contracts, &workloads, arguments));
@@ -334,6 +327,12 @@ fn special() -> [WorkloadRow; 2] {
             workload: again([&grouped, &grouped]),
         },
     ]
+}
+
+/// Whether a device is asked of unless others are named: presets that are not must be.
+fn is_everyday(row: &DeviceRow) -> bool {
+    let everyday = || presets::everyday().iter().any(|p| p.contract.name == row.name);
+    presets::named(&row.name).is_none() || everyday()
 }
 
 /// The workloads that every journal meets on every device.

@@ -21,6 +21,7 @@ mod replay;
 mod report;
 mod screen;
 mod selftest;
+mod shard;
 mod shrink;
 mod signal;
 mod torture;

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use simulator::report::{Report, json, matrix, merge};
+use simulator::report::{Report, campaign_text, json, matrix, merge};
 
 use super::exit::{Exit, Failure};
 use super::screen::Screen;
@@ -21,7 +21,7 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Puts the shards of a comparison together
+    /// Puts the shards of a comparison or a campaign together
     Merge {
         /// The shards: report files or folders, all of them, in any order
         #[arg(value_name = "REPORT", num_args = 1.., required = true)]
@@ -48,6 +48,13 @@ pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
         Some(out) => Some(json::write(&report, out)?.display().to_string()),
         None => None,
     };
+    if report.campaign.is_some() {
+        screen
+            .show(&report, || campaign_text::draw(&report, folder.as_deref(), screen.look.width))?;
+        let found = report.campaign.iter().any(|campaign| !campaign.findings.is_empty());
+        let told = *strict || report.journals.len() == 1;
+        return Ok(if found && told { Exit::Violation } else { Exit::Clean });
+    }
     screen.show(&report, || {
         let mut text = matrix::draw(&report, folder.as_deref(), screen.look);
         if let Some(folder) = &folder {

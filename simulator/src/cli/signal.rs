@@ -1,4 +1,5 @@
-//! Ctrl-C: the first one asks for an end, the second one is the end.
+//! Ctrl-C: the first one asks for an end, the second one is the end. SIGTERM and SIGHUP, by which batch
+//! systems and terminals ask, are the same.
 //!
 //! The one idea: a flag that long commands look at between pieces of work, so that what was found
 //! so far is still reported.

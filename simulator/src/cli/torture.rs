@@ -3,33 +3,33 @@
 //! The one idea: a campaign is its seed and its number of runs; with `--budget` the number of runs
 //! is found out on the way and told, so that the campaign can be had again exactly.
 //!
-//! Invariant: same seed, same number of runs, same result, on any number of threads. Silence is
-//! told as what was drawn, never as a proof.
+//! Method. Lock the folder; begin the journal in it, or go on where it is; run blocks; write the
+//! report; say in the journal that it is written. Each step may be the last before a kill, and
+//! `--resume` takes it from there.
+//!
+//! Invariant: same seed, same number of runs, same result, on any number of threads and in any number
+//! of sittings. Silence is told as what was drawn, never as a proof.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
+use simulator::campaign::{self, CampaignError, Folder, FolderError, Hands, Progress, folder};
 use simulator::disk::contract::Contract;
-use simulator::explore::torture::{Plan, Tortured, torture};
+use simulator::explore::torture::{DEVICE_BYTES, Found, Plan};
 use simulator::journals::Family;
-use simulator::report::model::{Asked, Campaign, CampaignRow, JournalRow, Tool};
-use simulator::report::text::{grouped, wrap};
-use simulator::report::{Report, SCHEMA_VERSION, build, json, oracles, picture};
-use simulator::shrink::Budget;
+use simulator::report::model::{Asked, DeviceRow, JournalRow, Shard, Tool};
+use simulator::report::{Report, SCHEMA_VERSION, campaign_text, json, oracles};
 use simulator::workload::Sizes;
 use simulator::workload::clusters::Clusters;
 
 use super::exit::{Exit, Failure};
-use super::screen::{Progress, Screen, remark};
-use super::{Common, list, shrink, signal};
+use super::screen::{self, Screen, remark};
+use super::{Common, list, shard, signal};
 
 /// Runs, if neither they nor a budget are given.
 const RUNS: u64 = 20_000;
-
-/// Bytes of each simulated device, as the campaign has them.
-const DEVICE_BYTES: u64 = 128 * 1024;
 
 /// What to torture.
 #[derive(Clone, Debug, clap::Args)]
@@ -40,19 +40,31 @@ pub struct Arguments {
     /// Workloads at most [default: 20000, or as many as the budget allows]
     #[arg(long, value_name = "N")]
     runs: Option<u64>,
-    /// Time at most, such as 30s, 10m, 8h
+    /// Time at most, such as 30s, 10m, 8h, over all sittings of the campaign
     #[arg(long, value_name = "TIME", value_parser = duration)]
     budget: Option<Duration>,
-    /// Journals [default: all but twins]
+    /// Journals [default: all but twins, and any point of the strategy grid]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
     journal: Vec<String>,
-    /// Devices [default: all]
+    /// Devices [default: all, and such with some knobs turned]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::device_names())]
     device: Vec<String>,
+    /// Go on with the campaign in the folder, if one is there: after a kill, an interrupt, a full disk
+    #[arg(long, conflicts_with = "fresh")]
+    resume: bool,
+    /// Throw away an unfinished campaign that is in the folder
+    #[arg(long)]
+    fresh: bool,
+    /// Only the blocks of runs whose number leaves K when divided by N, in a folder of its own below
+    /// --out; `report merge` puts the shards together. `auto` takes both from a Slurm array or a
+    /// Kubernetes Indexed Job, `auto/N` takes K alone
+    #[arg(long, value_name = "K/N", value_parser = shard::parse)]
+    shard: Option<Shard>,
     /// Exit with 1 if anything is found (so it is anyway where a single journal is asked about)
     #[arg(long)]
     strict: bool,
-    /// Folder of the report: DIR/latest, the one before in DIR/previous
+    /// Folder of the campaign: its journal, cases as they are found, and the report in DIR/latest, the
+    /// one before in DIR/previous
     #[arg(long, value_name = "DIR", default_value = "reports/out/torture")]
     out: PathBuf,
     /// Take payloads from the 64 KiB clusters of a file, such as a disk image of any size: each run
@@ -76,9 +88,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
 }
 
-/// Tortures.
-pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
-    signal::listen();
+/// What is drawn from.
+struct Lists {
+    journals: Vec<JournalRow>,
+    devices: Vec<DeviceRow>,
+}
+
+fn plan(arguments: &Arguments) -> Result<(Plan, Lists), Failure> {
     let asked = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
     let mut journals = list::journal_rows_with(&arguments.journal);
     journals.retain(|row| match arguments.journal.is_empty() {
@@ -87,12 +103,6 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     });
     let mut devices = list::device_rows();
     devices.retain(|row| asked(&arguments.device, &row.name));
-    let contracts: Vec<Contract> = devices.iter().map(|row| row.contract.clone()).collect();
-    let runs = match (arguments.runs, arguments.budget) {
-        (Some(runs), _) => runs,
-        (None, Some(_)) => u64::MAX,
-        (None, None) => RUNS,
-    };
     let sizes = Sizes::default();
     let payloads = match &arguments.payload_from {
         // One for each life, and one for what comes before them.
@@ -101,24 +111,64 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     };
     let plan = Plan {
         seed: arguments.seed,
-        runs,
+        runs: match (arguments.runs, arguments.budget) {
+            (Some(runs), _) => runs,
+            (None, Some(_)) => u64::MAX,
+            (None, None) => RUNS,
+        },
         journals: journals.iter().map(|row| row.name.clone()).collect(),
-        contracts: contracts.clone(),
-        jobs: common.jobs(),
+        grid: arguments.journal.is_empty(),
+        contracts: devices.iter().map(|row| row.contract.clone()).collect(),
+        varied: arguments.device.is_empty(),
         sizes,
         payloads,
+        shard: arguments.shard.map_or((0, 1), |shard| (shard.index, shard.of)),
     };
-    remark(&format!("tornwrite torture   seed {}", plan.seed));
-    let known = (runs != u64::MAX).then_some(runs);
-    let progress = Progress::new("runs", known);
+    Ok((plan, Lists { journals, devices }))
+}
+
+/// Sixteen bytes that were never used before: the system seeds each of these.
+fn entropy() -> [u8; 16] {
+    let [high, low] = [1, 2].map(|n| RandomState::new().hash_one(n).to_be_bytes());
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&high);
+    bytes[8..].copy_from_slice(&low);
+    bytes
+}
+
+/// Tortures.
+pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    signal::listen();
     let begun = Instant::now();
-    let late = || arguments.budget.is_some_and(|budget| begun.elapsed() >= budget);
-    let stop = || signal::stopped() || late();
-    let found = torture(&plan, &stop, &|done| progress.reached(done));
-    drop(progress);
-    let found = found?;
+    let (plan, lists) = plan(arguments)?;
+    let out = match arguments.shard {
+        // A batch system gives all of an array one command, and so one folder.
+        Some(Shard { index, of }) => arguments.out.join(format!("shard-{index}-of-{of}")),
+        None => arguments.out.clone(),
+    };
+    let folder = Folder::lock(&out)?;
+    let start = match (arguments.resume, arguments.fresh) {
+        (true, _) => folder::Start::Resume,
+        (false, true) => folder::Start::Fresh,
+        (false, false) => folder::Start::Begin,
+    };
+    let mut progress = folder.campaign(&plan, start, &entropy)?;
+    let of_shard = arguments.shard.map_or(String::new(), |shard| format!("   shard {shard}"));
+    remark(&format!("tornwrite torture   seed {}{of_shard}", plan.seed));
+    let before = progress.state().elapsed_ms;
+    if progress.state().totals.runs > 0 {
+        remark(&format!("going on after {} runs", progress.state().totals.runs));
+    }
+    let at_hand = go_on(arguments, common, &plan, &folder, &mut progress, begun, before)?;
+    let totals = &progress.state().totals;
     let pool = common.pool()?;
-    let campaign = pool.install(|| campaign(&plan, &journals, &found));
+    let campaign = pool.install(|| -> Result<_, CampaignError> {
+        let found = campaign::findings(&plan, &folder, totals, at_hand)?;
+        let is_shard = arguments.shard.is_some();
+        Ok(simulator::report::campaign::campaign(&plan, totals, &found, is_shard))
+    })?;
+    let partial = signal::stopped() && totals.blocks < plan.own_blocks();
+    let contracts: Vec<Contract> = plan.contracts.clone();
     let report = Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -128,23 +178,26 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
             leaves_max: None,
             workloads: Vec::new(),
         },
-        partial: signal::stopped() && found.runs < runs,
-        shard: None,
+        partial,
+        shard: arguments.shard,
         oracles: oracles::rows(),
         owed: oracles::owed(&contracts),
         cells: Vec::new(),
         costs: Vec::new(),
         grid: None,
         campaign: Some(campaign),
-        journals,
-        devices,
+        journals: lists.journals,
+        devices: lists.devices,
     };
-    let written = json::write(&report, &arguments.out);
-    let folder = written.as_ref().ok().map(|path| path.display().to_string());
-    screen.show(&report, || text(&report, folder.as_deref(), screen))?;
+    let failing = totals.seen.values().any(|seen| seen.failing > 0);
+    let written = json::write(&report, &out);
+    let latest = written.as_ref().ok().map(|path| path.display().to_string());
+    screen.show(&report, || campaign_text::draw(&report, latest.as_deref(), screen.look.width))?;
     written?;
-    let failing = found.seen.values().any(|seen| seen.failing > 0);
-    Ok(if report.partial {
+    if !partial {
+        progress.finish().map_err(|error| folder.progress_error(error, "cannot write"))?;
+    }
+    Ok(if partial {
         Exit::Interrupted
     } else if failing && (arguments.strict || arguments.journal.len() == 1) {
         Exit::Violation
@@ -153,97 +206,50 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     })
 }
 
-fn campaign(plan: &Plan, journals: &[JournalRow], found: &Tortured) -> Campaign {
-    let mut rows = Vec::new();
-    for journal in journals {
-        for contract in &plan.contracts {
-            let key = (journal.name.clone(), contract.name.clone());
-            if let Some(seen) = found.seen.get(&key) {
-                rows.push(build::campaign_row(&journal.name, contract, seen));
-            }
-        }
-    }
-    // Whoever interrupts waits for nothing more: what was found is shown as it was found.
-    if !signal::stopped() {
-        rows.par_iter_mut()
-            .for_each(|row| shrink::shown(row.counterexample.as_mut(), Budget::BRISK));
-    }
-    let payloads_from_file = plan.payloads.is_some();
-    Campaign { seed: plan.seed, runs: found.runs, payloads_from_file, rows }
+/// Runs what is left, and returns what it found.
+fn go_on(
+    arguments: &Arguments,
+    common: &Common,
+    plan: &Plan,
+    folder: &Folder,
+    progress: &mut Progress<journal_core::FileDevice>,
+    begun: Instant,
+    before: u64,
+) -> Result<Vec<Found>, Failure> {
+    let known = (plan.runs != u64::MAX && arguments.shard.is_none()).then_some(plan.runs);
+    let shown = screen::Progress::new("runs", known);
+    let elapsed = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let used = || Duration::from_millis(before + elapsed());
+    let late = || arguments.budget.is_some_and(|budget| used() >= budget);
+    let stop = || signal::stopped() || late();
+    let mut hands = Hands {
+        jobs: common.jobs(),
+        stop: &stop,
+        elapsed: &elapsed,
+        told: &mut |state, _| shown.reached(state.totals.runs),
+    };
+    Ok(campaign::run(plan, folder, progress, &mut hands)?)
 }
 
-/// The campaign for people: a line for each pair that failed, a sum for the others.
-fn text(report: &Report, folder: Option<&str>, screen: &Screen) -> String {
-    let Some(campaign) = &report.campaign else { return String::new() };
-    let width = screen.look.width;
-    let mut out = String::new();
-    let sum = |of: &dyn Fn(&CampaignRow) -> u64| grouped(campaign.rows.iter().map(of).sum::<u64>());
-    let facts = format!(
-        "seed {}, {} runs on {} journals x {} devices: {} crash states, {} recoveries",
-        campaign.seed,
-        grouped(campaign.runs),
-        report.journals.len(),
-        report.devices.len(),
-        sum(&|row| row.leaves),
-        sum(&|row| row.recoveries),
-    );
-    out += &wrap("tornwrite torture   ", &facts, width);
-    let file = if campaign.payloads_from_file { " --payload-from the same file" } else { "" };
-    out += &format!("  again: --seed {} --runs {}{file}\n", campaign.seed, campaign.runs);
-    if report.partial {
-        out += "INTERRUPTED: fewer runs than asked for\n";
-    }
-    let (failed, silent): (Vec<_>, Vec<_>) = campaign.rows.iter().partition(|row| row.failing > 0);
-    if !failed.is_empty() {
-        out += "\nFound                                   failing of crash states   first\n";
-    }
-    for row in &failed {
-        let head = format!("  x {:<15} {:<20}  ", row.journal, row.device);
-        let broken: Vec<&str> = row
-            .counterexample
-            .iter()
-            .flat_map(|found| found.broken.iter().map(|oracle| oracle.name()))
-            .collect();
-        let figures = format!(
-            "{} of {}  run {}: {}",
-            grouped(row.failing),
-            grouped(row.leaves),
-            row.first_run.unwrap_or(0),
-            broken.join(", ")
-        );
-        out += &wrap(&head, &figures, width);
-    }
-    if let (Some(least), Some(most)) =
-        (silent.iter().map(|r| r.leaves).min(), silent.iter().map(|r| r.leaves).max())
-    {
-        let text = format!(
-            "{} pairs, {} to {} crash states each. That is what was drawn, and no proof; `compare` \
-             proves.",
-            silent.len(),
-            grouped(least),
-            grouped(most)
-        );
-        out.push('\n');
-        out += &wrap("Nothing found on ", &text, width);
-    }
-    let first = campaign.rows.iter().find_map(|row| Some((row, row.counterexample.as_ref()?)));
-    if let Some((row, found)) = first {
-        out += "\nThe first of them:\n\n";
-        out += &picture::draw(&found.story, width);
-        out.push('\n');
-        out += &picture::shrunk(found.shrunk.as_ref(), width);
-        let case = match folder {
-            Some(folder) => {
-                format!("{folder}/{}", json::case_file(&row.journal, &row.device, json::CAMPAIGN))
-            }
-            None => found.token.clone(),
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Failure {
+        let exit = match error {
+            FolderError::Io { .. } | FolderError::Busy { .. } => Exit::Io,
+            FolderError::Unfinished { .. } | FolderError::Differs { .. } => Exit::Usage,
+            FolderError::Unreadable { .. } => Exit::BadData,
         };
-        out += &format!("  replay   tornwrite replay {case}\n");
+        Failure::new(exit, error.to_string())
     }
-    if let Some(folder) = folder {
-        out += &format!("\nreport   {folder}/report.json\n");
+}
+
+impl From<CampaignError> for Failure {
+    fn from(error: CampaignError) -> Failure {
+        match error {
+            CampaignError::Payloads(error) => error.into(),
+            CampaignError::Folder(error) => error.into(),
+            CampaignError::Changed { .. } => Failure::new(Exit::Nondeterminism, error.to_string()),
+        }
     }
-    out
 }
 
 #[cfg(test)]

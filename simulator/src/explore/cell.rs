@@ -19,10 +19,10 @@ use serde::{Deserialize, Serialize};
 use super::prove::{Bounds, Explored, explore};
 use crate::case::Case;
 use crate::choose::{Chooser, Label, What};
-use crate::disk::Traffic;
+use crate::disk::{Fraction, Traffic};
 use crate::journals::{self, Row, Visitor};
 use crate::oracle::{Oracle, OracleSet};
-use crate::run::{Images, Leaf, Run, Setup, SetupError, Tree};
+use crate::run::{Images, Leaf, Probable, Run, Setup, SetupError, Tree};
 use crate::workload::Op;
 
 /// The answer for one cell.
@@ -174,6 +174,36 @@ pub fn prove_with<J: Stepwise>(
     cell
 }
 
+/// The probabilities of an experiment, from chances that the user gave; see [`Run::probable`]. `None` if
+/// there is no such journal.
+///
+/// # Errors
+/// In words, why there are none.
+#[must_use]
+pub fn probable(
+    journal: &str,
+    setup: &Setup,
+    persist: &Fraction,
+    leaves_max: u64,
+) -> Option<Result<Probable, String>> {
+    journals::visit(journal, AskProbable { setup, persist, leaves_max })
+}
+
+struct AskProbable<'s> {
+    setup: &'s Setup,
+    persist: &'s Fraction,
+    leaves_max: u64,
+}
+
+impl Visitor for AskProbable<'_> {
+    type Out = Result<Probable, String>;
+
+    fn visit<J: Format>(self, _: Row, options: J::Options) -> Self::Out {
+        let mut run = recorded::<J>(&options, self.setup).map_err(|error| error.to_string())?;
+        run.probable(self.persist, self.leaves_max)
+    }
+}
+
 /// A run with its first life recorded.
 fn recorded<'o, J: Stepwise>(
     options: &'o J::Options,
@@ -225,7 +255,7 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
         return (Verdict::Nondeterministic, Some(why));
     }
     if let Some(images) = explored.images.iter().find(|i| !explored.adds_up && i.covered != i.all) {
-        let Images { covered, all } = images;
+        let Images { covered, all, .. } = images;
         let why = format!(
             "the leaves stand for {covered} of {all} images: the journal depends on more than what \
              it reads"
@@ -246,6 +276,10 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
     if cell.owed.contains(Oracle::Durability) && cell.teeth.is_none() {
         let why = "with its flushes dropped the journal loses nothing in this workload either";
         return (Verdict::NotMeasured, Some(why.to_owned()));
+    }
+    if explored.told_twice {
+        let why = "what was read has more explanations than are kept apart: nothing adds up";
+        return (Verdict::Bounded, Some(why.to_owned()));
     }
     if !explored.complete {
         return (Verdict::Bounded, Some(format!("{} leaves visited", explored.leaves)));

@@ -1,32 +1,38 @@
 //! Torture: random workloads, devices and decisions, as many as there is time for.
 //!
 //! Method. Runs are numbered. A run's seed follows from the campaign's seed and its number alone;
-//! it picks a journal and a contract, generates a workload, lets an operation fail in one run of
-//! four, and visits a handful of leaves under the random chooser. Workers take numbers in blocks; sums are added and the finding with
-//! the lowest number is kept, so the result does not depend on who ran what. Payloads may come from
-//! the clusters of a file: which ones follows from the run's number, too.
+//! it draws what it is about (`swarm.rs`), generates a workload, and visits a handful of leaves under
+//! the random chooser. Runs are done in *blocks* of [`BLOCK_RUNS`]: what a block saw is added up, its
+//! failures are told apart by fingerprint (`finding.rs`) and shrunk, and blocks are handed on in order,
+//! however many threads there are. Payloads may come from the clusters of a file: which ones follows
+//! from the run's number, too.
 //!
-//! Invariant: the same seed and number of runs give the same result on any number of threads.
+//! Invariant: the same plan gives the same result on any number of threads, in as many sittings as
+//! one likes, and dealt to as many shards as one likes. Where a campaign ends by time, what differs
+//! is how many blocks it has.
 //!
 //! What it is not: a proof, or a rate of failures in the field. Absence of findings is an upper
 //! bound over what was drawn, and no more.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+pub mod finding;
+pub mod outcome;
+mod run;
+mod swarm;
+pub mod threads;
+pub mod totals;
 
-use journal_core::formats::Format;
+use std::sync::Arc;
 
-use crate::case::{Case, decisions_of};
-use crate::choose::{Random, Rng};
+pub use finding::{Design, Fingerprint, Found, RowKey, Spot};
+pub use run::{block, found_again};
+pub use swarm::VARIED;
+pub use totals::{Seen, Totals};
+
 use crate::disk::contract::Contract;
-use crate::disk::{Fault, FaultKind, Fill};
-use crate::journals::{self, Row, Visitor};
-use crate::oracle::{Evaluated, OracleSet};
-use crate::run::{Run, Setup};
+use crate::shrink::Budget;
+use crate::workload::Sizes;
 use crate::workload::clusters::Clusters;
 use crate::workload::from_file::FromFileError;
-use crate::workload::{Sizes, generate};
 
 /// A campaign.
 #[derive(Clone, Debug)]
@@ -37,247 +43,178 @@ pub struct Plan {
     pub runs: u64,
     /// Journals to draw from.
     pub journals: Vec<String>,
+    /// Whether any point of the grid may be drawn, too.
+    pub grid: bool,
     /// Devices to draw from.
     pub contracts: Vec<Contract>,
-    /// Threads.
-    pub jobs: usize,
+    /// Whether such a one may be drawn with some knobs turned, too.
+    pub varied: bool,
     /// Bounds of the workloads.
     pub sizes: Sizes,
     /// A file that the payloads come from, instead of noise.
     pub payloads: Option<Arc<Clusters>>,
+    /// The blocks whose number leaves the first when divided by the second.
+    pub shard: (u32, u32),
 }
 
-/// What was seen of one journal on one device.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Workloads run.
-    pub runs: u64,
-    /// Crash states visited.
-    pub leaves: u64,
-    /// Recoveries run.
-    pub recoveries: u64,
-    /// Leaves that violated each oracle, owed or not.
-    pub violations: [u64; 9],
-    /// Leaves that violated an owed oracle.
-    pub failing: u64,
-    /// How often each oracle was evaluated.
-    pub evaluated: Evaluated,
-    /// Workloads that did not fit the device.
-    pub senseless: u64,
-    /// The failing case with the lowest run number: that number, which oracles, the case.
-    pub first: Option<(u64, OracleSet, Case)>,
-}
-
-/// The result of a campaign.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tortured {
-    /// Runs done.
-    pub runs: u64,
-    /// By journal and device, in order of name.
-    pub seen: BTreeMap<(String, String), Seen>,
-}
+/// Runs of a block.
+pub const BLOCK_RUNS: u64 = 256;
 
 /// Leaves visited per workload.
-const LEAVES_PER_RUN: u32 = 32;
-
-/// Runs that a worker takes at once.
-const BLOCK: u64 = 64;
+pub const LEAVES_PER_RUN: u32 = 32;
 
 /// Bytes of the simulated device: small, so that laps are short.
-const DEVICE_BYTES: u64 = 128 * 1024;
+pub const DEVICE_BYTES: u64 = 128 * 1024;
 
-/// Runs the campaign until its runs are done or `stop` says so. `progress` is told the runs done.
+/// What shrinking a finding may cost. Part of the result, so the same wherever a case is made again.
+/// A campaign has hundreds of findings; whoever looks at one has `tornwrite shrink` to make it smaller.
+pub const BUDGET: Budget = Budget { neighbour: 100, answers: 1_000, total: 5_000 };
+
+/// The row of points of the grid.
+pub const GRID: &str = "grid";
+
+impl Plan {
+    /// Blocks of the campaign, all shards together.
+    #[must_use]
+    pub fn blocks(&self) -> u64 {
+        self.runs.div_ceil(BLOCK_RUNS)
+    }
+
+    /// Blocks of this shard.
+    #[must_use]
+    pub fn own_blocks(&self) -> u64 {
+        let (index, of) = (u64::from(self.shard.0), u64::from(self.shard.1));
+        self.blocks().saturating_sub(index).div_ceil(of)
+    }
+
+    /// The number of the shard's block that comes after `done` others.
+    #[must_use]
+    pub fn nth_block(&self, done: u64) -> u64 {
+        u64::from(self.shard.0) + done * u64::from(self.shard.1)
+    }
+
+    /// The runs of a block.
+    #[must_use]
+    pub fn runs_of(&self, block: u64) -> std::ops::Range<u64> {
+        let start = block * BLOCK_RUNS;
+        start.min(self.runs)..start.saturating_add(BLOCK_RUNS).min(self.runs)
+    }
+
+    /// What a row's journal is called.
+    #[must_use]
+    pub fn journal_name(&self, row: RowKey) -> &str {
+        self.journals.get(usize::from(row.journal)).map_or(GRID, String::as_str)
+    }
+
+    /// What a row's device is called.
+    #[must_use]
+    pub fn device_name(&self, row: RowKey) -> &str {
+        self.contracts.get(usize::from(row.device)).map_or(VARIED, |c| c.name.as_str())
+    }
+
+    /// What a fingerprint is called: a word for a file's name.
+    #[must_use]
+    pub fn fingerprint_name(&self, fingerprint: Fingerprint) -> String {
+        let plain = |name: &str| -> String {
+            name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+        };
+        let Fingerprint { row, design, oracle } = fingerprint;
+        let design = design.words().map_or(String::new(), |words| format!("-{words}"));
+        let journal = plain(self.journal_name(row));
+        format!("{journal}{design}--{}--{}", plain(self.device_name(row)), oracle.name())
+    }
+}
+
+/// Runs a whole campaign in memory, on so many threads.
 ///
 /// # Errors
 /// When the file that payloads come from cannot be read any more.
-pub fn torture(
-    plan: &Plan,
-    stop: &(dyn Fn() -> bool + Sync),
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Tortured, FromFileError> {
-    let next = AtomicU64::new(0);
-    let total = Mutex::new(Ok(Tortured::default()));
-    let add = |mine: Result<Tortured, FromFileError>| {
-        let mut total = total.lock().expect("no worker panics while it adds");
-        match (&mut *total, mine) {
-            (Ok(total), Ok(mine)) => total.add(mine),
-            (Ok(_), Err(error)) => *total = Err(error),
-            (Err(_), _) => {}
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..plan.jobs.max(1) {
-            scope.spawn(|| {
-                let mut mine = Tortured::default();
-                while !stop() {
-                    let start = next.fetch_add(BLOCK, Ordering::Relaxed);
-                    if start >= plan.runs {
-                        break;
-                    }
-                    for number in start..(start + BLOCK).min(plan.runs) {
-                        if let Err(error) = one(plan, number, &mut mine) {
-                            // Nobody begins another block.
-                            next.store(plan.runs, Ordering::Relaxed);
-                            return add(Err(error));
-                        }
-                    }
-                    progress(next.load(Ordering::Relaxed).min(plan.runs));
-                }
-                add(Ok(mine));
-            });
-        }
-    });
-    total.into_inner().expect("no worker panics while it adds")
-}
-
-/// The seed of a run: mixed, so that neighbours share nothing.
-fn seed_of(seed: u64, number: u64) -> u64 {
-    let mut mixer = Rng::new(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    mixer.draw()
-}
-
-/// In one run of four an operation of the first life fails: one of the first 2, 4 .. 64, since
-/// most lives are short and what fails early has more behind it.
-fn fault(rng: &mut Rng) -> Option<Fault> {
-    if rng.below(4) != 0 {
-        return None;
-    }
-    let kinds = [FaultKind::Error, FaultKind::ErrorButDone, FaultKind::NoSpace];
-    let kind = kinds[rng.below(3) as usize];
-    let operations = 2 << rng.below(6);
-    Some(Fault { operation: rng.below(operations), kind })
-}
-
-fn one(plan: &Plan, number: u64, into: &mut Tortured) -> Result<(), FromFileError> {
-    into.runs += 1;
-    let mut random = Random::new(seed_of(plan.seed, number));
-    if plan.journals.is_empty() || plan.contracts.is_empty() {
-        return Ok(());
-    }
-    let journal = &plan.journals[random.rng().below(plan.journals.len() as u32) as usize];
-    let contract = &plan.contracts[random.rng().below(plan.contracts.len() as u32) as usize];
-    let seen = into.seen.entry((journal.clone(), contract.name.clone())).or_default();
-    seen.runs += 1;
-    journals::visit(journal, OneRun { plan, number, contract, random, seen }).unwrap_or(Ok(()))
-}
-
-struct OneRun<'a> {
-    plan: &'a Plan,
-    number: u64,
-    contract: &'a Contract,
-    random: Random,
-    seen: &'a mut Seen,
-}
-
-impl Visitor for OneRun<'_> {
-    type Out = Result<(), FromFileError>;
-
-    fn visit<J: Format>(mut self, row: Row, options: J::Options) -> Self::Out {
-        let geometry = self.contract.geometry(DEVICE_BYTES);
-        let limits = J::limits(&options, geometry);
-        let mut workload = generate(&mut self.random, &limits, self.plan.sizes);
-        if let Some(clusters) = &self.plan.payloads {
-            workload = clusters.feed(self.number, workload)?;
-        }
-        let fill = [Fill::Zeros, Fill::Ones, Fill::Noise][self.random.rng().below(3) as usize];
-        let fault = fault(self.random.rng());
-        let contract = self.contract.clone();
-        let setup = Setup { contract, device_bytes: DEVICE_BYTES, fill, workload, fault };
-        let Ok((mut run, journal)) = Run::<J>::new(&options, setup) else {
-            self.seen.senseless += 1;
-            return Ok(());
-        };
-        run.record(journal, None);
-        for _ in 0..LEAVES_PER_RUN {
-            self.random.draw_style();
-            let before = self.random.clone();
-            let leaf = run.leaf(&mut self.random);
-            self.seen.leaves += 1;
-            self.seen.recoveries += u64::from(leaf.recoveries);
-            for oracle in leaf.violated.iter() {
-                self.seen.violations[oracle as usize] += 1;
+pub fn torture(plan: &Plan, jobs: usize) -> Result<(Totals, Vec<Found>), FromFileError> {
+    let mut totals = Totals::default();
+    let mut found = Vec::new();
+    let known = threads::Known::default();
+    let ended: Result<(), threads::Ended<std::convert::Infallible>> =
+        threads::blocks(plan, jobs, 0, &known, &|| false, &mut |blocks| {
+            for block in blocks {
+                let news = totals.news(&block.totals);
+                found.extend(block.found.into_iter().filter(|f| news.has(f)));
+                totals.add(&block.totals);
             }
-            let broken = leaf.violated.and(run.owed());
-            if broken.is_empty() {
-                continue;
-            }
-            self.seen.failing += 1;
-            if self.seen.first.as_ref().is_none_or(|first| first.0 > self.number) {
-                let case = Case::new(row.name, run.setup());
-                let (_, decisions) = decisions_of(&mut run, before);
-                self.seen.first = Some((self.number, broken, Case { decisions, ..case }));
-            }
-        }
-        self.seen.evaluated.add(&run.evaluated);
-        Ok(())
-    }
-}
-
-impl Tortured {
-    /// Adds what another worker saw.
-    pub fn add(&mut self, other: Tortured) {
-        self.runs += other.runs;
-        for (key, theirs) in other.seen {
-            let mine = self.seen.entry(key).or_default();
-            mine.runs += theirs.runs;
-            mine.leaves += theirs.leaves;
-            mine.recoveries += theirs.recoveries;
-            mine.failing += theirs.failing;
-            mine.senseless += theirs.senseless;
-            mine.evaluated.add(&theirs.evaluated);
-            for (mine, theirs) in mine.violations.iter_mut().zip(theirs.violations) {
-                *mine += theirs;
-            }
-            let earlier = match (&mine.first, &theirs.first) {
-                (Some(mine), Some(theirs)) => theirs.0 < mine.0,
-                (None, Some(_)) => true,
-                _ => false,
-            };
-            if earlier {
-                mine.first = theirs.first;
-            }
-        }
+            known.learn(&totals);
+            Ok(())
+        });
+    match ended {
+        Ok(()) => Ok((totals, found)),
+        Err(threads::Ended::Payloads(error)) => Err(error),
+        Err(threads::Ended::Taken(never)) => match never {},
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Case;
     use crate::disk::presets;
 
-    fn plan(jobs: usize) -> Plan {
+    fn plan() -> Plan {
         let contracts = ["consumer-nvme-no-plp", "hdd-512e"];
         Plan {
             seed: 7,
             runs: 300,
             journals: vec!["v9-512".to_owned(), "sqlite-wal".to_owned()],
             contracts: contracts.iter().map(|name| presets::named(name).unwrap()).collect(),
-            jobs,
+            grid: false,
+            varied: false,
             sizes: Sizes::default(),
             payloads: None,
+            shard: (0, 1),
         }
     }
 
     #[test]
     fn the_result_is_the_same_on_any_number_of_threads() {
-        let run = |jobs| torture(&plan(jobs), &|| false, &|_| ()).unwrap();
-        let one = run(1);
-        assert_eq!(one, run(2));
-        assert_eq!(one, run(5));
-        assert_eq!(one.runs, 300);
+        let plan = Plan { runs: 600, grid: true, varied: true, ..plan() };
+        let one = torture(&plan, 1).unwrap();
+        assert_eq!(one, torture(&plan, 3).unwrap());
+        assert_eq!((one.0.runs, one.0.blocks), (600, 3));
+        assert!(one.0.seen.contains_key(&RowKey { journal: 2, device: 2 }), "swarm");
     }
 
     #[test]
-    fn what_it_finds_replays_to_the_same_violation() {
-        let found = torture(&plan(2), &|| false, &|_| ()).unwrap();
-        let firsts: Vec<_> = found.seen.values().filter_map(|seen| seen.first.as_ref()).collect();
-        assert!(!firsts.is_empty(), "v9-512 on 512e loses acknowledged entries");
-        for (_, broken, case) in firsts {
-            let again = case.run(None).unwrap();
-            assert_eq!(again.broken(), *broken);
-            let token = Case::parse(&case.token()).unwrap();
-            assert_eq!(&token, case);
-            assert_eq!(&Case::parse(&case.json()).unwrap(), case);
+    fn shards_add_up_to_the_whole_and_so_do_sittings() {
+        let plan = Plan { runs: 1100, ..plan() };
+        let (whole, mut found) = torture(&plan, 2).unwrap();
+        for of in [2, 7] {
+            let mut sum = Totals::default();
+            let mut by_shard = Vec::new();
+            for index in (0..of).rev() {
+                let (part, found) =
+                    torture(&Plan { shard: (index, of), ..plan.clone() }, 1).unwrap();
+                sum.add(&part);
+                by_shard.extend(found);
+            }
+            assert_eq!(sum, whole, "{of} shards");
+            by_shard.retain(|found| whole.has(found));
+            by_shard.sort_by_key(|found| found.fingerprint);
+            found.sort_by_key(|found| found.fingerprint);
+            assert_eq!(by_shard, found);
+        }
+    }
+
+    #[test]
+    fn what_it_finds_replays_to_the_same_violation_and_is_found_again_from_its_place() {
+        let plan = Plan { grid: true, varied: true, ..plan() };
+        let (totals, all) = torture(&plan, 2).unwrap();
+        assert_eq!(totals.findings.len(), all.len());
+        assert!(all.iter().any(|f| f.fingerprint.design == Design::NAMED), "v9-512 on hdd-512e");
+        for found in all {
+            let again = found.case.run(None).unwrap();
+            assert_eq!(again.broken(), found.broken);
+            assert_eq!(Case::parse(&found.case.token()).as_ref(), Ok(&found.case));
+            assert_eq!(Case::parse(&found.case.json()).as_ref(), Ok(&found.case));
+            assert!(found.shown().run(None).unwrap().broken().contains(found.fingerprint.oracle));
+            let again = found_again(&plan, found.fingerprint, found.spot).unwrap();
+            assert_eq!(again.as_ref(), Some(&found));
         }
     }
 
@@ -289,44 +226,41 @@ mod tests {
             file.write_all(&number.to_le_bytes().repeat(16 * 1024)).unwrap();
         }
         let clusters = Arc::new(Clusters::open(file.path(), 4).unwrap());
-        let run = |jobs| {
-            let plan = Plan { payloads: Some(clusters.clone()), runs: 192, ..plan(jobs) };
-            torture(&plan, &|| false, &|_| ())
-        };
-        let one = run(1).unwrap();
-        assert_eq!(one, run(3).unwrap());
-        let firsts: Vec<_> = one.seen.values().filter_map(|seen| seen.first.as_ref()).collect();
-        assert!(!firsts.is_empty(), "v9-512 on 512e loses acknowledged entries");
+        let plan = Plan { payloads: Some(clusters), runs: 600, ..plan() };
+        let one = torture(&plan, 1).unwrap();
+        assert_eq!(one, torture(&plan, 3).unwrap());
+        assert!(!one.1.is_empty(), "v9-512 on 512e loses acknowledged entries");
         // A file that is gone fails a campaign, and no case.
         file.as_file().set_len(0).unwrap();
-        assert!(matches!(run(3), Err(FromFileError::Io { .. })));
-        for (_, broken, case) in firsts {
-            let again = Case::parse(&case.token()).unwrap();
-            assert_eq!(&again, case);
-            assert_eq!(again.run(None).unwrap().broken(), *broken);
+        assert!(matches!(torture(&plan, 3), Err(FromFileError::Io { .. })));
+        for found in one.1 {
+            let again = Case::parse(&found.case.token()).unwrap();
+            assert_eq!(again, found.case);
+            assert_eq!(again.run(None).unwrap().broken(), found.broken);
         }
     }
 
     #[test]
     fn sound_twins_are_silent_and_ones_that_take_errors_lightly_are_found() {
         let on = |journal: &str| {
-            let plan = Plan { runs: 400, journals: vec![journal.to_owned()], ..plan(2) };
-            torture(&plan, &|| false, &|_| ()).unwrap().seen
+            let plan = Plan { runs: 600, journals: vec![journal.to_owned()], ..plan() };
+            torture(&plan, 2).unwrap().1
         };
         for sound in ["twin-sound", "twin-sound-erase", "twin-sound-commit-record"] {
-            for (pair, seen) in on(sound) {
-                let token = seen.first.map(|(number, _, case)| (number, case.token()));
-                assert_eq!((seen.failing, token), (0, None), "{pair:?}");
-            }
+            let found = on(sound);
+            let tokens: Vec<_> = found.iter().map(|found| found.case.token()).collect();
+            assert!(found.is_empty(), "{sound}: {tokens:?}");
         }
         for flawed in
             ["twin-retries-flush", "twin-swallows-write-error", "twin-continues-after-no-space"]
         {
-            let faults: Vec<_> = on(flawed)
-                .into_values()
-                .filter_map(|seen| Some(seen.first?.2.fault.is_some()))
-                .collect();
-            assert_eq!(faults, [true, true], "{flawed}: found by a fault, on both devices");
+            let found = on(flawed);
+            for device in 0..2 {
+                let on = |found: &&Found| found.fingerprint.row.device == device;
+                let faults: Vec<_> = found.iter().filter(on).map(|f| f.case.fault).collect();
+                assert!(!faults.is_empty(), "{flawed}: on both devices");
+                assert!(faults.iter().all(Option::is_some), "{flawed}: found by a fault");
+            }
         }
     }
 }

@@ -11,6 +11,8 @@
 
 use journal_core::Lsn;
 
+use super::earlier::EarlierLog;
+
 /// An entry that was handed to `append`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -53,6 +55,9 @@ pub struct Ledger {
     group: u32,
     /// Entries that were released and have left the log at its front, since it was last empty.
     gone: u32,
+    /// Where flush is not honoured: the logs that earlier lives ended with, oldest first.
+    pub(super) earlier: Vec<EarlierLog>,
+    pub(super) keeps_earlier: bool,
 }
 
 impl Ledger {
@@ -183,6 +188,7 @@ impl Ledger {
     /// at the cut.
     pub fn reopened(&mut self, owed: Obligation) {
         self.log.truncate(owed.sent as usize);
+        self.remember_log(owed.released);
         self.acks.clear();
         self.acks.extend([(0, owed.acked_before), (0, owed.acked)]);
         self.releases.clear();
@@ -195,6 +201,7 @@ impl Ledger {
     pub fn recovered(&mut self, first: u32, end: u32, released: u32) {
         self.log.truncate(end as usize);
         let left = (first as usize).min(self.log.len());
+        self.let_go(left);
         self.log.drain(..left);
         self.gone += left as u32;
         self.acks.clear();
@@ -221,6 +228,8 @@ impl Ledger {
         self.releases.clone_from(&other.releases);
         self.group = other.group;
         self.gone = other.gone;
+        self.earlier.clone_from(&other.earlier);
+        self.keeps_earlier = other.keeps_earlier;
     }
 }
 

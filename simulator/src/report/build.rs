@@ -9,18 +9,19 @@
 //! reported as nondeterminism, which is what it is.
 
 use super::model::{
-    CampaignRow, CellRow, Counterexample, Experiment, ImagesRow, OracleRow, Origin, Report,
-    SampleRow, Tally,
+    CellRow, ChanceRow, Counterexample, Experiment, ImagesRow, OracleRow, Origin, ProbabilityRow,
+    Report, SampleRow, ShareRow, Tally,
 };
 use super::oracles::tallies;
 use super::story::tell;
 use crate::case::Case;
+use crate::declared::Probabilities;
+use crate::disk::Fraction;
 use crate::disk::contract::Contract;
 use crate::explore::sample::{Sampled, wilson};
-use crate::explore::torture::Seen;
 use crate::explore::{Cell, Verdict};
 use crate::oracle::{Oracle, OracleSet};
-use crate::run::Images;
+use crate::run::{Images, Probable};
 use crate::shrink::Shrunk;
 
 /// Verdicts from gravest to best.
@@ -42,7 +43,10 @@ pub fn gravest(verdicts: impl Iterator<Item = Verdict> + Clone) -> Verdict {
 }
 
 /// A counterexample with its story; an error if it does not replay to a violation of `broken`.
-fn counterexample(case: &Case, broken: Option<OracleSet>) -> Result<Counterexample, String> {
+pub(super) fn counterexample(
+    case: &Case,
+    broken: Option<OracleSet>,
+) -> Result<Counterexample, String> {
     let (story, outcome) = tell(case).map_err(|e| e.to_string())?;
     if outcome.broken().is_empty() || broken.is_some_and(|broken| broken != outcome.broken()) {
         return Err("the case, replayed, does not show the violation".to_owned());
@@ -83,6 +87,7 @@ pub(super) fn images(counted: &[Images]) -> Vec<ImagesRow> {
         cut,
         all: images.all.to_string(),
         covered: images.covered.to_string(),
+        failing: images.failing.to_string(),
     };
     (1..).zip(counted).map(row).collect()
 }
@@ -90,11 +95,17 @@ pub(super) fn images(counted: &[Images]) -> Vec<ImagesRow> {
 impl Experiment {
     /// Adds what was drawn because the bound ended the search. A violation among it refutes.
     pub fn add_sample(&mut self, drawn: &Sampled) {
+        let share = |failed| {
+            let (at_least_millionths, at_most_millionths) = wilson(failed, drawn.drawn);
+            ShareRow { failed, at_least_millionths, at_most_millionths }
+        };
         self.sample = Some(SampleRow {
             seed: drawn.seed,
             drawn: drawn.drawn,
-            failed: drawn.failed,
-            at_most_millionths: wilson(drawn.failed, drawn.drawn).1,
+            first_recovery: share(drawn.failed_first),
+            any_life: share(drawn.failed),
+            hunted: drawn.hunted,
+            hit: drawn.hit,
         });
         let Some((broken, case)) = &drawn.first else { return };
         match counterexample(case, Some(*broken)) {
@@ -109,6 +120,22 @@ impl Experiment {
                 self.why = Some(said);
             }
         }
+    }
+}
+
+/// The row of what follows from chances.
+#[must_use]
+pub fn probabilities(given: &Probabilities, crash_points: u32, found: &Probable) -> ProbabilityRow {
+    let row = |(oracle, chance): &(Oracle, Fraction)| ChanceRow {
+        oracle: *oracle,
+        probability: chance.to_string(),
+    };
+    ProbabilityRow {
+        cut: given.cut.name().to_owned(),
+        persist: given.persist.to_string(),
+        crash_points,
+        oracles: found.oracles.iter().map(row).collect(),
+        any: found.any.to_string(),
     }
 }
 
@@ -130,6 +157,9 @@ pub fn experiment(workload: &str, cell: &Cell) -> Experiment {
         teeth: cell.teeth,
         images: images(&explored.images),
         sample: None,
+        depth: cell.case.workload.lives.len() as u32,
+        recovery_changes_nothing: explored.complete && explored.recovery_changes_nothing,
+        probabilities: None,
         oracles: tallies(contract, promises, &explored.evaluated, &explored.violations),
         counterexample: None,
     };
@@ -166,24 +196,6 @@ pub fn cell(journal: &str, contract: &Contract, experiments: Vec<Experiment>) ->
         broken: broken.iter().collect(),
         representatives: contract.uses_representatives(),
         experiments,
-    }
-}
-
-/// The row of a journal on a device in a campaign.
-#[must_use]
-pub fn campaign_row(journal: &str, contract: &Contract, seen: &Seen) -> CampaignRow {
-    let first = seen.first.as_ref();
-    CampaignRow {
-        journal: journal.to_owned(),
-        device: contract.name.clone(),
-        runs: seen.runs,
-        senseless: seen.senseless,
-        leaves: seen.leaves,
-        recoveries: seen.recoveries,
-        failing: seen.failing,
-        oracles: tallies(contract, None, &seen.evaluated, &seen.violations),
-        first_run: first.map(|first| first.0),
-        counterexample: first.and_then(|first| counterexample(&first.2, Some(first.1)).ok()),
     }
 }
 

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::layout;
 use super::model::{Report, SCHEMA_VERSION};
+use crate::case::Case;
 
 /// What went wrong with a file.
 #[derive(Debug)]
@@ -86,9 +87,6 @@ pub fn case_file(journal: &str, device: &str, workload: &str) -> String {
     format!("cases/{}--{}--{}.json", plain(journal), plain(device), plain(workload))
 }
 
-/// The workload name under which the cases of campaigns are filed.
-pub const CAMPAIGN: &str = "torture";
-
 /// Writes a report into `out/latest`; what was there becomes `out/previous`. Returns the folder.
 ///
 /// # Errors
@@ -115,7 +113,13 @@ pub fn write(report: &Report, out: &Path) -> Result<PathBuf, FileError> {
 fn fill(report: &Report, folder: &Path) -> Result<(), FileError> {
     let put = |name: &str, text: &str| {
         let path = folder.join(name);
-        fs::write(&path, text).map_err(io("cannot write", &path))
+        // On the medium before it gets its name: a campaign forgets what it knows once this is there.
+        let write = || -> io::Result<()> {
+            let mut file = fs::File::create(&path)?;
+            io::Write::write_all(&mut file, text.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(io("cannot write", &path))
     };
     put("report.json", &text(report))?;
     for cell in &report.cells {
@@ -126,9 +130,10 @@ fn fill(report: &Report, folder: &Path) -> Result<(), FileError> {
             }
         }
     }
-    for row in report.campaign.iter().flat_map(|campaign| &campaign.rows) {
-        if let Some(found) = &row.counterexample {
-            put(&case_file(&row.journal, &row.device, CAMPAIGN), &found.case.json())?;
+    for finding in report.campaign.iter().flat_map(|campaign| &campaign.findings) {
+        // A token is a case; one that is not was put there by hand.
+        if let Ok(case) = Case::parse(&finding.token) {
+            put(&format!("cases/{}.json", finding.fingerprint), &case.json())?;
         }
     }
     Ok(())

@@ -7,9 +7,11 @@
 //! in anything but their cells, that are missing, doubled or were interrupted, are named and
 //! refused.
 //!
-//! What it is not: a way to combine different questions.
+//! What it is not: a way to combine different questions. Campaigns are put together in
+//! `merge_campaign.rs`.
 
 use super::grid::{Grid, GridCell};
+use super::merge_campaign;
 use super::model::{CellRow, Report, Shard};
 
 /// Puts shards together; each comes with what to call it.
@@ -23,7 +25,7 @@ pub fn merge(shards: Vec<(String, Report)>) -> Result<Report, String> {
             return Err(format!("{name}: expected a shard, found a whole report"));
         };
         if report.partial {
-            return Err(format!("{name}: shard {shard} was interrupted; run it again"));
+            return Err(format!("{name}: shard {shard} was interrupted; run it to its end"));
         }
         dealt.push((shard, name, report));
     }
@@ -47,6 +49,13 @@ pub fn merge(shards: Vec<(String, Report)>) -> Result<Report, String> {
         .collect();
     if !missing.is_empty() {
         return Err(format!("missing: shard {}", missing.join(", ")));
+    }
+    if dealt.iter().all(|(.., report)| report.campaign.is_some()) {
+        let parts = dealt
+            .into_iter()
+            .map(|(shard, name, report)| (shard, name, report.campaign.expect("each has one")));
+        let campaign = merge_campaign::merge(parts.collect(), &pattern.journals, &pattern.devices)?;
+        return Ok(Report { shard: None, campaign: Some(campaign), ..pattern });
     }
     let mut whole = Report { shard: None, cells: Vec::new(), ..pattern };
     let devices: Vec<String> = whole.devices.iter().map(|row| row.name.clone()).collect();
@@ -121,8 +130,8 @@ fn difference(one: &Report, other: &Report) -> Option<&'static str> {
         (one.devices == other.devices, "the devices"),
         (one.oracles == other.oracles && one.owed == other.owed, "what is owed"),
         (one.costs == other.costs, "the costs"),
+        (one.campaign.is_some() == other.campaign.is_some(), "having a campaign"),
         (asked_of_grid(one) == asked_of_grid(other), "the grid"),
-        (one.campaign.is_none() && other.campaign.is_none(), "having no campaign"),
     ]
     .into_iter()
     .find_map(|(same, what)| (!same).then_some(what))

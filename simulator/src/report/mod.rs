@@ -12,6 +12,8 @@
 pub mod answers;
 mod atlas;
 pub mod build;
+pub mod campaign;
+pub mod campaign_text;
 pub mod cost;
 pub mod device;
 pub mod emit;
@@ -22,6 +24,7 @@ pub mod json;
 pub mod layout;
 pub mod matrix;
 pub mod merge;
+mod merge_campaign;
 pub mod model;
 pub mod oracles;
 pub mod picture;

@@ -210,14 +210,23 @@ pub struct Experiment {
     pub recoveries: u64,
     /// Crash points of the first life.
     pub crash_points: u32,
+    /// Power cuts in a row that the search goes to, inside of recoveries and behind them.
+    pub depth: u32,
+    /// Whether no recovery that was completed changed anything on the device: then cuts inside of
+    /// recoveries are covered to any depth, since they leave what was there.
+    pub recovery_changes_nothing: bool,
     /// Leaves until the control without flushes lost something acknowledged; none if it never did.
     pub teeth: Option<u64>,
-    /// Crash states, power cut by power cut; empty where they cannot be counted.
+    /// Crash states, power cut by power cut. Never empty in a complete experiment whose journal could be
+    /// cut; empty where what was read has more explanations than are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImagesRow>,
     /// What was drawn at random because the bound ended the search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<SampleRow>,
+    /// What follows from chances that the user gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probabilities: Option<ProbabilityRow>,
     /// Each oracle's figures.
     pub oracles: Vec<Tally>,
     /// The first violation.
@@ -236,20 +245,69 @@ pub struct ImagesRow {
     pub all: String,
     /// Those that the leaves visited stand for.
     pub covered: String,
+    /// Of these, those whose recovery violates something that is owed.
+    pub failing: String,
 }
 
-/// Leaves drawn at random: an upper bound over such draws, and no proof.
+/// Crash states drawn at random, each with the same probability: bounds on a share of them, and no
+/// proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SampleRow {
     /// The seed of the draws.
     pub seed: u64,
-    /// Leaves drawn.
+    /// Crash states of the first cut that were drawn, and behind later cuts a history of each. 0 where
+    /// there is damage at rest.
     pub drawn: u64,
+    /// Those whose first recovery violated an owed oracle: an interval for the share of the crash states
+    /// of the first cut that do.
+    pub first_recovery: ShareRow,
+    /// Those that violated one in any life. In one life the same but for what no recovery shows; in
+    /// several lives a share of the histories as they are drawn, which are not equally likely.
+    pub any_life: ShareRow,
+    /// Leaves that were hunted by style because nothing failed. No share follows from them.
+    pub hunted: u64,
     /// Those that violated an owed oracle.
+    pub hit: u64,
+}
+
+/// How many of the draws failed, and the Wilson interval of their share at 95 %.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShareRow {
+    /// How many.
     pub failed: u64,
-    /// Upper end of the Wilson interval at 95 %, in millionths, rounded up.
+    /// Lower end, in millionths, rounded down.
+    pub at_least_millionths: u64,
+    /// Upper end, in millionths, rounded up.
     pub at_most_millionths: u64,
+}
+
+/// Probabilities over one power cut, exactly. They follow from chances that the user gave; there are no
+/// others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbabilityRow {
+    /// Where the power goes, as the user said.
+    pub cut: String,
+    /// The chance of each sector of each command at risk to persist, as the user said, reduced.
+    pub persist: String,
+    /// Crash points over which the cut is shared out.
+    pub crash_points: u32,
+    /// For each owed oracle, the probability that the recovery violates it.
+    pub oracles: Vec<ChanceRow>,
+    /// The probability that it violates any of them: a reduced fraction.
+    pub any: String,
+}
+
+/// The probability that a recovery violates an oracle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChanceRow {
+    /// Which.
+    pub oracle: Oracle,
+    /// A reduced fraction.
+    pub probability: String,
 }
 
 /// One oracle in one experiment.
@@ -370,13 +428,65 @@ impl std::fmt::Display for Ratio {
 pub struct Campaign {
     /// Everything follows from it.
     pub seed: u64,
-    /// Workloads run.
+    /// Workloads that were asked for; none where time was the bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_asked: Option<u64>,
+    /// Workloads run: the first so many, or, of a shard, the first of those that are its own.
     pub runs: u64,
+    /// Blocks of runs done.
+    #[serde(default)]
+    pub blocks: u64,
+    /// Blocks of each shard, where shards came to different ends because time was the bound.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks_by_shard: Vec<u64>,
+    /// Whether any point of the grid was drawn, too: the row `grid`.
+    #[serde(default)]
+    pub grid: bool,
+    /// Whether contracts with some knobs turned were drawn, too: the row `varied`.
+    #[serde(default)]
+    pub varied: bool,
     /// Whether payloads came from a file; the cases carry them.
     #[serde(default)]
     pub payloads_from_file: bool,
+    /// Whether it still saw anything new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saturation: Option<Saturation>,
     /// Journal by journal, device by device.
     pub rows: Vec<CampaignRow>,
+    /// What was found, each fingerprint once, in the order of their runs.
+    #[serde(default)]
+    pub findings: Vec<FindingRow>,
+    /// Of a shard: each class of outcomes with the block that saw it first, as the merger needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<String>,
+}
+
+/// Outcome classes and recovery decisions that were never seen before, by block.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Saturation {
+    /// Outcome classes seen.
+    pub outcomes: u64,
+    /// Recovery decisions seen.
+    pub decisions: u64,
+    /// Blocks up to and with the last that saw a new one.
+    pub last_new_at: u64,
+    /// Whether there were more than are kept.
+    pub more: bool,
+    /// How many had been seen after the first 1, 2, 4 ... blocks, and after all.
+    pub curve: Vec<SaturationPoint>,
+}
+
+/// A point of the curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SaturationPoint {
+    /// After so many blocks.
+    pub blocks: u64,
+    /// Outcome classes.
+    pub outcomes: u64,
+    /// Recovery decisions.
+    pub decisions: u64,
 }
 
 /// One journal on one device in a campaign.
@@ -403,6 +513,30 @@ pub struct CampaignRow {
     pub first_run: Option<u64>,
     /// The first violation.
     pub counterexample: Option<Counterexample>,
+}
+
+/// A finding of a campaign: the first of its fingerprint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FindingRow {
+    /// Row of the journal, row of the device, the oracle and, of points of the grid, the design; the
+    /// name of its file in `cases`, too.
+    pub fingerprint: String,
+    /// The journal itself.
+    pub journal: String,
+    /// The row of the device.
+    pub device: String,
+    /// The worst oracle that it violates.
+    pub oracle: Oracle,
+    /// The run that met it first.
+    pub run: u64,
+    /// The leaf of that run.
+    pub leaf: u32,
+    /// The case, shrunk, as one word for a command line.
+    pub token: String,
+    /// The case that was met, where it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 #[cfg(test)]

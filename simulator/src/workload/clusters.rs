@@ -70,6 +70,12 @@ impl Clusters {
         self.bytes.div_ceil(CLUSTER_BYTES as u64)
     }
 
+    /// What tells this file from another: its length, and a checksum of its first payloads.
+    #[must_use]
+    pub fn mark(&self) -> (u64, u32) {
+        (self.bytes, journal_core::checksum::crc32c(&self.head.concat()))
+    }
+
     /// The payloads of run number `run`, all different: as many as wanted, if the file has them,
     /// and [`STRETCH`] at most.
     ///

@@ -28,19 +28,64 @@ impl Default for Sizes {
     }
 }
 
-/// Asks for a workload.
+/// What a workload may have in it. What is off is never asked for, so that the answers go to what
+/// is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// More lives than one.
+    pub lives: bool,
+    /// Work that was lost may be done again with the same bytes.
+    pub same_again: bool,
+    /// Operations before the first life.
+    pub before: bool,
+    /// Groups, where the journal has them.
+    pub groups: bool,
+    /// Checkpoints.
+    pub checkpoints: bool,
+    /// Forgetting the survivors.
+    pub forget: bool,
+}
+
+impl Features {
+    /// Everything.
+    pub const ALL: Features = Features {
+        lives: true,
+        same_again: true,
+        before: true,
+        groups: true,
+        checkpoints: true,
+        forget: true,
+    };
+}
+
+/// Asks for a workload of any kind.
 pub fn generate(chooser: &mut dyn Chooser, limits: &Limits, sizes: Sizes) -> Workload {
+    generate_with(chooser, limits, sizes, Features::ALL)
+}
+
+/// Asks for a workload with no more than these features.
+pub fn generate_with(
+    chooser: &mut dyn Chooser,
+    limits: &Limits,
+    sizes: Sizes,
+    features: Features,
+) -> Workload {
     let mut ask = |name, n| pick(chooser, What::Workload(name), n);
-    let lives = 1 + ask("lives", sizes.lives_max);
-    let identity = [Identity::Fresh, Identity::SameAgain][ask("identity", 2) as usize];
+    let lives = if features.lives { 1 + ask("lives", sizes.lives_max) } else { 1 };
+    let identity = match features.same_again {
+        true => [Identity::Fresh, Identity::SameAgain][ask("identity", 2) as usize],
+        false => Identity::Fresh,
+    };
+    let menu = if features.checkpoints { 8 } else { 7 };
+    let groups = limits.groups && features.groups;
     let mut script = |ops_max: u32| -> Vec<Op> {
         let count = ask("ops", ops_max.max(1));
         let mut ops = vec![Op::Append(payload_size(&mut ask, limits, sizes))];
         for _ in 0..count {
-            ops.push(match ask("op", 8) {
+            ops.push(match ask("op", menu) {
                 0..=3 => Op::Append(payload_size(&mut ask, limits, sizes)),
                 4 | 5 => Op::Commit,
-                6 if limits.groups => Op::EndGroup,
+                6 if groups => Op::EndGroup,
                 6 => Op::Commit,
                 _ => Op::Checkpoint(ask("keep", 3)),
             });
@@ -50,6 +95,7 @@ pub fn generate(chooser: &mut dyn Chooser, limits: &Limits, sizes: Sizes) -> Wor
     };
     let before = match lives {
         1 => Vec::new(),
+        _ if !features.before => Vec::new(),
         // Twice a life's length: enough to wrap small areas.
         _ => script(sizes.ops_max * 2),
     };
@@ -57,7 +103,10 @@ pub fn generate(chooser: &mut dyn Chooser, limits: &Limits, sizes: Sizes) -> Wor
     let lives = scripts
         .into_iter()
         .map(|ops| {
-            let resume = [Survivors::Carry, Survivors::Forget][ask("resume", 2) as usize];
+            let resume = match features.forget {
+                true => [Survivors::Carry, Survivors::Forget][ask("resume", 2) as usize],
+                false => Survivors::Carry,
+            };
             Life { resume, ops }
         })
         .collect();

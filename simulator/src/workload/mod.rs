@@ -17,7 +17,7 @@ mod payload;
 use journal_core::{Limits, Survivors};
 use serde::{Deserialize, Serialize};
 
-pub use generate::{Sizes, generate};
+pub use generate::{Features, Sizes, generate, generate_with};
 pub use payload::{Identity, Payloads};
 
 /// One thing the client does.

@@ -1,0 +1,125 @@
+//! A campaign for people.
+//!
+//! The one idea: a line for each pair of journal and device that failed, a sum for the others, whether
+//! anything new was still seen, and the first failure as a picture.
+//!
+//! Invariant: drawn from the report alone.
+//!
+//! What it is not: complete. The JSON is.
+
+use super::model::{Campaign, CampaignRow, Report};
+use super::picture;
+use super::text::{grouped, wrap};
+
+/// The campaign for people: a line for each pair that failed, a sum for the others.
+#[must_use]
+pub fn draw(report: &Report, folder: Option<&str>, width: usize) -> String {
+    let Some(campaign) = &report.campaign else { return String::new() };
+    let mut out = String::new();
+    let sum = |of: &dyn Fn(&CampaignRow) -> u64| grouped(campaign.rows.iter().map(of).sum::<u64>());
+    let facts = format!(
+        "seed {}, {} runs on {} journals{} x {} devices{}: {} crash states, {} recoveries",
+        campaign.seed,
+        grouped(campaign.runs),
+        report.journals.len(),
+        if campaign.grid { " and the grid" } else { "" },
+        report.devices.len(),
+        if campaign.varied { " and varied ones" } else { "" },
+        sum(&|row| row.leaves),
+        sum(&|row| row.recoveries),
+    );
+    out += &wrap("tornwrite torture   ", &facts, width);
+    let file = if campaign.payloads_from_file { " --payload-from the same file" } else { "" };
+    match report.shard {
+        None if campaign.blocks_by_shard.is_empty() => {
+            out += &format!("  again: --seed {} --runs {}{file}\n", campaign.seed, campaign.runs);
+        }
+        None => {
+            let blocks: Vec<String> = campaign.blocks_by_shard.iter().map(u64::to_string).collect();
+            let text =
+                format!("seed {}{file}; blocks done by each: {}", campaign.seed, blocks.join(" "));
+            out += &wrap("  shards: ", &text, width);
+        }
+        Some(shard) => out += &format!("  shard {shard}: {} blocks of runs\n", campaign.blocks),
+    }
+    if report.partial {
+        out += "INTERRUPTED: fewer runs than asked for\n";
+    }
+    let (failed, silent): (Vec<_>, Vec<_>) = campaign.rows.iter().partition(|row| row.failing > 0);
+    if !failed.is_empty() {
+        out += "\nFound                                   failing of crash states   first\n";
+    }
+    for row in &failed {
+        let head = format!("  x {:<15} {:<20}  ", row.journal, row.device);
+        let broken: Vec<&str> = row
+            .counterexample
+            .iter()
+            .flat_map(|found| found.broken.iter().map(|oracle| oracle.name()))
+            .collect();
+        let figures = format!(
+            "{} of {}  run {}: {}",
+            grouped(row.failing),
+            grouped(row.leaves),
+            row.first_run.unwrap_or(0),
+            broken.join(", ")
+        );
+        out += &wrap(&head, &figures, width);
+    }
+    if let (Some(least), Some(most)) =
+        (silent.iter().map(|r| r.leaves).min(), silent.iter().map(|r| r.leaves).max())
+    {
+        let text = format!(
+            "{} pairs, {} to {} crash states each. That is what was drawn, and no proof; `compare` \
+             proves.",
+            silent.len(),
+            grouped(least),
+            grouped(most)
+        );
+        out.push('\n');
+        out += &wrap("Nothing found on ", &text, width);
+    }
+    out += &news(campaign, width);
+    let first = campaign.rows.iter().find_map(|row| Some((row, row.counterexample.as_ref()?)));
+    if let Some((row, found)) = first {
+        out += "\nThe first of them:\n\n";
+        out += &picture::draw(&found.story, width);
+        out.push('\n');
+        out += &picture::shrunk(found.shrunk.as_ref(), width);
+        let its = campaign.findings.iter().find(|finding| Some(finding.run) == row.first_run);
+        let case = match (folder, its) {
+            (Some(folder), Some(its)) => format!("{folder}/cases/{}.json", its.fingerprint),
+            _ => found.token.clone(),
+        };
+        out += &format!("  replay   tornwrite replay {case}\n");
+    }
+    if let Some(folder) = folder {
+        out += &format!("\nreport   {folder}/report.json\n");
+    }
+    out
+}
+
+/// What was found, and whether anything new was still seen.
+fn news(campaign: &Campaign, width: usize) -> String {
+    let mut out = String::new();
+    if !campaign.findings.is_empty() {
+        let text = format!(
+            "{} that differ by journal, device, oracle and, in the grid, by design; a case for each",
+            grouped(campaign.findings.len())
+        );
+        out.push('\n');
+        out += &wrap("findings   ", &text, width);
+    }
+    if let Some(seen) = &campaign.saturation {
+        let more = if seen.more { "at least " } else { "" };
+        let text = format!(
+            "{more}{} outcome classes and {} recovery decisions; the last new one in block {} of {}",
+            grouped(seen.outcomes),
+            grouped(seen.decisions),
+            grouped(seen.last_new_at),
+            grouped(campaign.blocks)
+        );
+        out += if out.is_empty() { "\n" } else { "" };
+        out += &wrap("seen       ", &text, width);
+    }
+    out
+}
