@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use journal_core::rfc::{LADDER, RfcJournal, RfcOptions, Strategy};
-use journal_core::{Entropy, Error, Geometry, Journal, Lsn, MemoryDevice, Resume, Survivors};
+use journal_core::{
+    Checksum, Entropy, Error, Geometry, Journal, Lsn, MemoryDevice, Resume, Survivors,
+};
 
 const GEOMETRY: Geometry = Geometry { logical_bytes: 512, physical_bytes: 4096, sectors: 400 };
 
@@ -314,5 +316,38 @@ mod untrusted {
             device.bytes_mut()[at..at + bytes.len()].copy_from_slice(&bytes);
             bears(strategy, device, carry);
         }
+    }
+}
+
+#[test]
+fn the_selection_is_points_of_the_grid_in_its_order_with_every_answer_and_the_ladder() {
+    let all: Vec<_> = Strategy::all().collect();
+    let selected: Vec<_> = Strategy::selection().collect();
+    assert!(selected.len() >= 200, "{}", selected.len());
+    assert_eq!(selected, Strategy::selection().collect::<Vec<_>>());
+    let places: Vec<_> =
+        selected.iter().map(|point| all.iter().position(|other| other == point)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted());
+    for (name, strategy, _) in LADDER {
+        assert!(selected.contains(&strategy), "{name}");
+    }
+    // Every answer, and every algorithm; of integrity not every set by every algorithm.
+    for (axis, _) in all[0].axes().iter().enumerate().filter(|(_, answer)| answer.0 != "integrity")
+    {
+        let answers = |points: &[Strategy]| -> BTreeSet<String> {
+            points.iter().map(|point| point.axes()[axis].1.to_string()).collect()
+        };
+        assert_eq!(answers(&selected), answers(&all));
+    }
+    for sum in Checksum::ALL {
+        let named = |point: &&Strategy| point.to_string().contains(sum.name());
+        assert!(selected.iter().any(|point| named(&point)), "{}", sum.name());
+    }
+    // Each has a neighbour to be told from: one that differs in one answer.
+    let apart = |one: &Strategy, other: &Strategy| {
+        one.axes().iter().zip(other.axes()).filter(|(one, other)| one.1 != other.1).count()
+    };
+    for point in &selected {
+        assert!(selected.iter().any(|other| apart(point, other) == 1), "{point}");
     }
 }

@@ -10,7 +10,7 @@
 //! cargo bench --bench cycle                    figures, ratios, and the table of leaves
 //! cargo bench --bench cycle -- leaves          the table of leaves alone
 //! cargo bench --bench cycle -- run cycle 1000  so many cycles and nothing else, for callgrind;
-//!                                              also `leaf`, `exhaustive` and `forked`
+//!                                              also `leaf`, `exhaustive`, `forked`, `deep`
 //! ```
 //!
 //! What it is not: a gate. Clocks swing on shared machines: CI counts instructions (`.ci/run`,
@@ -22,6 +22,7 @@ use std::time::Instant;
 use journal_core::formats::Format;
 use journal_core::rfc::{RfcJournal, RfcOptions, Strategy};
 use journal_core::{Survivors, checksum};
+use num_bigint::BigUint;
 use simulator::choose::{Exhaustive, Random};
 use simulator::disk::contract::Contract;
 use simulator::disk::{Fill, presets};
@@ -106,20 +107,28 @@ fn exhaustive(options: &RfcOptions) -> Work<'_> {
 
 /// (d) The same, with what leaves share done once.
 fn forked(options: &RfcOptions) -> Work<'_> {
-    let ops = Workload::appends(RECORDS, RECORD_BYTES, 2);
-    let (mut run, journal) = Run::<RfcJournal>::new(options, setup(&ops)).expect("it fits");
+    tree(options, &Workload::appends(RECORDS, RECORD_BYTES, 2))
+}
+
+/// (e) The same of a larger tree: twice as many records, and one commit for all of them.
+fn deep(options: &RfcOptions) -> Work<'_> {
+    tree(options, &Workload::appends(2 * RECORDS, RECORD_BYTES, 2 * RECORDS))
+}
+
+fn tree<'o>(options: &'o RfcOptions, ops: &[Op]) -> Work<'o> {
+    let (mut run, journal) = Run::<RfcJournal>::new(options, setup(ops)).expect("it fits");
     run.record(journal, None);
     let mut tree = Tree::default();
     Box::new(move |times| {
         for _ in 0..times {
             if black_box(run.next_leaf(&mut tree)).is_none() {
-                tree = Tree::default();
+                tree.restart();
             }
         }
     })
 }
 
-/// (e) The floor.
+/// (f) The floor.
 fn floor() -> Work<'static> {
     let blocks = (RECORDS / 2) as usize;
     let mut disk = vec![0u8; blocks * BLOCK_BYTES];
@@ -173,6 +182,34 @@ fn medians(works: &mut [(&str, Work<'_>)]) -> Vec<f64> {
         .collect()
 }
 
+/// What the leaves of one tree stand for.
+struct Worth {
+    forked: u64,
+    rerun: u64,
+    states: BigUint,
+}
+
+/// Counts the leaves that recovery run again from each cut has, those of the tree, and the crash
+/// states that either covers: the images of all crash points that speak for others.
+fn worth(options: &RfcOptions, ops: &[Op]) -> Worth {
+    let (mut run, journal) = Run::<RfcJournal>::new(options, setup(ops)).expect("it fits");
+    run.record(journal, None);
+    let mut odometer = Exhaustive::new();
+    let mut rerun = 0;
+    loop {
+        odometer.rewind();
+        run.leaf(&mut odometer);
+        rerun += 1;
+        if !odometer.next_leaf() {
+            break;
+        }
+    }
+    let explored = explore(&mut run, Bounds::default());
+    assert!(explored.complete && explored.adds_up);
+    let states = explored.images.iter().map(|images| &images.all).sum();
+    Worth { forked: explored.leaves, rerun, states }
+}
+
 fn figures(options: &RfcOptions) {
     let mut works = [
         ("floor: CRC, copy, compare", floor()),
@@ -180,6 +217,7 @@ fn figures(options: &RfcOptions) {
         ("random crash state of one trace", leaf(options)),
         ("exhaustive leaf, from the cut", exhaustive(options)),
         ("exhaustive leaf, forked", forked(options)),
+        ("the same, 16 records in one commit", deep(options)),
     ];
     let rates = medians(&mut works);
     println!(
@@ -188,6 +226,25 @@ fn figures(options: &RfcOptions) {
     println!("{:<34} {:>12} {:>12}", "", "per second", "of the floor");
     for ((name, _), rate) in works.iter().zip(&rates) {
         println!("{name:<34} {:>10.2} M {:>11.0} %", rate / 1e6, 100.0 * rate / rates[0]);
+    }
+    println!("\na forked leaf speaks for all crash points that read so:");
+    let shapes = [
+        ("8 records, a commit every 2", RECORDS, 2),
+        ("16 records in one commit", 2 * RECORDS, 2 * RECORDS),
+    ];
+    for ((name, records, every), rate) in shapes.into_iter().zip(&rates[4..]) {
+        let Worth { forked, rerun, states } =
+            worth(options, &Workload::appends(records, RECORD_BYTES, every));
+        // The unit of the works: leaves, and one more call that finds none left.
+        let trees = rate / (forked + 1) as f64;
+        let states = states.to_string();
+        let counted: f64 = states.parse().expect("digits");
+        println!(
+            "{name:<34} {forked:>4} leaves for {rerun:>5} from the cut and {states:>6} crash states: \
+             {:.1} M and {:.1} M per second",
+            trees * rerun as f64 / 1e6,
+            trees * counted / 1e6
+        );
     }
 }
 
@@ -248,7 +305,8 @@ fn main() {
                 "leaf" => leaf(&options),
                 "exhaustive" => exhaustive(&options),
                 "forked" => forked(&options),
-                other => panic!("expected cycle, leaf, exhaustive or forked, found {other}"),
+                "deep" => deep(&options),
+                other => panic!("expected cycle, leaf, exhaustive, forked or deep, found {other}"),
             };
             work(times);
         }

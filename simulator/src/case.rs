@@ -19,6 +19,8 @@ use crate::oracle::{Oracle, OracleSet};
 use crate::run::{Leaf, Run, Setup, SetupError, Watch};
 use crate::workload::Workload;
 
+mod token;
+
 /// Version of the case format.
 pub const CASE_VERSION: u32 = 1;
 
@@ -100,9 +102,6 @@ impl Outcome {
     }
 }
 
-/// Most prefix of a token; the number is the version.
-const TOKEN_HEAD: &str = "tw1-";
-
 /// Largest token or case text taken, bytes.
 const TEXT_MAX: usize = 64 << 20;
 
@@ -137,10 +136,7 @@ impl Case {
     /// As one word for a command line: version, base64url of a compact encoding, checksum.
     #[must_use]
     pub fn token(&self) -> String {
-        let mut bytes = postcard::to_allocvec(self).expect("a case is plain data");
-        let sum = journal_core::checksum::crc32c(&bytes);
-        bytes.extend_from_slice(&sum.to_be_bytes());
-        format!("{TOKEN_HEAD}{}", base64url::encode(&bytes))
+        token::write(self)
     }
 
     /// As JSON, for a file.
@@ -161,19 +157,9 @@ impl Case {
         if text.len() > TEXT_MAX {
             return Err(malformed(format!("{} bytes, at most {TEXT_MAX} are taken", text.len())));
         }
-        let case: Case = if let Some(body) = text.strip_prefix(TOKEN_HEAD) {
-            let bytes = base64url::decode(body)
-                .ok_or_else(|| malformed("the token holds characters of no token".to_owned()))?;
-            let (bytes, sum) = bytes
-                .split_last_chunk::<4>()
-                .ok_or_else(|| malformed("the token is cut short".to_owned()))?;
-            if journal_core::checksum::crc32c(bytes) != u32::from_be_bytes(*sum) {
-                let what = "the token's checksum is wrong: was it copied whole?";
-                return Err(malformed(what.to_owned()));
-            }
-            postcard::from_bytes(bytes).map_err(|e| malformed(e.to_string()))?
-        } else {
-            serde_json::from_str(text).map_err(|e| malformed(e.to_string()))?
+        let case = match token::read(text) {
+            Some(read) => read?,
+            None => serde_json::from_str(text).map_err(|e| malformed(e.to_string()))?,
         };
         if case.version != CASE_VERSION {
             return Err(CaseError::Version(case.version));
@@ -238,50 +224,4 @@ pub fn decisions_of<J: journal_core::Stepwise, C: crate::choose::Chooser>(
     let leaf = run.leaf(&mut record);
     run.evaluated = evaluated;
     (leaf, record.decisions)
-}
-
-mod base64url {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-    pub fn encode(bytes: &[u8]) -> String {
-        let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-        for three in bytes.chunks(3) {
-            let word = three.iter().fold(0u32, |word, &b| word << 8 | u32::from(b));
-            let word = word << (8 * (3 - three.len()));
-            for i in 0..=three.len() {
-                text.push(DIGITS[(word >> (18 - 6 * i)) as usize & 63] as char);
-            }
-        }
-        text
-    }
-
-    pub fn decode(text: &str) -> Option<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-        for four in text.as_bytes().chunks(4) {
-            if four.len() == 1 {
-                return None;
-            }
-            let mut word = 0u32;
-            for &digit in four {
-                let value = DIGITS.iter().position(|&d| d == digit)?;
-                word = word << 6 | value as u32;
-            }
-            word <<= 6 * (4 - four.len());
-            bytes.extend_from_slice(&word.to_be_bytes()[1..four.len()]);
-        }
-        Some(bytes)
-    }
-
-    #[cfg(test)]
-    mod tests {
-        #[test]
-        fn every_length_comes_back() {
-            for len in 0..50u8 {
-                let bytes: Vec<u8> = (0..len).map(|i| i.wrapping_mul(37)).collect();
-                assert_eq!(super::decode(&super::encode(&bytes)), Some(bytes));
-            }
-            assert_eq!(super::encode(b"foobar"), "Zm9vYmFy", "RFC 4648");
-            assert_eq!(super::decode("Zm9v*mFy"), None);
-        }
-    }
 }

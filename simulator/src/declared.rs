@@ -37,6 +37,10 @@ use crate::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, TearSha
 use crate::disk::presets;
 use crate::journals;
 
+mod probabilities;
+
+pub use probabilities::{CutChance, Probabilities};
+
 /// What a file declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Declared {
@@ -94,6 +98,11 @@ struct Device {
     fua: Option<Spanned<Fua>>,
     bit_flips: Option<Spanned<u32>>,
     latent_errors: Option<Spanned<u32>>,
+    domain_bytes: Option<Spanned<u32>>,
+    late_calls: Option<Spanned<u32>>,
+    store_bytes: Option<Spanned<u32>>,
+    rollback_max: Option<Spanned<u32>>,
+    lost_writes_max: Option<Spanned<u32>>,
 }
 
 /// [`TornContents`] of which some may be left out: those stay as the base has them.
@@ -104,6 +113,7 @@ struct Torn {
     zeros: Option<bool>,
     ones: Option<bool>,
     garbage: Option<bool>,
+    stale: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -126,15 +136,7 @@ impl Declared {
     /// # Errors
     /// The first thing that is wrong.
     pub fn parse(text: &str) -> Result<Declared, DeclaredError> {
-        let at = |(span, said): Wrong| {
-            let before = text.get(..span.start).unwrap_or(text);
-            let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-            DeclaredError {
-                line: before.matches('\n').count() + 1,
-                column: before[line_start..].chars().count() + 1,
-                said,
-            }
-        };
+        let at = |wrong| place(text, wrong);
         let file: File = toml::from_str(text).map_err(|error| {
             at((error.span().unwrap_or(0..0), error.message().trim().to_owned()))
         })?;
@@ -148,6 +150,17 @@ impl Declared {
             declared.strategies.push(named);
         }
         Ok(declared)
+    }
+}
+
+/// Something wrong, with its line and column.
+fn place(text: &str, (span, said): Wrong) -> DeclaredError {
+    let before = text.get(..span.start).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    DeclaredError {
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        said,
     }
 }
 
@@ -214,16 +227,22 @@ fn device_of(device: Spanned<Device>, before: &[Contract]) -> Result<Contract, W
         flush,
         fua,
         bit_flips,
-        latent_errors
+        latent_errors,
+        domain_bytes,
+        late_calls,
+        store_bytes,
+        rollback_max,
+        lost_writes_max
     );
     if let Some(given) = device.torn {
-        let Torn { unreadable, zeros, ones, garbage } = given.into_inner();
-        let TornContents { unreadable: u, zeros: z, ones: o, garbage: g } = contract.torn;
+        let Torn { unreadable, zeros, ones, garbage, stale } = given.into_inner();
+        let TornContents { unreadable: u, zeros: z, ones: o, garbage: g, stale: s } = contract.torn;
         contract.torn = TornContents {
             unreadable: unreadable.unwrap_or(u),
             zeros: zeros.unwrap_or(z),
             ones: ones.unwrap_or(o),
             garbage: garbage.unwrap_or(g),
+            stale: stale.unwrap_or(s),
         };
     }
     contract.validate().map_err(|said| {

@@ -51,11 +51,8 @@ const LEAVES_MAX: u32 = 8;
 /// the invariants of the harness alone.
 #[must_use]
 pub fn must_hold(journal: &str, contract: &Contract) -> bool {
-    let blast_bytes = match contract.neighbours {
-        true => contract.physical_bytes,
-        false => contract.logical_bytes,
-    };
-    let keeps_its_word = contract.honours_flush() && !contract.damages_at_rest();
+    let blast_bytes = contract.damage_bytes();
+    let keeps_its_word = contract.keeps_its_word() && !contract.damages_at_rest();
     keeps_its_word
         && match journal {
             "v9-512" | "v8pp" => blast_bytes == contract.logical_bytes,

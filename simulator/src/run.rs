@@ -23,13 +23,17 @@ use crate::disk::{Disk, Fault, Fill, Live, Mark, Traffic};
 use crate::oracle::{Evaluated, Judgement, Ledger, Obligation, Oracle, OracleSet};
 use crate::workload::{Op, Workload};
 
+mod drawn;
 mod leaf;
 mod points;
+mod probable;
 mod questions;
 mod script;
 mod tree;
 mod witness;
 
+pub use drawn::FirstCut;
+pub use probable::Probable;
 pub use tree::{Images, Tree};
 
 use leaf::Opening;
@@ -174,6 +178,8 @@ pub struct Run<'o, J: Stepwise> {
     certain: Vec<Option<Opening<J::Recovery>>>,
     /// Leaves since the recording.
     leaves: u64,
+    /// Resumes so far, and those that changed something on the device.
+    pub resumes: (u64, u64),
 }
 
 /// Fresh bytes for generation `n` of a run: the simulator's source of entropy.
@@ -235,6 +241,9 @@ impl<'o, J: Stepwise> Run<'o, J> {
         });
         let journal = prepared.map_err(failed("set-up")).and_then(|journal| journal)?;
         disk.limit_reads(None);
+        old.keep_earlier(!setup.contract.honours_flush());
+        let owed = old.obligation(u32::MAX);
+        old.reopened(owed);
         old.forgotten();
         disk.settle();
         disk.reset_traffic();
@@ -258,6 +267,7 @@ impl<'o, J: Stepwise> Run<'o, J> {
             names: Vec::new(),
             certain: Vec::new(),
             leaves: 0,
+            resumes: (0, 0),
             disk,
             setup,
         };

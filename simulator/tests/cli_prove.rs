@@ -4,6 +4,7 @@ mod cli_support;
 
 use cli_support::{Ran, text, tornwrite};
 use simulator::explore::Verdict;
+use simulator::oracle::Oracle;
 use simulator::report::{Report, json};
 
 fn prove(journal: &str, device: &str, more: &[&str]) -> Ran {
@@ -59,7 +60,8 @@ fn what_the_bound_ended_tells_its_share_and_what_was_drawn_and_is_no_proof() {
         assert_eq!(ran.exit, 3, "{}", ran.err);
         assert!(ran.out.contains("BOUNDED"), "{}", ran.out);
         assert!(
-            ran.out.contains("0 of 300 sampled leaves failed; at most 1.2644 %"),
+            ran.out.contains("0 of 300 crash states of the first cut")
+                && ran.out.contains("at most 1.2644 % of all"),
             "{}",
             ran.out
         );
@@ -79,6 +81,55 @@ fn what_the_bound_ended_tells_its_share_and_what_was_drawn_and_is_no_proof() {
 }
 
 #[test]
+fn probabilities_are_the_users_own_or_there_are_none() {
+    let folder = std::env::temp_dir().join(format!("tornwrite-chances-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("chances.toml");
+    let with = |text: &str, device: &str, lives: &str| {
+        std::fs::write(&file, text).unwrap();
+        let path = file.to_str().unwrap();
+        let more = ["--lives", lives, "--probabilities", path, "--format", "json"];
+        prove("v8r", device, &[&more[..], &["--payload", "240"]].concat())
+    };
+    let given = "cut = \"uniform-over-calls\"\npersist = \"2/3\"\n";
+    let found = with(given, "consumer-nvme-no-plp", "1");
+    let row = parsed(&found).cells[0].experiments[0].probabilities.clone().unwrap();
+    assert_eq!((row.cut.as_str(), row.persist.as_str()), ("uniform-over-calls", "2/3"));
+    let integrity = row.oracles.iter().find(|row| row.oracle == Oracle::Integrity).unwrap();
+    assert!(!integrity.probability.starts_with("0/"), "{}", integrity.probability);
+    let none = parsed(&prove("v8r", "consumer-nvme-no-plp", &["--format", "json"]));
+    assert_eq!(none.cells[0].experiments[0].probabilities, None, "never a default");
+    let damaged = with(given, "hdd-512n", "1");
+    assert_eq!(damaged.exit, 2);
+    assert!(damaged.err.contains("damages sectors"), "{}", damaged.err);
+    assert_eq!(with(given, "consumer-nvme-no-plp", "2").exit, 2);
+    let unknown = with(&format!("{given}flips = \"1/9\"\n"), "consumer-nvme-no-plp", "1");
+    assert_eq!(unknown.exit, 65);
+    assert!(unknown.err.contains("line 3, column 1"), "{}", unknown.err);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_proof_states_its_depth_and_a_refutation_the_exact_number_of_failing_crash_states() {
+    let proven = prove("v9-512", "consumer-nvme-no-plp", &[]);
+    assert!(proven.out.contains("2 power cuts in a row"), "{}", proven.out);
+    let once = prove("v9-512", "consumer-nvme-no-plp", &["--lives", "1"]);
+    assert!(once.out.contains("the power stays on during recovery"), "{}", once.out);
+    let refuted = prove("v8c", "hdd-512n", &["--lives", "1", "--width", "200"]);
+    assert!(
+        refuted.out.contains("crash states of the first cut at their recovery"),
+        "{}",
+        refuted.out
+    );
+    let row = parsed(&prove("v8c", "hdd-512n", &["--lives", "1", "--format", "json"]));
+    let experiment = &row.cells[0].experiments[0];
+    assert_eq!((experiment.depth, experiment.recovery_changes_nothing), (1, false));
+    let number = |digits: &str| digits.parse::<u128>().unwrap();
+    let images = &experiment.images[0];
+    assert!(number(&images.failing) > 0 && number(&images.failing) < number(&images.all));
+}
+
+#[test]
 fn a_violation_that_was_drawn_refutes_what_the_bound_had_left_open() {
     let more = ["--leaves-max", "1", "--sample", "300", "--format", "json"];
     let ran = prove("v8c", "hdd-512n", &more);
@@ -86,7 +137,8 @@ fn a_violation_that_was_drawn_refutes_what_the_bound_had_left_open() {
     assert_eq!(ran.exit, 1);
     let experiment = &report.cells[0].experiments[0];
     assert_eq!(experiment.verdict, Verdict::Refuted);
-    assert!(experiment.sample.unwrap().failed > 0);
+    let sample = experiment.sample.unwrap();
+    assert!(sample.any_life.failed + sample.hit > 0);
     let found = experiment.counterexample.as_ref().unwrap();
     assert_eq!(tornwrite(&["replay", &found.token]).exit, 1);
     assert_eq!(report.cells[0].broken.is_empty(), found.broken.is_empty());

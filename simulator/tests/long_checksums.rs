@@ -55,7 +55,7 @@ fn a_torn_switch_of_two_headers_of_eight_sectors_costs_tens_of_leaves() {
     }
     disk.cut(disk.calls());
     disk.ask_classes(true);
-    let mut universe = disk.universe().unwrap();
+    let mut universe = disk.universe();
     let (mark, at, mut odometer) = (disk.mark(), disk.window().1, Exhaustive::new());
     let (mut leaves, mut covered, mut seen) = (0, BigUint::default(), Vec::new());
     loop {

@@ -16,12 +16,20 @@ mod choosers;
 mod compare;
 #[path = "operational/counts.rs"]
 mod counts;
+#[path = "operational/explanations.rs"]
+mod explanations;
+#[path = "operational/ground.rs"]
+mod ground;
 #[path = "operational/images.rs"]
 mod images;
+#[path = "operational/later.rs"]
+mod later;
 #[path = "operational/life.rs"]
 mod life;
 #[path = "operational/model.rs"]
 mod model;
+#[path = "operational/pairs.rs"]
+mod pairs;
 #[path = "operational/program.rs"]
 mod program;
 #[path = "operational/regressions.rs"]

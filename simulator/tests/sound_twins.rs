@@ -14,14 +14,16 @@ use simulator::workload::{Identity, Life, Payloads, Workload};
 
 /// Presets, and devices worse than any of them that still keep to a physical sector.
 fn devices() -> Vec<Contract> {
-    let all = TornContents { unreadable: true, zeros: true, ones: true, garbage: true };
+    let all =
+        TornContents { unreadable: true, zeros: true, ones: true, garbage: true, stale: true };
     let worst = Contract {
         torn: all,
         damage_max: DAMAGE_UNBOUNDED,
         inner_tear: InnerTear::Linear(256),
         ..Contract::base("anything-in-flight")
     };
-    let mut devices: Vec<Contract> = presets::all().into_iter().map(|p| p.contract).collect();
+    let mut devices: Vec<Contract> = presets::everyday().into_iter().map(|p| p.contract).collect();
+    devices.extend(presets::named("virtio-spec-literal"));
     devices.push(worst);
     devices
 }

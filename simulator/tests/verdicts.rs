@@ -172,6 +172,36 @@ fn v9_where_flush_is_ignored_loses_acknowledged_entries_and_never_shows_a_wrong_
     }
 }
 
+#[test]
+fn an_old_log_that_comes_back_whole_where_flush_is_ignored_breaks_nothing_that_is_owed() {
+    // The padding of the next life completes a torn block of the life before, and the header that had
+    // disowned it is lost. By its bytes the old log is the beginning of the new one, cut inside of a
+    // group; but it is an old group, and whole (oracle/earlier.rs).
+    let device = preset("lying-flush");
+    for journal in ["v9-4096", "v9-nosalt"] {
+        let cell = explore(journal, &device, &appended_again());
+        assert_eq!(cell.verdict, Verdict::Proven, "{journal}: {:?}", cell.why);
+        let came_back = cell.explored.violations[Oracle::NoResurrection as usize];
+        assert!(came_back > 0, "{journal}: it is told, though not owed");
+        assert!(cell.owed.contains(Oracle::Atomicity) && cell.owed.contains(Oracle::Order));
+    }
+    // Where flush is honoured the same is a violation: nothing that was disowned may come back.
+    let honest = preset("consumer-nvme-no-plp");
+    fails("v9-nosalt", &honest, &appended_again(), &[Oracle::NoResurrection]);
+}
+
+#[test]
+fn a_new_beginning_with_an_old_end_is_no_log_wherever_flushes_go() {
+    // The stale suffix: entries of two lives in one log. No resurrection is owed where flush is ignored,
+    // and yet no life ever had such a log.
+    for device in ["lying-flush", "barrier-flush"] {
+        fails("v8c", &preset(device), &straddling(2), &[Oracle::Order]);
+        for journal in ["v8ce", "v8p", "v9-512"] {
+            holds(journal, &preset(device), &straddling(2));
+        }
+    }
+}
+
 /// Two groups in flight behind a committed entry, and what was lost once more.
 fn groups_again() -> Workload {
     let one = Op::Append(48);

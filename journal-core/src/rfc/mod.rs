@@ -15,6 +15,7 @@ pub mod grid;
 pub mod header;
 pub mod place;
 pub mod refusal;
+pub mod selection;
 pub mod spelling;
 pub mod strategy;
 pub mod stream;

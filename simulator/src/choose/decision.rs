@@ -76,6 +76,8 @@ pub enum Torn {
     Garbage(u8),
     /// The sector cannot be read.
     Unreadable,
+    /// Something older of the sector; like a mix it names what shows.
+    Stale,
 }
 
 /// The name of an answer.
@@ -241,6 +243,7 @@ impl fmt::Display for Torn {
             Torn::Ones => write!(f, "ones"),
             Torn::Garbage(n) => write!(f, "garbage{n}"),
             Torn::Unreadable => write!(f, "unreadable"),
+            Torn::Stale => write!(f, "stale"),
         }
     }
 }
@@ -267,6 +270,7 @@ impl FromStr for Torn {
             "zeros" => Ok(Torn::Zeros),
             "ones" => Ok(Torn::Ones),
             "unreadable" => Ok(Torn::Unreadable),
+            "stale" => Ok(Torn::Stale),
             _ => Err(wrong()),
         }
     }
@@ -346,6 +350,8 @@ mod tests {
             Label::Torn { write: 7, how: Torn::Garbage(1), below: None },
             Label::Torn { write: 7, how: Torn::Zeros, below: None },
             Label::Torn { write: 7, how: Torn::Ones, below: None },
+            Label::Torn { write: 7, how: Torn::Stale, below: Some(3) },
+            Label::TornOver { write: 7, how: Torn::Stale, older: 1 },
             Label::Flip { of: None, bit: 4095 },
             Label::Flip { of: Some(3), bit: 0 },
             Label::TornOver { write: 7, how: Torn::Prefix(3), older: 2 },

@@ -45,6 +45,13 @@ impl Exhaustive {
         Exhaustive { fixed, path: prefix, asked: Vec::new(), at: 0, nondeterminism: None }
     }
 
+    /// Forgets the path, and keeps its memory: the next leaf is the first of all.
+    pub fn restart(&mut self) {
+        self.path.clear();
+        self.asked.clear();
+        (self.at, self.fixed, self.nondeterminism) = (0, 0, None);
+    }
+
     /// Prepares a run: the path is replayed from its root.
     pub fn rewind(&mut self) {
         self.at = 0;

@@ -9,6 +9,7 @@
 //!
 //! What it is not: a source of faults. A chooser picks among what the disk found possible.
 
+mod big;
 mod decision;
 mod exhaustive;
 mod random;

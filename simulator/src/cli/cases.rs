@@ -21,7 +21,7 @@ pub const DEVICE_BYTES_MAX: u64 = 256 << 20;
 
 /// The text that an argument stands for.
 pub fn text(argument: &str) -> Result<String, Failure> {
-    if argument.starts_with("tw1-") {
+    if argument.starts_with("tw1-") || argument.starts_with("tw2-") {
         return Ok(argument.to_owned());
     }
     let failed = |error: io::Error| {

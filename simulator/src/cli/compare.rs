@@ -2,7 +2,9 @@
 //!
 //! Method. Every journal meets every device under each workload: one life, two lives, and two lives
 //! in which the client does its lost work again. The experiments are independent and run on as many
-//! threads as there are; their rows are put together in the order of the lists.
+//! threads as there are; their rows are put together in the order of the lists. Besides, a selection of
+//! the strategy grid meets every device under one workload (`grid.rs`), unless journals or workloads
+//! were asked for.
 //!
 //! Invariant: the report does not depend on the number of threads. A refuted cell is a result: the
 //! exit code tells of it only where one journal was asked about, or with `--strict`.
@@ -14,8 +16,8 @@ use std::path::PathBuf;
 use journal_core::Survivors;
 use rayon::prelude::*;
 use simulator::case::Case;
-use simulator::disk::Fill;
 use simulator::disk::contract::Contract;
+use simulator::disk::{Fill, presets};
 use simulator::explore::sample::sample;
 use simulator::explore::{Bounds, Verdict, prove};
 use simulator::journals::Family;
@@ -27,12 +29,12 @@ use simulator::workload::{Identity, Life, Op, Payloads, Workload, from_file};
 
 use super::exit::{Exit, Failure};
 use super::screen::{Progress, Screen, remark};
-use super::{Common, list, shrink, signal};
+use super::{Common, grid, list, shrink, signal};
 
 /// Crash states visited at most in each experiment, unless told otherwise.
 const LEAVES_MAX: u64 = 20_000;
 
-/// Leaves drawn at random where that bound ended the search, unless told otherwise.
+/// Crash states drawn where that bound ended the search, unless told otherwise.
 const SAMPLE: u64 = 1_000;
 
 /// Entries between two commits.
@@ -44,13 +46,14 @@ const DEVICE_BYTES: u64 = 128 * 1024;
 /// What to compare.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
-    /// Journals [default: all but twins]
+    /// Journals [default: all but twins, and the grid; journals that are asked for leave the grid out]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
     journal: Vec<String>,
-    /// Devices [default: all]
+    /// Devices [default: all but pm-8byte, virtio-spec-literal and sd-card]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::device_names())]
     device: Vec<String>,
-    /// Entries appended in each life, with a commit after every second and at the end
+    /// Entries appended in each life, with a commit after every second and at the end. The grid has a
+    /// workload of its own, and is left out where another one than the default is asked for
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     entries: u32,
     /// Bytes of each entry; each size gives workloads of its own. The default is the RFC's hash entry,
@@ -65,9 +68,13 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = LEAVES_MAX)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     max_leaves: u64,
-    /// Leaves drawn at random in each experiment that the bound ended; a violation among them refutes
+    /// Crash states drawn in each experiment that the bound ended, and leaves hunted if none of them fails;
+    /// a violation refutes
     #[arg(long, value_name = "N", default_value_t = SAMPLE)]
     sample: u64,
+    /// Leave the grid of strategies out
+    #[arg(long)]
+    no_grid: bool,
     /// Only the cells whose rank, counted journal by journal, leaves K when divided by N;
     /// `report merge` puts the shards together
     #[arg(long, value_name = "K/N", value_parser = super::shard::parse)]
@@ -95,6 +102,17 @@ impl Default for Arguments {
     }
 }
 
+impl Arguments {
+    /// Whether nothing was asked for that the grid does not answer.
+    fn wants_grid(&self) -> bool {
+        let usual = Arguments::default();
+        !self.no_grid
+            && self.journal.is_empty()
+            && self.payload_from.is_none()
+            && (self.entries, &self.bytes, self.lives) == (usual.entries, &usual.bytes, usual.lives)
+    }
+}
+
 /// Compares.
 pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     signal::listen();
@@ -114,7 +132,9 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
 
 /// How a comparison ends; `strict`: what is refuted or inconclusive is told by the exit code.
 pub fn exit(strict: bool, report: &Report) -> Exit {
-    let any = |verdict| report.cells.iter().any(|cell| cell.verdict == verdict);
+    let grid = report.grid.iter().flat_map(|grid| &grid.cells).map(|cell| cell.verdict);
+    let all = report.cells.iter().map(|cell| cell.verdict).chain(grid);
+    let any = |verdict| all.clone().any(|found| found == verdict);
     let inconclusive =
         [Verdict::Bounded, Verdict::Hollow, Verdict::NotMeasured, Verdict::Senseless];
     if report.partial {
@@ -149,10 +169,13 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let no_twins = |row: &JournalRow| row.family != Family::Twin;
     let rows = list::journal_rows_with(&arguments.journal);
     let journals = chosen(rows, &arguments.journal, |row| &row.name, no_twins);
-    let devices = chosen(list::device_rows(), &arguments.device, |row| &row.name, |_| true);
+    let devices = chosen(list::device_rows(), &arguments.device, |row| &row.name, is_everyday);
     let contracts: Vec<Contract> = devices.iter().map(|row| row.contract.clone()).collect();
     let pool = common.pool()?;
     let (cells, partial) = pool.install(|| cells(&journals, &contracts, &workloads, arguments));
+    let grid = arguments.wants_grid();
+    let grid = grid.then(|| pool.install(|| grid::run(&contracts, arguments.shard)));
+    let partial = partial || grid.as_ref().is_some_and(|(_, partial)| *partial);
     let mut report = Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -170,6 +193,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
         oracles: oracles::rows(),
         owed: oracles::owed(&contracts),
         cells,
+        grid: grid.map(|(grid, _)| grid),
         campaign: None,
     };
     report.name_neighbours();
@@ -303,6 +327,12 @@ fn special() -> [WorkloadRow; 2] {
             workload: again([&grouped, &grouped]),
         },
     ]
+}
+
+/// Whether a device is asked of unless others are named: presets that are not must be.
+fn is_everyday(row: &DeviceRow) -> bool {
+    let everyday = || presets::everyday().iter().any(|p| p.contract.name == row.name);
+    presets::named(&row.name).is_none() || everyday()
 }
 
 /// The workloads that every journal meets on every device.

@@ -12,6 +12,7 @@ mod compare;
 mod exit;
 mod explain;
 mod frontier;
+mod grid;
 mod inspect;
 mod list;
 mod names;

@@ -6,7 +6,11 @@
 //!
 //! What it is not: a choice of workload. What is not asked for is not proven.
 
+use std::path::{Path, PathBuf};
+
 use journal_core::Survivors;
+use simulator::declared::Probabilities;
+use simulator::explore::cell::probable;
 use simulator::explore::sample::sample;
 use simulator::explore::{Bounds, Verdict, prove};
 use simulator::report::model::{Asked, Tool, WorkloadRow};
@@ -16,7 +20,7 @@ use simulator::workload::{Op, Workload};
 
 use super::exit::{Exit, Failure};
 use super::screen::Screen;
-use super::{compare, list, shrink};
+use super::{compare, list, shrink, with};
 
 /// What to prove.
 #[derive(Debug, clap::Args)]
@@ -47,9 +51,14 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 2_000_000, alias = "max-leaves")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     leaves_max: u64,
-    /// Leaves drawn at random where that bound ends the search
+    /// Crash states drawn where that bound ends the search, and leaves hunted if none of them fails
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     sample: u64,
+    /// Chances that you give, for exact probabilities over one power cut: a TOML file with `cut =
+    /// "uniform-over-calls"` and `persist = "1/3"`, the chance of each sector of each command at risk to be on
+    /// the medium. There is no default; needs `--lives 1` and a device that couples and damages nothing
+    #[arg(long, value_name = "FILE")]
+    probabilities: Option<PathBuf>,
 }
 
 /// Proves, or refutes.
@@ -83,8 +92,16 @@ fn workload(arguments: &Arguments) -> WorkloadRow {
     }
 }
 
+/// Reads the chances that the user gave.
+fn probabilities(path: &Path) -> Result<Probabilities, Failure> {
+    let text = with::text(path)?;
+    let bad = |error| Failure::new(Exit::BadData, format!("{}: {error}", path.display()));
+    Probabilities::parse(&text).map_err(bad)
+}
+
 fn report(arguments: &Arguments) -> Result<Report, Failure> {
     let row = workload(arguments);
+    let given = arguments.probabilities.as_deref().map(probabilities).transpose()?;
     let named = |name: &str, asked: &str| name == asked;
     let mut journals = list::journal_rows();
     journals.retain(|row| named(&row.name, &arguments.journal));
@@ -93,12 +110,27 @@ fn report(arguments: &Arguments) -> Result<Report, Failure> {
     let contract = devices[0].contract.clone();
     let bounds = Bounds { leaves_max: arguments.leaves_max, first_only: false };
     let setup = compare::setup(&contract, &row.workload);
+    let probable = match &given {
+        None => None,
+        Some(given) => {
+            let (journal, most) = (&arguments.journal, arguments.leaves_max);
+            let found = probable(journal, &setup, &given.persist, most)
+                .ok_or_else(|| Failure::new(Exit::Ours, "a journal of the list has no type"))?;
+            let refused = |why| {
+                let said = format!("no probability on {}: {why}", contract.name);
+                Failure::new(Exit::Usage, said)
+            };
+            Some((given, found.map_err(refused)?))
+        }
+    };
     let cell = prove(&arguments.journal, &setup, bounds)
         .ok_or_else(|| Failure::new(Exit::Ours, "a journal of the list has no type"))?;
     let mut experiment = build::experiment(&row.name, &cell);
     if cell.verdict == Verdict::Bounded && arguments.sample > 0 {
         sample(&cell.case, arguments.sample).iter().for_each(|s| experiment.add_sample(s));
     }
+    experiment.probabilities =
+        probable.map(|(given, found)| build::probabilities(given, experiment.crash_points, &found));
     shrink::shown(experiment.counterexample.as_mut(), Budget::BRISK);
     Ok(Report {
         schema_version: SCHEMA_VERSION,
@@ -117,6 +149,7 @@ fn report(arguments: &Arguments) -> Result<Report, Failure> {
         owed: oracles::owed(std::slice::from_ref(&contract)),
         cells: vec![build::cell(&arguments.journal, &contract, vec![experiment])],
         costs: Vec::new(),
+        grid: None,
         campaign: None,
     })
 }

@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
+use simulator::report::layout;
 use simulator::report::matrix::Look;
 
 use super::exit::{Exit, Failure};
@@ -57,9 +58,8 @@ impl Screen {
         match self.form {
             Form::Text => self.write(&text()),
             Form::Json => {
-                let mut json = serde_json::to_string_pretty(facts)
-                    .map_err(|e| Failure::new(Exit::Ours, e.to_string()))?;
-                json.push('\n');
+                let json =
+                    layout::text(facts).map_err(|e| Failure::new(Exit::Ours, e.to_string()))?;
                 self.write(&json)
             }
         }

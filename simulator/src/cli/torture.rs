@@ -184,6 +184,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         owed: oracles::owed(&contracts),
         cells: Vec::new(),
         costs: Vec::new(),
+        grid: None,
         campaign: Some(campaign),
         journals: lists.journals,
         devices: lists.devices,

@@ -39,7 +39,8 @@ fn files(arguments: impl Iterator<Item = OsString>) -> Vec<PathBuf> {
     files
 }
 
-fn read(path: &Path) -> Result<Declared, Failure> {
+/// The text of a small file.
+pub fn text(path: &Path) -> Result<String, Failure> {
     let name = path.display();
     let io = |e: std::io::Error| Failure::new(Exit::Io, format!("cannot read {name}: {e}"));
     let bytes = std::fs::metadata(path).map_err(io)?.len();
@@ -47,10 +48,13 @@ fn read(path: &Path) -> Result<Declared, Failure> {
         let said = format!("{name}: expected at most {FILE_BYTES_MAX} bytes, found {bytes}");
         return Err(Failure::new(Exit::BadData, said));
     }
-    let text = String::from_utf8(std::fs::read(path).map_err(io)?)
-        .map_err(|_| Failure::new(Exit::BadData, format!("{name}: expected text in UTF-8")))?;
-    let bad = |error| Failure::new(Exit::BadData, format!("{name}: {error}"));
-    Declared::parse(&text).map_err(bad)
+    String::from_utf8(std::fs::read(path).map_err(io)?)
+        .map_err(|_| Failure::new(Exit::BadData, format!("{name}: expected text in UTF-8")))
+}
+
+fn read(path: &Path) -> Result<Declared, Failure> {
+    let bad = |error| Failure::new(Exit::BadData, format!("{}: {error}", path.display()));
+    Declared::parse(&text(path)?).map_err(bad)
 }
 
 /// Reads what the arguments name. A second file is left to the reader of arguments to refuse.

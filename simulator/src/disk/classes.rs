@@ -243,7 +243,7 @@ mod tests {
 
     /// Three commands over all sectors, one behind the other.
     fn trace() -> Trace {
-        let mut trace = Trace::new(SECTOR, Fill::Zeros);
+        let mut trace = Trace::new(SECTOR, Fill::Zeros, 0);
         for seed in 1..=3u8 {
             let bytes: Vec<u8> =
                 (0..SECTORS as usize * SECTOR).map(|i| seed.wrapping_mul(i as u8) ^ seed).collect();

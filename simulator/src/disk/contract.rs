@@ -30,12 +30,13 @@
 //! 4. Order. Write calls are numbered; let `lo` be the lowest call with a command at risk that is
 //!    not `Full`, and `hi` the highest call with one that is not `Lost`. `Prefix` demands
 //!    `hi <= lo`; `Window(w)` demands `hi < lo + w`; `Epoch` (and a flush that is only a barrier)
-//!    that no completed flush lies between `lo` and `hi`, where a flush that is ignored is none.
-//!    Commands of one call are unordered.
+//!    that no completed flush lies between `lo` and `hi`, where a flush that is ignored is none, and on
+//!    a device that writes through a flush means nothing. Commands of one call are unordered.
 //! 5. Damage strikes at the instant of the cut, after every write that persists. At most
 //!    `damage_max` *domains* are struck, each by one command at risk that writes in it (outside of
 //!    what stable writes superseded), and that is then neither `Full` nor `Lost` for rule 4. The
-//!    domain is the sector, or with `neighbours` the physical sector. Each sector of a struck
+//!    domain is the sector, or with `neighbours` the physical sector, or the aligned `domain_bytes`
+//!    where those are more. Each sector of a struck
 //!    domain independently keeps a version that is legal by the other rules, the shape included, or
 //!    takes one of the torn contents; one that the command itself writes (what stable writes
 //!    superseded is a neighbour again) only if no later write to it persisted; and only such a one
@@ -49,6 +50,30 @@
 //!    bit flipped and up to `latent_errors` of them are unreadable, stable or not. What was read so
 //!    is from then on what the sector holds.
 //! 8. A discard is a cached write of zeros.
+//! 9. Late damage: a command of one of the last `late_calls` calls that completed is at risk,
+//!    whatever made it stable: the medium was still at work on it. Calls are writes and flushes of
+//!    this life; what was settled before it is out of reach.
+//! 10. Stores: with `store_bytes` above 0 a sector is a cache line, and a write reaches it as stores
+//!    of so many bytes in ascending order. The line is persisted as it was after one of its stores at
+//!    risk, or before them all; lines are independent of each other. What lies below the stores of a
+//!    write is the whole of the write at risk before it, or what was there before them all; with an
+//!    unreadable line nothing mixes.
+//! 11. What is stable may go back. Of the stable commands of this life up to `lost_writes_max` are
+//!    *lost*: they never reached the medium, in none of their sectors (what a stable write
+//!    superseded stays superseded all the same). Up to `rollback_max` sectors are *rolled back*: such
+//!    a sector holds what it held before one of the stable commands that wrote it in this life and
+//!    are not lost. That is what lies below the writes at risk and the damage of the other rules. So
+//!    a lost write takes back one command wherever it wrote and leaves later ones; a rollback takes
+//!    back one sector, and every later stable write to it. The two are counted apart.
+//!
+//! What is *stale* in rule 5: what the sector held when the life began, or what any command of this
+//! life that was submitted before the one that struck wrote there, stable or not.
+//!
+//! Why these versions: a drive that loses a part of its mapping table shows the sector as of the
+//! last table that it wrote, or as of any update after that (unserializable writes and metadata
+//! corruption: Zheng et al., FAST 2013). It writes its table when it comes up, so what was there
+//! when the life began is the oldest that can come back. A file system that finds an acknowledged
+//! write missing (lost write: Bairavasundaram et al., FAST 2008) misses the command.
 
 use journal_core::Geometry;
 use serde::{Deserialize, Serialize};
@@ -133,6 +158,14 @@ pub struct TornContents {
     /// It reads as anything; representatives: the new content inverted (where the command that did
     /// the damage has new content for the sector), and fixed noise.
     pub garbage: bool,
+    /// It reads as something older of itself (see the meaning).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stale: bool,
+}
+
+/// Knobs that came later are left out of files where they are off.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// How much damage a cut may do.
@@ -173,6 +206,23 @@ pub struct Contract {
     pub bit_flips: u32,
     /// Sectors unreadable at rest per life, at most.
     pub latent_errors: u32,
+    /// Bytes of a damage domain larger than the physical sector, such as an erase block; 0 for none.
+    /// Goes with `neighbours`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub domain_bytes: u32,
+    /// Completed calls before the cut whose writes are at risk whatever made them stable.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub late_calls: u32,
+    /// Bytes of a store, where a sector is a cache line that stores reach one after the other; 0 for
+    /// none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub store_bytes: u32,
+    /// Sectors per cut, at most, that hold something older than what was stable.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rollback_max: u32,
+    /// Stable commands per cut, at most, that never reached the medium.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub lost_writes_max: u32,
 }
 
 impl Contract {
@@ -196,6 +246,11 @@ impl Contract {
             fua: Fua::Native,
             bit_flips: 0,
             latent_errors: 0,
+            domain_bytes: 0,
+            late_calls: 0,
+            store_bytes: 0,
+            rollback_max: 0,
+            lost_writes_max: 0,
         }
     }
 
@@ -229,6 +284,28 @@ impl Contract {
     #[must_use]
     pub fn honours_flush(&self) -> bool {
         self.order == CacheOrder::WriteThrough || self.flush == Flush::Honoured
+    }
+
+    /// Whether what was stable may go back to something older (rule 11).
+    #[must_use]
+    pub fn goes_back(&self) -> bool {
+        self.rollback_max > 0 || self.lost_writes_max > 0
+    }
+
+    /// Whether what a completed flush covered is there after a cut: the device honours flushes, and
+    /// takes back nothing that it made stable.
+    #[must_use]
+    pub fn keeps_its_word(&self) -> bool {
+        self.honours_flush() && !self.goes_back() && self.late_calls == 0
+    }
+
+    /// Bytes that one piece of damage may take along.
+    #[must_use]
+    pub fn damage_bytes(&self) -> u32 {
+        match self.neighbours {
+            true => self.physical_bytes.max(self.domain_bytes),
+            false => self.logical_bytes,
+        }
     }
 
     /// Whether data at rest may be damaged.
@@ -284,6 +361,33 @@ impl Contract {
                 ));
             }
         }
+        if self.domain_bytes > 0 {
+            power("domain_bytes", self.domain_bytes, self.physical_bytes)?;
+            if !self.neighbours {
+                return Err("domain_bytes: expected 0 on a device without `neighbours`, found "
+                    .to_owned()
+                    + &self.domain_bytes.to_string());
+            }
+        }
+        if self.store_bytes > 0 {
+            power("store_bytes", self.store_bytes, 1)?;
+            let free = matches!(self.order, CacheOrder::Any | CacheOrder::WriteThrough)
+                && self.flush != Flush::BarrierOnly;
+            let alone = self.damage_max == 0 && self.page_bytes == sector;
+            if self.store_bytes >= sector {
+                return Err(format!(
+                    "store_bytes: expected less than the sector of {sector} bytes, found {}",
+                    self.store_bytes
+                ));
+            }
+            if !free || !alone || self.atomic_bytes > sector || self.tear_shape != TearShape::Any {
+                return Err(
+                    "store_bytes: lines of stores go with order `any`, tear shape `any`, no \
+                            barrier, no damage, no pages and no atomic commands"
+                        .to_owned(),
+                );
+            }
+        }
         if self.order == CacheOrder::Window(0) {
             return Err("order window: expected at least 1, found 0".to_owned());
         }
@@ -324,6 +428,10 @@ mod tests {
         wrong(&|c| c.atomic_bytes = 1000, "atomic_bytes");
         wrong(&|c| c.inner_tear = InnerTear::Linear(512), "inner_tear");
         wrong(&|c| c.order = CacheOrder::Window(0), "window");
+        wrong(&|c| c.domain_bytes = 4096, "domain_bytes");
+        wrong(&|c| (c.domain_bytes, c.neighbours) = (256, true), "domain_bytes");
+        wrong(&|c| c.store_bytes = 512, "store_bytes");
+        wrong(&|c| (c.store_bytes, c.damage_max) = (8, 1), "store_bytes");
         wrong(
             &|c| {
                 c.page_bytes = 4096;
@@ -338,5 +446,13 @@ mod tests {
         let contract = Contract { order: CacheOrder::Window(8), ..Contract::base("x") };
         let json = serde_json::to_string(&contract).unwrap();
         assert_eq!(serde_json::from_str::<Contract>(&json).unwrap(), contract);
+    }
+
+    #[test]
+    fn a_contract_that_does_not_use_the_later_knobs_is_written_without_them() {
+        let json = serde_json::to_string(&Contract::base("x")).unwrap();
+        for knob in ["domain", "late", "store", "rollback", "lost", "stale"] {
+            assert!(!json.contains(knob), "{json}");
+        }
     }
 }

@@ -9,6 +9,7 @@
 
 mod asking;
 mod deciding;
+mod testing;
 
 use std::num::NonZeroU32;
 
@@ -119,10 +120,17 @@ impl<'a, C: Chooser> Live<'a, C> {
             return certain.then(|| trace.original(lba));
         }
         let version = trace.versions[newest as usize];
+        if newest >= trace.life_version {
+            return Some(version.content);
+        }
+        if !self.disk.rules.independent {
+            return None;
+        }
         // Where the newest version was stable at the last cut nothing is open.
-        let certain = newest >= trace.life_version
-            || (self.disk.rules.independent && trace.certain.contains(&version.call));
-        certain.then_some(version.content)
+        if trace.certain.contains(&version.call) {
+            return Some(version.content);
+        }
+        trace.only(lba, newest)
     }
 
     /// What a sector holds now; decided if it was not.
@@ -251,6 +259,16 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         self.disk.traffic.bytes_read += all as u64;
         for number in 0..count {
             let lba = at.0 + number * each;
+            // Where nothing is open there is nothing to ask: most of what lies behind a log.
+            if each == 1
+                && let Some(content) = self.certain(lba)
+            {
+                let readable = content != ContentId::UNREADABLE;
+                if readable && test(number, self.disk.trace.arena.get(content)) {
+                    return Ok(Some(number));
+                }
+                continue;
+            }
             if self.disk.asks_classes {
                 match self.test_classes(lba, each, &|bytes| test(number, bytes)) {
                     Some(Ok(true)) => return Ok(Some(number)),

@@ -13,13 +13,19 @@
 pub mod arena;
 mod at_rest;
 mod boxes;
+mod chances;
 mod classes;
 pub mod contract;
 mod count;
+mod damage;
 mod denied;
+mod drawn;
+mod ground;
 mod linear;
 mod live;
 pub mod presets;
+mod product;
+mod readings;
 mod rules;
 mod trace;
 mod undecided;
@@ -36,11 +42,13 @@ use trace::{NONE, Trace};
 use verified::Verified;
 use worlds::Worlds;
 
+pub use chances::{Chances, Fraction};
 pub use count::Universe;
+pub use damage::{mix_kinds, mix_takes};
 pub use denied::Denial;
+pub use drawn::{Drawable, Image};
 pub use live::Live;
 pub use trace::{CallKind, Fill};
-pub use undecided::{mix_kinds, mix_takes};
 
 /// One device operation that fails, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -97,6 +105,8 @@ pub struct Disk {
     denied: Denied,
     /// Checksums and searches are answered by what they tell, and not by reading.
     asks_classes: bool,
+    /// Every answer of every question will be visited.
+    visits_all: bool,
     /// Contents that pass a checksum were looked for among those once written, and not among all.
     modulo_collisions: bool,
     /// The power went during the last call.
@@ -109,6 +119,8 @@ pub struct Disk {
     reads_left: Option<u64>,
     verified: Verified,
     options: Vec<undecided::Choice>,
+    /// Crash points at which the answers to a test are possible.
+    stretches: Vec<(u32, u32)>,
     /// During a life whose cut is left open: the first crash point that is still possible.
     open_from: Option<u32>,
 }
@@ -164,10 +176,11 @@ impl Disk {
         Ok(Disk {
             geometry,
             rules,
-            trace: Trace::new(contract.logical_bytes as usize, fill),
+            trace: Trace::new(contract.logical_bytes as usize, fill, contract.late_calls),
             worlds: Worlds::default(),
             denied: Denied::default(),
             asks_classes: false,
+            visits_all: false,
             modulo_collisions: false,
             dead: false,
             operations: 0,
@@ -177,6 +190,7 @@ impl Disk {
             reads_left: None,
             verified: Verified::default(),
             options: Vec::new(),
+            stretches: Vec::new(),
             open_from: None,
         })
     }
@@ -267,6 +281,7 @@ impl Disk {
     ///
     /// [`What::Class`]: crate::choose::What::Class
     pub fn ask_classes(&mut self, whether: bool) {
+        self.visits_all = whether;
         self.asks_classes = whether && !self.rules.contract.damages_at_rest();
     }
 
@@ -303,13 +318,7 @@ impl Disk {
     /// Makes everything so far stable, as a clean shutdown and a long rest do even on a device that
     /// ignores flushes.
     pub fn settle(&mut self) {
-        self.trace.stable_before = self.trace.now();
-        self.trace.epoch_rank = self.trace.ranks;
-        let start = self.trace.calls.get(self.trace.life_start as usize);
-        let first = start.map_or(self.trace.commands.len(), |call| call.first_command as usize);
-        for command in &mut self.trace.commands[first..] {
-            command.dropped = false;
-        }
+        self.trace.settle();
     }
 
     /// Cuts the power during call `at` of the present life, or after all calls with `at` equal to
@@ -361,12 +370,12 @@ impl Disk {
         self.trace.narrow(from, at);
     }
 
-    /// Whether something becomes stable between crash point `at` of the present life, which is
-    /// sealed, and the one after it. Where nothing does, whatever the first may leave on the medium
-    /// the second may leave too.
+    /// The first crash point from `at` on, of the present life, which is sealed, such that something
+    /// becomes stable between it and the one after it. Up to there, whatever a crash point may leave
+    /// on the medium the next one may leave too.
     #[must_use]
-    pub fn is_event(&self, at: u32) -> bool {
-        self.trace.is_event(at)
+    pub fn next_event(&self, at: u32) -> Option<u32> {
+        self.trace.next_event(at)
     }
 
     /// Makes ready what the cuts of the present life will need.
@@ -422,8 +431,11 @@ impl Disk {
 
     /// Back to a moment. Allocates nothing under contracts that couple nothing.
     pub fn rewind(&mut self, mark: &Mark) {
+        let contents = self.trace.arena.len();
         self.trace.rewind(&mark.trace);
-        self.verified.truncate(self.trace.arena.len() as u32);
+        if self.trace.arena.len() < contents {
+            self.verified.truncate(self.trace.arena.len() as u32);
+        }
         if let Some(worlds) = &mark.worlds {
             self.worlds.clone_from(worlds);
         }

@@ -19,6 +19,8 @@ pub struct Rules {
     pub ordered: bool,
     /// Whether sectors are independent of each other and undamaged: the fast path.
     pub independent: bool,
+    /// Whether what is older than the newest stable version of a sector matters.
+    pub looks_back: bool,
     /// Logical sectors of a damage domain.
     pub domain_sectors: u64,
     /// Logical sectors of a cache page.
@@ -45,21 +47,23 @@ impl Rules {
             && (barrier || matches!(contract.order, CacheOrder::Prefix | CacheOrder::Window(_)));
         Ok(Rules {
             ordered,
+            looks_back: contract.goes_back() || contract.damages_writes() && contract.torn.stale,
             independent: !ordered
                 && shape == Shape::Free
                 && page_sectors == 1
                 && atomic_sectors == 1
+                && contract.store_bytes == 0
+                && !contract.goes_back()
                 && !contract.damages_writes()
                 && !contract.damages_at_rest(),
-            domain_sectors: match contract.neighbours {
-                true => u64::from(contract.physical_bytes) / sector,
-                false => 1,
-            },
+            domain_sectors: u64::from(contract.damage_bytes()) / sector,
             page_sectors,
             budget: Budget {
                 strikes: contract.damage_max,
                 flips: contract.bit_flips,
                 lost: contract.latent_errors,
+                rollbacks: contract.rollback_max,
+                absent: contract.lost_writes_max,
             },
             shape,
             atomic_sectors,

@@ -98,6 +98,8 @@ pub struct Cut {
     pub from: u32,
     /// Calls below this were stable (at `from`).
     pub stable_before: u32,
+    /// Calls below this had been settled: no cut of this life can reach them.
+    pub settled: u32,
     /// Calls of that life, and of those before it.
     pub calls: u32,
     /// Calls below this were stable at the end of that life.
@@ -164,6 +166,7 @@ pub struct Mark {
     cuts: usize,
     undo: usize,
     stable_before: u32,
+    settled: u32,
     epoch_rank: u32,
     ranks: u32,
     life_start: u32,
@@ -195,6 +198,10 @@ pub struct Trace {
     pub life_version: u32,
     /// Calls below this are stable.
     pub stable_before: u32,
+    /// Calls below this are stable for good: a long rest, or a cut, lies behind them.
+    pub settled: u32,
+    /// So many calls stay at risk after they completed.
+    pub late_calls: u32,
     /// Calls of the last life whose versions were certainly stable at its cut.
     pub certain: Range<u32>,
     /// A flush failed: not all that a later one covered is stable.
@@ -214,7 +221,7 @@ pub struct Trace {
 impl Trace {
     /// An empty trace over a medium of so many bytes per sector.
     #[must_use]
-    pub fn new(sector_bytes: usize, fill: Fill) -> Self {
+    pub fn new(sector_bytes: usize, fill: Fill, late_calls: u32) -> Self {
         Trace {
             arena: Arena::new(sector_bytes),
             commands: Vec::new(),
@@ -224,6 +231,8 @@ impl Trace {
             life_start: 0,
             life_version: 0,
             stable_before: 0,
+            settled: 0,
+            late_calls,
             certain: 0..0,
             dropped: false,
             sealed: NONE,
@@ -308,6 +317,7 @@ impl Trace {
             cuts: self.cuts.len(),
             undo: self.undo.len(),
             stable_before: self.stable_before,
+            settled: self.settled,
             epoch_rank: self.epoch_rank,
             ranks: self.ranks,
             life_start: self.life_start,
@@ -331,6 +341,7 @@ impl Trace {
         self.calls.truncate(mark.calls);
         self.cuts.truncate(mark.cuts);
         self.stable_before = mark.stable_before;
+        self.settled = mark.settled;
         self.epoch_rank = mark.epoch_rank;
         self.ranks = mark.ranks;
         self.life_start = mark.life_start;
@@ -340,6 +351,19 @@ impl Trace {
         self.sealed = mark.sealed;
         if let Some(cut) = self.cuts.last_mut() {
             (cut.from, cut.at, cut.stable_before) = mark.window;
+        }
+    }
+
+    /// Makes everything so far stable for good.
+    pub fn settle(&mut self) {
+        self.stable_before = self.now();
+        self.settled = self.now();
+        self.epoch_rank = self.ranks;
+        self.sealed = NONE;
+        let start = self.calls.get(self.life_start as usize);
+        let first = start.map_or(self.commands.len(), |call| call.first_command as usize);
+        for command in &mut self.commands[first..] {
+            command.dropped = false;
         }
     }
 
@@ -363,17 +387,43 @@ impl Trace {
             let flushed = if point > self.sealed || command.dropped { NONE } else { point };
             let done = command.call + 1;
             let at_once = write_through || command.fua;
-            command.stable_from = if at_once { done.min(flushed) } else { flushed };
+            let stable_from = if at_once { done.min(flushed) } else { flushed };
+            command.stable_from = match command.call < self.settled || stable_from == NONE {
+                true => stable_from,
+                false => stable_from.max(done.saturating_add(self.late_calls)),
+            };
         }
     }
 
-    /// Whether something becomes stable between crash point `at` of the present life, which is
-    /// sealed, and the one after it.
+    /// The first crash point from `at` on, of the present life, which is sealed, such that something
+    /// becomes stable between it and the one after it.
     #[must_use]
-    pub fn is_event(&self, at: u32) -> bool {
+    pub fn next_event(&self, at: u32) -> Option<u32> {
         let start = self.calls.get(self.life_start as usize);
         let first = start.map_or(self.commands.len(), |call| call.first_command as usize);
-        self.commands[first..].iter().any(|command| command.stable_from == at + 1)
+        let stable_from = self.commands[first..].iter().map(|command| command.stable_from);
+        stable_from.filter(|&from| from > at && from != NONE).min().map(|from| from - 1)
+    }
+
+    /// What the sector with the newest version `newest` holds under a contract that couples nothing,
+    /// where the crash points that are left allow one content only: whatever was written later never
+    /// was. `None` where there may be more, or where it takes more to tell.
+    #[inline]
+    #[must_use]
+    pub fn only(&self, lba: u64, newest: u32) -> Option<ContentId> {
+        let cut = self.cuts.last()?;
+        let mut at = newest;
+        while at != NONE {
+            let version = self.versions[at as usize];
+            if version.call <= cut.at {
+                let stands = version.command == NONE
+                    || (version.call >= cut.life_start
+                        && self.commands[version.command as usize].stable_from <= cut.from);
+                return stands.then_some(version.content);
+            }
+            at = version.prev;
+        }
+        Some(self.original(lba))
     }
 
     /// Cuts the power during a call of `from..=at` (or after all calls). What was recorded after
@@ -384,6 +434,7 @@ impl Trace {
             from,
             at,
             stable_before: 0,
+            settled: self.settled.max(self.life_start),
             calls: self.now(),
             stable_at_end: self.stable_before,
         });
@@ -391,6 +442,7 @@ impl Trace {
         self.life_start = self.now();
         self.life_version = self.versions.len() as u32;
         self.stable_before = self.now();
+        self.settled = self.now();
         self.epoch_rank = self.ranks;
         self.sealed = NONE;
     }
@@ -405,6 +457,7 @@ impl Trace {
             _ => cut.stable_at_end,
         };
         let certain = if self.dropped { cut.life_start } else { cut.stable_before };
-        self.certain = cut.life_start..certain;
+        let in_time = from.saturating_sub(self.late_calls).max(cut.settled);
+        self.certain = cut.life_start..certain.min(in_time);
     }
 }

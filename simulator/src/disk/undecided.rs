@@ -14,12 +14,13 @@
 //! What it is not: a choice. It lists; the chooser picks.
 
 use super::arena::{Arena, ContentId};
-use super::contract::{CacheOrder, Flush, InnerTear, MOSAIC_GRANULES_MAX, TearShape};
+use super::contract::{CacheOrder, Flush, TearShape};
 use super::denied::Denied;
 use super::rules::Rules;
 use super::trace::{Cut, NONE, Trace};
 use super::worlds::{Latent, Range, World, Worlds, narrow};
-use crate::choose::{Label, Torn};
+use super::{damage, ground};
+use crate::choose::Label;
 
 /// A content that a sector may hold, and why it may.
 #[derive(Clone, Debug)]
@@ -34,14 +35,20 @@ pub struct Content {
 
 /// A version that was at risk at a cut.
 #[derive(Clone, Copy, Debug)]
-struct AtRisk {
-    content: ContentId,
-    command: u32,
+pub struct AtRisk {
+    /// What it holds.
+    pub content: ContentId,
+    /// The command that wrote it.
+    pub command: u32,
 }
 
 /// Whether a command was on the medium at a cut, whatever the cache did.
-fn is_stable(trace: &Trace, rules: &Rules, cut: &Cut, command: u32) -> bool {
+pub fn is_stable(trace: &Trace, rules: &Rules, cut: &Cut, command: u32) -> bool {
     let command = &trace.commands[command as usize];
+    let late = command.call.saturating_add(rules.contract.late_calls) >= cut.at;
+    if late && command.call >= cut.settled {
+        return false;
+    }
     if rules.contract.order == CacheOrder::WriteThrough {
         return command.call < cut.at;
     }
@@ -131,11 +138,45 @@ pub fn coupled(
     denied: &Denied,
     lba: u64,
 ) -> (Vec<Content>, usize) {
-    let (start, mut whole) = beginning(trace, rules, lba);
+    let (whole, damaged) = listed(trace, rules, denied, lba);
+    let feasible = |contents: Vec<Content>, into: &mut Vec<Content>, arena: &Arena| {
+        for mut content in contents {
+            content.why.retain(|why| worlds.admit(std::slice::from_ref(why), rules.budget));
+            if content.why.is_empty() {
+                continue;
+            }
+            match into.iter_mut().find(|other| arena.same(other.content, content.content)) {
+                Some(other) => other.why.append(&mut content.why),
+                None => into.push(content),
+            }
+        }
+    };
+    let mut options = Vec::new();
+    feasible(whole, &mut options, &trace.arena);
+    let count = options.len();
+    feasible(damaged, &mut options, &trace.arena);
+    (options, count)
+}
+
+/// What the contract allows a sector to hold, whatever else was read: whole contents and damaged ones,
+/// each newest first. Some may read the same.
+pub fn listed(
+    trace: &mut Trace,
+    rules: &Rules,
+    denied: &Denied,
+    lba: u64,
+) -> (Vec<Content>, Vec<Content>) {
+    let (start, mut whole) = ground::beginning(trace, rules, lba);
     let mut damaged: Vec<Content> = Vec::new();
     for cut in start..trace.cuts.len() as u32 {
         let risk = at_risk(trace, rules, lba, cut);
-        let fresh = strikes(trace, rules, lba, cut, &risk, &whole, &damaged);
+        let stale = damage::stale(trace, rules, lba, cut, (&whole, &damaged));
+        if rules.looks_back {
+            ground::go_back(trace, rules, lba, cut, &mut whole, &mut damaged);
+        }
+        let sector = damage::Sector { lba, cut, risk: &risk, whole: &whole, damaged: &damaged };
+        let mut fresh = damage::strikes(trace, rules, &sector, &stale);
+        fresh.extend(damage::stores(trace, rules, &sector));
         // What was there before shows through where every version at risk was lost.
         let lost_all = |content: &mut Content| -> bool {
             content.why.retain_mut(|why| {
@@ -162,49 +203,11 @@ pub fn coupled(
         whole.retain(stands);
         damaged.retain(stands);
     }
-    let feasible = |contents: Vec<Content>, into: &mut Vec<Content>, arena: &Arena| {
-        for mut content in contents {
-            content.why.retain(|why| worlds.admit(std::slice::from_ref(why), rules.budget));
-            if content.why.is_empty() {
-                continue;
-            }
-            match into.iter_mut().find(|other| arena.same(other.content, content.content)) {
-                Some(other) => other.why.append(&mut content.why),
-                None => into.push(content),
-            }
-        }
-    };
-    let mut options = Vec::new();
-    feasible(whole, &mut options, &trace.arena);
-    let count = options.len();
-    feasible(damaged, &mut options, &trace.arena);
-    (options, count)
-}
-
-/// The first cut that leaves a sector open, and what it held before that.
-fn beginning(trace: &Trace, rules: &Rules, lba: u64) -> (u32, Vec<Content>) {
-    let certain = |content, label| vec![Content { content, label, why: vec![World::new()] }];
-    let mut at = trace.newest(lba);
-    while at != NONE {
-        let version = trace.versions[at as usize];
-        let life =
-            trace.cuts.iter().take_while(|cut| version.call >= cut.life_start).count() as u32;
-        let ended_by = life.checked_sub(1).expect("an open sector was written before a cut");
-        let cut = &trace.cuts[ended_by as usize];
-        if version.command == NONE {
-            return (ended_by, certain(version.content, Label::Old));
-        }
-        let stable = version.call <= cut.at && is_stable(trace, rules, cut, version.command);
-        if stable {
-            return (ended_by, certain(version.content, Label::Write(version.command)));
-        }
-        at = version.prev;
-    }
-    (0, certain(trace.original(lba), Label::Old))
+    (whole, damaged)
 }
 
 /// The versions of a sector at risk at a cut, newest first.
-fn at_risk(trace: &Trace, rules: &Rules, lba: u64, cut: u32) -> Vec<AtRisk> {
+pub fn at_risk(trace: &Trace, rules: &Rules, lba: u64, cut: u32) -> Vec<AtRisk> {
     let ended_by = &trace.cuts[cut as usize];
     let next_life = trace.cuts.get(cut as usize + 1).map_or(trace.life_start, |c| c.life_start);
     let mut risk = Vec::new();
@@ -225,7 +228,14 @@ fn at_risk(trace: &Trace, rules: &Rules, lba: u64, cut: u32) -> Vec<AtRisk> {
 }
 
 /// Adds to `why` that a command at risk did not persist in this sector. False if impossible.
-fn lost(trace: &Trace, rules: &Rules, cut: u32, lba: u64, command: u32, why: &mut World) -> bool {
+pub fn lost(
+    trace: &Trace,
+    rules: &Rules,
+    cut: u32,
+    lba: u64,
+    command: u32,
+    why: &mut World,
+) -> bool {
     let c = &trace.commands[command as usize];
     let (i, m) = ((lba - c.lba) as u32, c.sectors);
     let drained = !rules.ordered || narrow(why, Latent::Drain { cut }, Range::of(0, c.rank));
@@ -241,7 +251,7 @@ fn lost(trace: &Trace, rules: &Rules, cut: u32, lba: u64, command: u32, why: &mu
 }
 
 /// Adds to `why` that a command at risk persisted in this sector. False if impossible.
-fn persisted(
+pub fn persisted(
     trace: &Trace,
     rules: &Rules,
     cut: u32,
@@ -282,185 +292,6 @@ pub enum Shape {
     Ends,
     /// With the other sectors of their cache page.
     Page,
-}
-
-/// What commands in progress at a cut may have made of a sector, besides persisting whole.
-fn strikes(
-    trace: &mut Trace,
-    rules: &Rules,
-    lba: u64,
-    cut: u32,
-    risk: &[AtRisk],
-    whole: &[Content],
-    damaged: &[Content],
-) -> Vec<Content> {
-    let mut out = Vec::new();
-    if !rules.contract.damages_writes() {
-        return out;
-    }
-    let domain = lba / rules.domain_sectors * rules.domain_sectors;
-    let mut strikers: Vec<u32> = if rules.domain_sectors == 1 {
-        risk.iter().map(|r| r.command).collect()
-    } else {
-        let sectors = domain..domain + rules.domain_sectors;
-        sectors.flat_map(|l| at_risk(trace, rules, l, cut)).map(|r| r.command).collect()
-    };
-    strikers.sort_unstable_by(|a, b| b.cmp(a));
-    strikers.dedup();
-    for striker in strikers {
-        let c = trace.commands[striker as usize];
-        let Some(mut why) = struck(rules, cut, domain, striker, &c) else { continue };
-        let own = risk.iter().position(|r| r.command == striker);
-        if let Some(own) = own {
-            let newer_lost =
-                risk[..own].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why));
-            if !newer_lost {
-                continue;
-            }
-            mixes(trace, rules, lba, cut, risk, own, (whole, damaged), &why, &mut out);
-        }
-        let torn = rules.contract.torn;
-        let mut add = |how: Torn, content: ContentId| {
-            let label = Label::Torn { write: striker, how, below: None };
-            out.push(Content { content, label, why: vec![why.clone()] });
-        };
-        if torn.zeros {
-            add(Torn::Zeros, ContentId::ZEROS);
-        }
-        if torn.ones {
-            add(Torn::Ones, ContentId::ONES);
-        }
-        if torn.garbage {
-            if let Some(own) = own {
-                let inverted = trace
-                    .arena
-                    .derive(risk[own].content, |bytes| bytes.iter_mut().for_each(|b| *b = !*b));
-                add(Torn::Garbage(0), inverted);
-            }
-            add(Torn::Garbage(1), ContentId::NOISE);
-        }
-        if torn.unreadable {
-            add(Torn::Unreadable, ContentId::UNREADABLE);
-        }
-    }
-    out
-}
-
-/// That a command struck a domain: in progress there when the power went.
-fn struck(
-    rules: &Rules,
-    cut: u32,
-    domain: u64,
-    striker: u32,
-    c: &super::trace::Command,
-) -> Option<World> {
-    let mut why = World::new();
-    let (first, last) =
-        (domain.max(c.lba), (domain + rules.domain_sectors).min(c.lba + u64::from(c.sectors)));
-    let (a, b) = ((first - c.lba) as u32, (last - c.lba) as u32);
-    let stop = Latent::Stop { command: striker };
-    let strike = Latent::Strike { cut, lba: domain };
-    let possible = narrow(&mut why, strike, Range::of(striker, striker))
-        && (!rules.ordered || narrow(&mut why, Latent::Drain { cut }, Range::of(c.floor, c.rank)))
-        && match rules.shape(c) {
-            Shape::Free => true,
-            Shape::Prefix => narrow(&mut why, stop, Range::of(a, b)),
-            Shape::Ends => narrow(&mut why, stop, Range::two((a, b), (a, b))),
-            Shape::Atomic | Shape::Page => false,
-        };
-    possible.then_some(why)
-}
-
-/// The mixes of the struck sector: granules of the new content over each legal older one.
-#[expect(clippy::too_many_arguments, reason = "one recursion step, split out for reading")]
-fn mixes(
-    trace: &mut Trace,
-    rules: &Rules,
-    lba: u64,
-    cut: u32,
-    risk: &[AtRisk],
-    own: usize,
-    (whole, damaged): (&[Content], &[Content]),
-    struck: &World,
-    out: &mut Vec<Content>,
-) {
-    let granule = match rules.contract.inner_tear {
-        InnerTear::Never => return,
-        InnerTear::Linear(granule) | InnerTear::Any(granule) => granule,
-    };
-    // Each with its number if it is damaged, for the name of the mix.
-    let mut below: Vec<(Content, Option<u32>)> = Vec::new();
-    for (i, r) in risk.iter().enumerate().skip(own + 1) {
-        let mut why = struck.clone();
-        let possible = persisted(trace, rules, cut, lba, r.command, &mut why)
-            && risk[own + 1..i].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why));
-        if possible {
-            let label = Label::Write(r.command);
-            below.push((Content { content: r.content, label, why: vec![why] }, None));
-        }
-    }
-    let numbered = damaged.iter().zip(0..).map(|(older, number)| (older, Some(number)));
-    for (older, number) in whole.iter().map(|older| (older, None)).chain(numbered) {
-        if older.content == ContentId::UNREADABLE {
-            continue;
-        }
-        let mut older = older.clone();
-        older.why.retain_mut(|why| {
-            struck.iter().all(|&(l, r)| narrow(why, l, r))
-                && risk[own + 1..].iter().all(|n| lost(trace, rules, cut, lba, n.command, why))
-        });
-        if !older.why.is_empty() {
-            below.push((older, number));
-        }
-    }
-    let granules = rules.contract.logical_bytes / granule;
-    let write = risk[own].command;
-    for (old, number) in below {
-        let under = match old.label {
-            Label::Write(n) => Some(n),
-            _ => None,
-        };
-        for how in mix_kinds(rules.contract.inner_tear, granules) {
-            let content = trace.arena.mix(risk[own].content, old.content, granule as usize, |i| {
-                mix_takes(how, granules, i as u32)
-            });
-            let label = match number {
-                Some(older) => Label::TornOver { write, how, older },
-                None => Label::Torn { write, how, below: under },
-            };
-            out.push(Content { content, label, why: old.why.clone() });
-        }
-    }
-}
-
-/// The mixes that an inner tear allows, for a sector of so many granules.
-#[must_use]
-pub fn mix_kinds(tear: InnerTear, granules: u32) -> Vec<Torn> {
-    let prefixes = (1..granules).map(|n| Torn::Prefix(n as u16));
-    let suffixes = (1..granules).map(|n| Torn::Suffix(n as u16));
-    match tear {
-        InnerTear::Never => Vec::new(),
-        InnerTear::Linear(_) => prefixes.chain(suffixes).collect(),
-        InnerTear::Any(_) if granules <= MOSAIC_GRANULES_MAX => {
-            (1..(1u64 << granules) - 1).map(Torn::Mosaic).collect()
-        }
-        // Representatives: prefixes, suffixes, and every other granule from either start.
-        InnerTear::Any(_) => {
-            prefixes.chain(suffixes).chain([Torn::Mosaic(1), Torn::Mosaic(2)]).collect()
-        }
-    }
-}
-
-/// Whether granule `i` of a mix is new.
-#[must_use]
-pub fn mix_takes(how: Torn, granules: u32, i: u32) -> bool {
-    match how {
-        Torn::Prefix(n) => i < u32::from(n),
-        Torn::Suffix(n) => i >= granules - u32::from(n),
-        Torn::Mosaic(mask) if granules <= MOSAIC_GRANULES_MAX => mask >> i & 1 == 1,
-        Torn::Mosaic(start) => u64::from(i % 2) == start - 1,
-        _ => false,
-    }
 }
 
 /// Whether a flush orders epochs under this contract.

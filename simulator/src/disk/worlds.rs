@@ -13,7 +13,7 @@
 //!
 //! What it is not: a list of images. It grows with the sectors read and not with their product.
 
-pub use super::boxes::{Budget, Latent, Range, World, narrow};
+pub use super::boxes::{Budget, Latent, Range, World, merged, narrow};
 use super::boxes::{absorb, within};
 
 /// The state of knowledge. Never impossible.
@@ -35,26 +35,42 @@ fn bond(latent: Latent) -> (u8, u32, u64) {
         Latent::Strike { cut, .. } => (3, cut, 0),
         Latent::Flip { cut, .. } => (4, cut, 0),
         Latent::Lost { cut, .. } => (5, cut, 0),
+        Latent::Rollback { cut, .. } => (6, cut, 0),
+        Latent::Absent { cut, .. } => (7, cut, 0),
+    }
+}
+
+/// The same event at another place, if it is one that is counted.
+fn counted(latent: Latent, range: &Range, lba: u64) -> Option<Latent> {
+    match latent {
+        Latent::Strike { cut, .. } => Some(Latent::Strike { cut, lba }),
+        Latent::Flip { cut, .. } => Some(Latent::Flip { cut, lba }),
+        Latent::Lost { cut, .. } => Some(Latent::Lost { cut, lba }),
+        Latent::Rollback { cut, .. } => Some(Latent::Rollback { cut, lba }),
+        Latent::Absent { cut, .. } if *range == Range::of(1, 1) => {
+            Some(Latent::Absent { cut, command: lba as u32 })
+        }
+        _ => None,
     }
 }
 
 type Bonds = Vec<(u8, u32, u64)>;
 
 fn bonds<'a>(boxes: impl IntoIterator<Item = &'a World>) -> Bonds {
-    let mut bonds: Bonds = boxes.into_iter().flatten().map(|&(l, _)| bond(l)).collect();
+    let mut bonds: Bonds = boxes.into_iter().flatten().map(|(l, _)| bond(*l)).collect();
     bonds.sort_unstable();
     bonds.dedup();
     bonds
 }
 
 fn bound(boxes: &[World], bonds: &Bonds) -> bool {
-    boxes.iter().flatten().any(|&(latent, _)| bonds.binary_search(&bond(latent)).is_ok())
+    boxes.iter().flatten().any(|(latent, _)| bonds.binary_search(&bond(*latent)).is_ok())
 }
 
 /// Both boxes at once, if that is possible.
 fn both(a: &World, b: &World) -> Option<World> {
     let mut both = a.clone();
-    b.iter().all(|&(latent, range)| narrow(&mut both, latent, range)).then_some(both)
+    b.iter().all(|(latent, range)| narrow(&mut both, *latent, range.clone())).then_some(both)
 }
 
 impl Worlds {
@@ -68,9 +84,9 @@ impl Worlds {
         let touched = bonds(explanations);
         let mut after = Worlds::default();
         let mut here = World::new();
-        for &(latent, range) in &self.sure {
-            let is_touched = touched.binary_search(&bond(latent)).is_ok();
-            if is_touched { &mut here } else { &mut after.sure }.push((latent, range));
+        for known in &self.sure {
+            let is_touched = touched.binary_search(&bond(known.0)).is_ok();
+            if is_touched { &mut here } else { &mut after.sure }.push(known.clone());
         }
         // The part that the explanations are about, as boxes.
         let mut part = vec![here];
@@ -107,16 +123,23 @@ impl Worlds {
         let Some(first) = boxes.first().cloned() else { return };
         // What all boxes say alike of a latent that no budget ties to others is certain.
         for (latent, range) in first {
-            let tied =
-                matches!(latent, Latent::Strike { .. } | Latent::Flip { .. } | Latent::Lost { .. });
-            let place = |world: &World| world.binary_search(&(latent, range)).ok();
-            if boxes.len() > 1 && (tied || !boxes.iter().all(|world| place(world).is_some())) {
+            let tied = matches!(
+                latent,
+                Latent::Strike { .. }
+                    | Latent::Flip { .. }
+                    | Latent::Lost { .. }
+                    | Latent::Rollback { .. }
+                    | Latent::Absent { .. }
+            );
+            let certain = (latent, range);
+            let says = |world: &World| world.binary_search(&certain).is_ok();
+            if boxes.len() > 1 && (tied || !boxes.iter().all(says)) {
                 continue;
             }
             for world in &mut boxes {
                 world.retain(|&(other, _)| other != latent);
             }
-            self.sure.push((latent, range));
+            self.sure.push(certain);
         }
         self.sure.sort_unstable();
         boxes.sort_unstable();
@@ -134,13 +157,13 @@ impl Worlds {
         let project = |world: &World| {
             let mut left: World = Vec::with_capacity(world.len());
             let mut dropped = 0;
-            for &(latent, range) in world {
-                if keep(&latent) {
-                    left.push((latent, range));
-                } else if let Latent::Strike { cut, .. } = latent {
-                    // It counts, wherever it was. No device has so many sectors.
+            for (latent, range) in world {
+                if keep(latent) {
+                    left.push((*latent, range.clone()));
+                } else if let Some(counted) = counted(*latent, range, u64::MAX - 1 - dropped) {
+                    // It counts, wherever it was. No device has so many sectors or commands.
                     dropped += 1;
-                    left.push((Latent::Strike { cut, lba: u64::MAX - dropped }, Range::of(1, 1)));
+                    left.push((counted, Range::of(1, 1)));
                 }
             }
             left.sort_unstable();
@@ -171,8 +194,8 @@ impl Worlds {
         let touched = bonds([why]);
         let is_touched = |latent| touched.binary_search(&bond(latent)).is_ok();
         let mut world = why.clone();
-        let mut sure = self.sure.iter().filter(|&&(latent, _)| is_touched(latent));
-        if !sure.all(|&(latent, range)| narrow(&mut world, latent, range)) {
+        let mut sure = self.sure.iter().filter(|known| is_touched(known.0));
+        if !sure.all(|(latent, range)| narrow(&mut world, *latent, range.clone())) {
             return false;
         }
         let parts: Vec<&Vec<World>> = self.parts.iter().filter(|p| bound(p, &touched)).collect();
@@ -192,7 +215,7 @@ mod tests {
     use super::*;
 
     const DRAIN: Latent = Latent::Drain { cut: 0 };
-    const FREE: Budget = Budget { strikes: u32::MAX, flips: 0, lost: 0 };
+    const FREE: Budget = Budget { strikes: u32::MAX, flips: 0, lost: 0, rollbacks: 0, absent: 0 };
 
     fn strike(lba: u64) -> World {
         vec![(Latent::Strike { cut: 0, lba }, Range::of(1, 1))]
@@ -264,7 +287,8 @@ mod tests {
         let either = |lba| [1, 3, 5].map(|v| vec![(page(lba), Range::of(v, v))]);
         let worlds = (0..40)
             .fold(Worlds::default(), |worlds, lba| worlds.and(&either(8 * lba), FREE).unwrap());
-        assert_eq!((worlds.parts.len(), worlds.len()), (40, 3));
+        // Each page has one of three versions: one box, and certain.
+        assert_eq!((worlds.parts.len(), worlds.len(), worlds.sure.len()), (0, 1, 40));
         assert!(
             worlds.admit(&[vec![(page(16), Range::of(2, 3)), (page(24), Range::of(5, 9))]], FREE)
         );

@@ -10,17 +10,19 @@
 //!
 //! What it is not: a report. It is the data of one.
 
+use std::num::NonZeroU32;
+
 use journal_core::formats::Format;
 use journal_core::{Promises, Stepwise};
 use serde::{Deserialize, Serialize};
 
 use super::prove::{Bounds, Explored, explore};
 use crate::case::Case;
-use crate::choose::Exhaustive;
-use crate::disk::Traffic;
+use crate::choose::{Chooser, Label, What};
+use crate::disk::{Fraction, Traffic};
 use crate::journals::{self, Row, Visitor};
 use crate::oracle::{Oracle, OracleSet};
-use crate::run::{Images, Run, Setup, SetupError};
+use crate::run::{Images, Leaf, Probable, Run, Setup, SetupError, Tree};
 use crate::workload::Op;
 
 /// The answer for one cell.
@@ -93,6 +95,20 @@ pub fn prove(journal: &str, setup: &Setup, bounds: Bounds) -> Option<Cell> {
     journals::visit(journal, Prove { setup, bounds })
 }
 
+/// As [`prove`], for a cell of which above all the verdict is wanted: looks through `leaves_enough`
+/// leaves for all that breaks, and where that decided nothing, through as many as it takes to find the
+/// first violation or that there is none.
+#[must_use]
+pub fn decide(journal: &str, setup: &Setup, leaves_enough: u64, leaves_max: u64) -> Option<Cell> {
+    let first = Bounds { leaves_max: leaves_enough, first_only: false };
+    let cell = prove(journal, setup, first)?;
+    if cell.explored.complete || cell.explored.first.is_some() || cell.verdict == Verdict::Senseless
+    {
+        return Some(cell);
+    }
+    prove(journal, setup, Bounds { leaves_max, first_only: true })
+}
+
 struct Prove<'s> {
     setup: &'s Setup,
     bounds: Bounds,
@@ -158,6 +174,36 @@ pub fn prove_with<J: Stepwise>(
     cell
 }
 
+/// The probabilities of an experiment, from chances that the user gave; see [`Run::probable`]. `None` if
+/// there is no such journal.
+///
+/// # Errors
+/// In words, why there are none.
+#[must_use]
+pub fn probable(
+    journal: &str,
+    setup: &Setup,
+    persist: &Fraction,
+    leaves_max: u64,
+) -> Option<Result<Probable, String>> {
+    journals::visit(journal, AskProbable { setup, persist, leaves_max })
+}
+
+struct AskProbable<'s> {
+    setup: &'s Setup,
+    persist: &'s Fraction,
+    leaves_max: u64,
+}
+
+impl Visitor for AskProbable<'_> {
+    type Out = Result<Probable, String>;
+
+    fn visit<J: Format>(self, _: Row, options: J::Options) -> Self::Out {
+        let mut run = recorded::<J>(&options, self.setup).map_err(|error| error.to_string())?;
+        run.probable(self.persist, self.leaves_max)
+    }
+}
+
 /// A run with its first life recorded.
 fn recorded<'o, J: Stepwise>(
     options: &'o J::Options,
@@ -171,22 +217,31 @@ fn recorded<'o, J: Stepwise>(
 /// The bound of the teeth control: a journal whose flushes are dropped loses something at once.
 const TEETH_LEAVES_MAX: u64 = 20_000;
 
-/// The same with flushes dropped: after how many leaves something acknowledged was lost.
+/// Nothing persisted: each sector holds the oldest content that it may.
+struct NothingPersisted;
+
+impl Chooser for NothingPersisted {
+    fn choose(&mut self, what: What, options: NonZeroU32, _: &dyn Fn(u32) -> Label) -> u32 {
+        match what {
+            What::Sector { whole, .. } => whole.clamp(1, options.get()) - 1,
+            _ => 0,
+        }
+    }
+}
+
+/// The same with flushes dropped: after how many leaves something acknowledged was lost. Where
+/// nothing persisted at all most journals lose everything, so that leaf is the first; then all.
 fn teeth<J: Stepwise>(options: &J::Options, setup: &Setup) -> Option<u64> {
     let setup = Setup { contract: setup.contract.without_flush(), ..setup.clone() };
     let mut run = recorded::<J>(options, &setup).ok()?;
-    let mut odometer = Exhaustive::new();
-    for leaf in 1..=TEETH_LEAVES_MAX {
-        odometer.rewind();
-        let lost = run.leaf(&mut odometer).violated.contains(Oracle::Durability);
-        if lost {
-            return Some(leaf);
-        }
-        if !odometer.next_leaf() {
-            break;
-        }
+    let lost = |leaf: Leaf| leaf.violated.contains(Oracle::Durability);
+    if lost(run.leaf(&mut NothingPersisted)) {
+        return Some(1);
     }
-    None
+    let mut tree = Tree::default();
+    (2..=TEETH_LEAVES_MAX)
+        .map_while(|number| Some((number, run.next_leaf(&mut tree)?)))
+        .find_map(|(number, leaf)| lost(leaf).then_some(number))
 }
 
 fn judge(cell: &Cell) -> (Verdict, Option<String>) {
@@ -200,7 +255,7 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
         return (Verdict::Nondeterministic, Some(why));
     }
     if let Some(images) = explored.images.iter().find(|i| !explored.adds_up && i.covered != i.all) {
-        let Images { covered, all } = images;
+        let Images { covered, all, .. } = images;
         let why = format!(
             "the leaves stand for {covered} of {all} images: the journal depends on more than what \
              it reads"
@@ -221,6 +276,10 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
     if cell.owed.contains(Oracle::Durability) && cell.teeth.is_none() {
         let why = "with its flushes dropped the journal loses nothing in this workload either";
         return (Verdict::NotMeasured, Some(why.to_owned()));
+    }
+    if explored.told_twice {
+        let why = "what was read has more explanations than are kept apart: nothing adds up";
+        return (Verdict::Bounded, Some(why.to_owned()));
     }
     if !explored.complete {
         return (Verdict::Bounded, Some(format!("{} leaves visited", explored.leaves)));

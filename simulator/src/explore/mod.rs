@@ -9,6 +9,7 @@
 
 pub mod cell;
 pub mod frontier;
+pub mod grid;
 pub mod prove;
 pub mod sample;
 pub mod torture;

@@ -47,7 +47,7 @@ pub struct Explored {
     /// The first leaf that violated each oracle that is not owed.
     pub unowed: Vec<(Oracle, Path)>,
     /// For each power cut: how many images it may leave, over all crash points and pasts, and how
-    /// many of them the leaves stand for. Empty where they cannot be counted. Behind the first cut
+    /// many of them the leaves stand for. Empty where some have several leaves. Behind the first cut
     /// it is histories that are counted, and only those that were begun.
     pub images: Vec<Images>,
     /// Whether the leaves of a complete search stand for exactly all images. If not, the journal
@@ -59,8 +59,14 @@ pub struct Explored {
     pub modulo_collisions: bool,
     /// How often each oracle was evaluated.
     pub evaluated: Evaluated,
-    /// Whether every leaf was visited.
+    /// Whether every leaf was visited, and each image has one.
     pub complete: bool,
+    /// Whether some images have several leaves, since what was read had more explanations than are
+    /// kept: then nothing is counted and nothing proved.
+    pub told_twice: bool,
+    /// Whether there were recoveries that were completed, and none of them changed anything on the
+    /// device: then a cut inside of one leaves what was there, however often it comes.
+    pub recovery_changes_nothing: bool,
     /// A question that changed on replay: what, options before, options now.
     pub nondeterminism: Option<(What, u32, u32)>,
 }
@@ -71,6 +77,7 @@ pub fn explore<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
     let mut tree = Tree::default();
     let owed = run.owed();
     run.evaluated = Evaluated::default();
+    run.resumes = (0, 0);
     loop {
         if found.leaves == bounds.leaves_max {
             found.complete = tree.is_last();
@@ -92,14 +99,18 @@ pub fn explore<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
         }
     }
     run.leave();
+    found.told_twice = tree.told_twice();
+    found.complete &= !found.told_twice;
     found.images = tree.images().to_vec();
-    if !found.complete && found.nondeterminism.is_none() {
+    if !found.complete && !found.told_twice && found.nondeterminism.is_none() {
         add_unbegun(run, tree.path(), &mut found.images);
     }
     // What the leaves stand for is counted leaf by leaf, and all there is without them.
     found.adds_up = !found.complete || found.images.iter().all(|i| i.covered == i.all);
     found.modulo_collisions = tree.modulo_collisions();
     found.evaluated = run.evaluated;
+    let opens_write = found.violations[Oracle::Idempotence as usize] > 0;
+    found.recovery_changes_nothing = run.resumes.0 > 0 && run.resumes.1 == 0 && !opens_write;
     found
 }
 

@@ -11,6 +11,8 @@
 
 use journal_core::Lsn;
 
+use super::earlier::EarlierLog;
+
 /// An entry that was handed to `append`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -53,6 +55,9 @@ pub struct Ledger {
     group: u32,
     /// Entries that were released and have left the log at its front, since it was last empty.
     gone: u32,
+    /// Where flush is not honoured: the logs that earlier lives ended with, oldest first.
+    pub(super) earlier: Vec<EarlierLog>,
+    pub(super) keeps_earlier: bool,
 }
 
 impl Ledger {
@@ -155,6 +160,21 @@ impl Ledger {
         Obligation { sent, acked, acked_before, released: begun.max().unwrap_or(0) }
     }
 
+    /// The first call after `at` of which [`Ledger::obligation`] may say something else.
+    #[must_use]
+    pub fn next_change(&self, at: u32) -> Option<u32> {
+        let begun = |&i: &u32| self.sent[i as usize].begun;
+        let sent = self.log.partition_point(|i| begun(i) <= at);
+        let ack = self.acks.partition_point(|ack| ack.0 <= at);
+        let release = self.releases.partition_point(|release| release.0 <= at);
+        let next = [
+            self.log.get(sent).map(begun),
+            self.acks.get(ack).map(|ack| ack.0),
+            self.releases.get(release).map(|release| release.0),
+        ];
+        next.into_iter().flatten().min()
+    }
+
     /// The power went during call `at`: the entries of the present life that would have been
     /// appended after it never were.
     pub fn cut(&mut self, at: u32, sent_before: usize) {
@@ -168,6 +188,7 @@ impl Ledger {
     /// at the cut.
     pub fn reopened(&mut self, owed: Obligation) {
         self.log.truncate(owed.sent as usize);
+        self.remember_log(owed.released);
         self.acks.clear();
         self.acks.extend([(0, owed.acked_before), (0, owed.acked)]);
         self.releases.clear();
@@ -180,6 +201,7 @@ impl Ledger {
     pub fn recovered(&mut self, first: u32, end: u32, released: u32) {
         self.log.truncate(end as usize);
         let left = (first as usize).min(self.log.len());
+        self.let_go(left);
         self.log.drain(..left);
         self.gone += left as u32;
         self.acks.clear();
@@ -206,6 +228,8 @@ impl Ledger {
         self.releases.clone_from(&other.releases);
         self.group = other.group;
         self.gone = other.gone;
+        self.earlier.clone_from(&other.earlier);
+        self.keeps_earlier = other.keeps_earlier;
     }
 }
 

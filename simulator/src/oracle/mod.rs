@@ -9,13 +9,16 @@
 //!
 //! What it is not: a model of the journal. The reference is a list.
 
+mod earlier;
 mod judge;
 mod ledger;
+mod shown;
 
 use serde::{Deserialize, Serialize};
 
 pub use judge::{Evaluated, Judge, Judgement, SoFar};
 pub use ledger::{Ledger, Obligation, Sent};
+pub use shown::Shown;
 
 use crate::disk::contract::Contract;
 use journal_core::Promises;
@@ -125,9 +128,10 @@ impl Oracle {
     /// # Errors
     /// The reason why it is not owed.
     pub fn owed(self, contract: &Contract, promises: &Promises) -> Result<(), &'static str> {
-        let flush = || match contract.honours_flush() {
-            true => Ok(()),
-            false => Err("the device does not honour flush"),
+        let flush = || match (contract.honours_flush(), contract.keeps_its_word()) {
+            (false, _) => Err("the device does not honour flush"),
+            (true, false) => Err("the device may take back what a flush made stable"),
+            (true, true) => Ok(()),
         };
         let at_rest = || match contract.damages_at_rest() {
             true => Err("data at rest may be damaged"),
@@ -161,6 +165,18 @@ impl OracleSet {
             | 1 << Oracle::Integrity as u16
             | 1 << Oracle::NoResurrection as u16,
     );
+
+    /// The oracles that the log of an earlier life violates when it is held against the present one.
+    pub const OF_ANOTHER_LOG: OracleSet = OracleSet(
+        1 << Oracle::Order as u16
+            | 1 << Oracle::Atomicity as u16
+            | 1 << Oracle::NoResurrection as u16,
+    );
+
+    /// Takes one out.
+    pub fn remove(&mut self, oracle: Oracle) {
+        self.0 &= !(1 << oracle as u16);
+    }
 
     /// Adds one.
     #[inline]

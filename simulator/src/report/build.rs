@@ -9,16 +9,19 @@
 //! reported as nondeterminism, which is what it is.
 
 use super::model::{
-    CellRow, Counterexample, Experiment, ImagesRow, OracleRow, Origin, Report, SampleRow, Tally,
+    CellRow, ChanceRow, Counterexample, Experiment, ImagesRow, OracleRow, Origin, ProbabilityRow,
+    Report, SampleRow, ShareRow, Tally,
 };
 use super::oracles::tallies;
 use super::story::tell;
 use crate::case::Case;
+use crate::declared::Probabilities;
+use crate::disk::Fraction;
 use crate::disk::contract::Contract;
 use crate::explore::sample::{Sampled, wilson};
 use crate::explore::{Cell, Verdict};
 use crate::oracle::{Oracle, OracleSet};
-use crate::run::Images;
+use crate::run::{Images, Probable};
 use crate::shrink::Shrunk;
 
 /// Verdicts from gravest to best.
@@ -79,11 +82,12 @@ impl Counterexample {
     }
 }
 
-fn images(counted: &[Images]) -> Vec<ImagesRow> {
+pub(super) fn images(counted: &[Images]) -> Vec<ImagesRow> {
     let row = |(cut, images): (u32, &Images)| ImagesRow {
         cut,
         all: images.all.to_string(),
         covered: images.covered.to_string(),
+        failing: images.failing.to_string(),
     };
     (1..).zip(counted).map(row).collect()
 }
@@ -91,11 +95,17 @@ fn images(counted: &[Images]) -> Vec<ImagesRow> {
 impl Experiment {
     /// Adds what was drawn because the bound ended the search. A violation among it refutes.
     pub fn add_sample(&mut self, drawn: &Sampled) {
+        let share = |failed| {
+            let (at_least_millionths, at_most_millionths) = wilson(failed, drawn.drawn);
+            ShareRow { failed, at_least_millionths, at_most_millionths }
+        };
         self.sample = Some(SampleRow {
             seed: drawn.seed,
             drawn: drawn.drawn,
-            failed: drawn.failed,
-            at_most_millionths: wilson(drawn.failed, drawn.drawn).1,
+            first_recovery: share(drawn.failed_first),
+            any_life: share(drawn.failed),
+            hunted: drawn.hunted,
+            hit: drawn.hit,
         });
         let Some((broken, case)) = &drawn.first else { return };
         match counterexample(case, Some(*broken)) {
@@ -110,6 +120,22 @@ impl Experiment {
                 self.why = Some(said);
             }
         }
+    }
+}
+
+/// The row of what follows from chances.
+#[must_use]
+pub fn probabilities(given: &Probabilities, crash_points: u32, found: &Probable) -> ProbabilityRow {
+    let row = |(oracle, chance): &(Oracle, Fraction)| ChanceRow {
+        oracle: *oracle,
+        probability: chance.to_string(),
+    };
+    ProbabilityRow {
+        cut: given.cut.name().to_owned(),
+        persist: given.persist.to_string(),
+        crash_points,
+        oracles: found.oracles.iter().map(row).collect(),
+        any: found.any.to_string(),
     }
 }
 
@@ -131,6 +157,9 @@ pub fn experiment(workload: &str, cell: &Cell) -> Experiment {
         teeth: cell.teeth,
         images: images(&explored.images),
         sample: None,
+        depth: cell.case.workload.lives.len() as u32,
+        recovery_changes_nothing: explored.complete && explored.recovery_changes_nothing,
+        probabilities: None,
         oracles: tallies(contract, promises, &explored.evaluated, &explored.violations),
         counterexample: None,
     };

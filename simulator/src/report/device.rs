@@ -7,7 +7,9 @@
 //!
 //! What it is not: a name. Presets have those.
 
-use crate::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, TearShape};
+use crate::disk::contract::{
+    CacheOrder, Contract, DAMAGE_UNBOUNDED, Flush, Fua, InnerTear, TearShape,
+};
 
 /// The sectors of a contract.
 #[must_use]
@@ -51,6 +53,7 @@ pub fn words(contract: &Contract) -> Vec<String> {
     }
     words.push(tears(contract));
     words.push(damage(contract));
+    words.extend(goes_back(contract));
     for (sectors, what) in
         [(contract.bit_flips, "with a flipped bit"), (contract.latent_errors, "unreadable")]
     {
@@ -61,7 +64,30 @@ pub fn words(contract: &Contract) -> Vec<String> {
     words
 }
 
+/// What is taken back though it was stable.
+fn goes_back(contract: &Contract) -> Vec<String> {
+    let mut words = Vec::new();
+    if contract.late_calls > 0 {
+        words.push(format!("the last {} calls at risk though flushed", contract.late_calls));
+    }
+    let counted = |most: u32, one: &str, verb: [&str; 2]| match most {
+        1 => format!("one {one} per cut {}", verb[0]),
+        most => format!("up to {most} {one}s per cut {}", verb[1]),
+    };
+    if contract.rollback_max > 0 {
+        words.push(counted(contract.rollback_max, "stable sector", ["goes back", "go back"]));
+    }
+    if contract.lost_writes_max > 0 {
+        words.push(counted(contract.lost_writes_max, "stable write", ["is lost", "are lost"]));
+    }
+    words
+}
+
 fn tears(contract: &Contract) -> String {
+    if contract.store_bytes > 0 {
+        let (line, store) = (contract.logical_bytes, contract.store_bytes);
+        return format!("of each {line}-byte line the first {store}-byte stores persist");
+    }
     let shape = match contract.tear_shape {
         TearShape::Prefix => "the first sectors of a torn command persist",
         TearShape::PrefixOrSuffix => "the first or the last sectors of a torn command persist",
@@ -87,6 +113,7 @@ fn damage(contract: &Contract) -> String {
         (torn.zeros, "zeros"),
         (torn.ones, "0xFF"),
         (torn.garbage, "garbage"),
+        (torn.stale, "something older"),
     ] {
         may.extend(allowed.then(|| what.to_owned()));
     }
@@ -96,12 +123,16 @@ fn damage(contract: &Contract) -> String {
         InnerTear::Any(bytes) => may.push(format!("old and new mixed by {bytes} bytes")),
     }
     let wide = contract.physical_bytes > contract.logical_bytes;
-    let domain = match contract.neighbours && wide {
-        true => "physical sector, neighbours included,",
-        false => "sector",
+    let domain = match (contract.damage_bytes(), contract.neighbours && wide) {
+        (bytes, _) if bytes > contract.physical_bytes => {
+            &format!("{bytes}-byte domain, neighbours included,")
+        }
+        (_, true) => "physical sector, neighbours included,",
+        (_, false) => "sector",
     };
     let many = match contract.damage_max {
         1 => format!("one {domain}"),
+        DAMAGE_UNBOUNDED => format!("any {domain}"),
         most => format!("any of {most} {domain}s").replace(",s", "s,"),
     };
     let neighbours = if wide && !contract.neighbours { "; no neighbours" } else { "" };
@@ -120,5 +151,25 @@ mod tests {
         let damage = "one physical sector, neighbours included, being written may be unreadable, \
                       or zeros";
         assert_eq!(words.last().unwrap(), damage);
+    }
+
+    #[test]
+    fn no_two_presets_have_the_same_words() {
+        let said = |c: &Contract| (geometry(c.logical_bytes, c.physical_bytes), words(c));
+        let all: Vec<_> = presets::all().iter().map(|preset| said(&preset.contract)).collect();
+        for (i, one) in all.iter().enumerate() {
+            assert!(!all[..i].contains(one), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_sd_card_takes_back_is_said() {
+        let words = words(&presets::named("sd-card").unwrap());
+        let damage = "one 4096-byte domain, neighbours included, being written may be unreadable, \
+                      or 0xFF, or garbage";
+        let back =
+            ["the last 4 calls at risk though flushed", "one stable sector per cut goes back"];
+        assert!(words.contains(&damage.to_owned()), "{words:?}");
+        assert_eq!(words[words.len() - 2..], back);
     }
 }

@@ -48,6 +48,23 @@ pub fn share(part: &str, whole: &str) -> Option<(String, String)> {
     Some((fraction, percent))
 }
 
+/// A fraction from 0 to 1, such as `17/81`, with six decimals beside it, rounded half up: `17/81
+/// (0.209877)`.
+#[must_use]
+pub fn chance(fraction: &str) -> String {
+    let Some((of, per)) = fraction.split_once('/') else { return fraction.to_owned() };
+    let (Ok(of), Ok(per)) = (of.parse::<BigUint>(), per.parse::<BigUint>()) else {
+        return fraction.to_owned();
+    };
+    if per == BigUint::default() {
+        return fraction.to_owned();
+    }
+    let millionths = ((of * 2_000_000u32 + &per) / (per * 2u32)).to_string();
+    let millionths = format!("{millionths:0>7}");
+    let (units, decimals) = millionths.split_at(millionths.len() - 6);
+    format!("{fraction} ({units}.{decimals})")
+}
+
 /// Millionths as per cent: `0.3827 %`.
 #[must_use]
 pub fn percent(millionths: u64) -> String {
@@ -65,6 +82,14 @@ mod tests {
         assert_eq!(large("312000000000001"), "3.1e14 (312,000,000,000,001)");
         assert_eq!(percent(3_827), "0.3827 %");
         assert_eq!(percent(1_000_000), "100 %");
+    }
+
+    #[test]
+    fn a_chance_has_its_decimals_beside_it_rounded_half_up() {
+        assert_eq!(chance("17/81"), "17/81 (0.209877)");
+        assert_eq!(chance("1/1"), "1/1 (1.000000)");
+        assert_eq!(chance("1/2000000"), "1/2000000 (0.000001)");
+        assert_eq!(chance("0/1"), "0/1 (0.000000)");
     }
 
     #[test]

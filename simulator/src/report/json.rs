@@ -11,6 +11,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::layout;
 use super::model::{Report, SCHEMA_VERSION};
 use crate::case::Case;
 
@@ -58,9 +59,7 @@ fn io(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> FileError {
 /// Never: a report is plain data.
 #[must_use]
 pub fn text(report: &Report) -> String {
-    let mut text = serde_json::to_string_pretty(report).expect("a report is plain data");
-    text.push('\n');
-    text
+    layout::text(report).expect("a report is plain data")
 }
 
 /// Reads the text of a report.

@@ -12,7 +12,7 @@ use num_bigint::BigUint;
 use super::json::case_file;
 use super::model::{CellRow, CostRow, DeviceRow, Experiment, ImagesRow, Report};
 use super::text::{grouped, wrap};
-use super::{figures, picture, proof};
+use super::{answers, figures, picture, proof};
 use crate::explore::Verdict;
 
 /// How to draw.
@@ -106,6 +106,9 @@ pub fn draw(report: &Report, folder: Option<&str>, look: Look) -> String {
     }
     out += &passes(report, look);
     out += &bounded(report, look);
+    if let Some(grid) = &report.grid {
+        out += &answers::draw(grid, look);
+    }
     if let Some((cell, experiment, found)) = report.first_counterexample() {
         out += "\nThe first counterexample:\n\n";
         out += &picture::draw(&found.story, look.width);
@@ -374,8 +377,12 @@ fn bounded(report: &Report, look: Look) -> String {
             let share = first.and_then(|row| figures::share(&row.covered, &row.all));
             let covered = share.map_or("a share that is not counted".to_owned(), |share| share.1);
             let sampled = experiment.sample.as_ref().map_or(String::new(), |sample| {
-                let most = figures::percent(sample.at_most_millionths);
-                format!("; {} of {} drawn failed, <= {most}", sample.failed, sample.drawn)
+                let most = figures::percent(sample.first_recovery.at_most_millionths);
+                let failed = sample.any_life.failed + sample.hit;
+                let drawn = sample.drawn + sample.hunted;
+                format!(
+                    "; {failed} of {drawn} drawn failed; of its crash states <= {most} fail at once"
+                )
             });
             let head = format!("  {} x {} {}  ", cell.journal, cell.device, experiment.workload);
             out += &wrap(&head, &format!("{covered}{sampled}"), look.width);
@@ -385,8 +392,8 @@ fn bounded(report: &Report, look: Look) -> String {
         return out;
     }
     let about = "searches that the bound ended: the share of the first cut's crash states that was \
-                 covered, and leaves drawn at random with the upper bound that they give (95 %, over \
-                 leaves drawn so, not over power cuts)";
+                 covered, and what was drawn, with an upper bound for the share of them that fails at \
+                 its recovery (95 %, over crash states, not over power cuts)";
     format!("\n{}{out}", wrap("BOUNDED ", about, look.width))
 }
 
@@ -402,6 +409,7 @@ fn crash_states<'e>(experiments: impl Iterator<Item = &'e Experiment>) -> String
         cut,
         all: all.to_string(),
         covered: String::new(),
+        failing: String::new(),
     };
     proof::crash_states(&(1..).zip(&sums).map(row).collect::<Vec<_>>())
 }

@@ -10,8 +10,9 @@
 //! What it is not: a way to combine different questions. Campaigns are put together in
 //! `merge_campaign.rs`.
 
+use super::grid::{Grid, GridCell};
 use super::merge_campaign;
-use super::model::{Report, Shard};
+use super::model::{CellRow, Report, Shard};
 
 /// Puts shards together; each comes with what to call it.
 ///
@@ -57,30 +58,65 @@ pub fn merge(shards: Vec<(String, Report)>) -> Result<Report, String> {
         return Ok(Report { shard: None, campaign: Some(campaign), ..pattern });
     }
     let mut whole = Report { shard: None, cells: Vec::new(), ..pattern };
-    let names = |report: &Report| {
-        let pair = |j: &str, d: &str| (j.to_owned(), d.to_owned());
-        let devices = report.devices.clone();
-        let all = report.journals.iter().flat_map(|journal| {
-            devices.iter().map(|device| pair(&journal.name, &device.name)).collect::<Vec<_>>()
-        });
-        all.collect::<Vec<_>>()
-    };
+    let devices: Vec<String> = whole.devices.iter().map(|row| row.name.clone()).collect();
+    let journals: Vec<String> = whole.journals.iter().map(|row| row.name.clone()).collect();
+    let grids: Vec<_> = dealt
+        .iter_mut()
+        .map(|(shard, name, report)| {
+            let cells = report.grid.as_mut().map(|grid| std::mem::take(&mut grid.cells));
+            (*shard, name.clone(), cells.unwrap_or_default())
+        })
+        .collect();
+    let cells = dealt.into_iter().map(|(shard, name, report)| (shard, name, report.cells));
+    let named = |cell: &CellRow| (cell.journal.clone(), cell.device.clone());
+    whole.cells = put_together(cells.collect(), &journals, &devices, named)?;
+    if let Some(grid) = &mut whole.grid {
+        let named = |cell: &GridCell| (cell.strategy.clone(), cell.device.clone());
+        grid.cells = put_together(grids, &grid.strategies, &devices, named)?;
+        grid.summarise(&devices);
+    }
+    whole.name_neighbours();
+    Ok(whole)
+}
+
+/// All of a grid but what was found.
+fn asked_of_grid(report: &Report) -> Option<Grid> {
+    let grid = report.grid.as_ref()?;
+    Some(Grid {
+        chosen: grid.chosen.clone(),
+        leaves_max: grid.leaves_max,
+        workload: grid.workload.clone(),
+        strategies: grid.strategies.clone(),
+        cells: Vec::new(),
+        changes: Vec::new(),
+    })
+}
+
+/// Cells that were dealt by rank, in order again.
+fn put_together<C>(
+    dealt: Vec<(Shard, String, Vec<C>)>,
+    journals: &[String],
+    devices: &[String],
+    named: impl Fn(&C) -> (String, String),
+) -> Result<Vec<C>, String> {
+    let of = dealt.len();
+    let mut whole = Vec::new();
     let mut left: Vec<_> =
-        dealt.into_iter().map(|(shard, name, r)| (shard, name, r.cells.into_iter())).collect();
-    for (rank, (journal, device)) in names(&whole).into_iter().enumerate() {
-        let (shard, name, cells) = &mut left[rank % first.of as usize];
-        match cells.next().filter(|cell| cell.journal == journal && cell.device == device) {
-            Some(cell) => whole.cells.push(cell),
+        dealt.into_iter().map(|(shard, name, cells)| (shard, name, cells.into_iter())).collect();
+    let pairs = journals.iter().flat_map(|journal| devices.iter().map(move |d| (journal, d)));
+    for (rank, (journal, device)) in pairs.enumerate() {
+        let (shard, name, cells) = &mut left[rank % of];
+        match cells.next().filter(|cell| named(cell) == (journal.clone(), device.clone())) {
+            Some(cell) => whole.push(cell),
             None => {
                 return Err(format!("{name}: shard {shard} has no cell {journal} x {device}"));
             }
         }
     }
-    if let Some((shard, name, _)) = left.iter().find(|(_, _, cells)| cells.len() > 0) {
-        return Err(format!("{name}: shard {shard} has cells of other shards"));
+    match left.iter().find(|(_, _, cells)| cells.len() > 0) {
+        Some((shard, name, _)) => Err(format!("{name}: shard {shard} has cells of other shards")),
+        None => Ok(whole),
     }
-    whole.name_neighbours();
-    Ok(whole)
 }
 
 /// In what two shards of one report differ that they must not.
@@ -95,6 +131,7 @@ fn difference(one: &Report, other: &Report) -> Option<&'static str> {
         (one.oracles == other.oracles && one.owed == other.owed, "what is owed"),
         (one.costs == other.costs, "the costs"),
         (one.campaign.is_some() == other.campaign.is_some(), "having a campaign"),
+        (asked_of_grid(one) == asked_of_grid(other), "the grid"),
     ]
     .into_iter()
     .find_map(|(same, what)| (!same).then_some(what))

@@ -9,6 +9,7 @@
 //!
 //! What it is not: a verdict. Verdicts come from `explore`; the report repeats them.
 
+pub mod answers;
 mod atlas;
 pub mod build;
 pub mod campaign;
@@ -18,7 +19,9 @@ pub mod device;
 pub mod emit;
 pub mod figures;
 pub mod frontier;
+pub mod grid;
 pub mod json;
+pub mod layout;
 pub mod matrix;
 pub mod merge;
 mod merge_campaign;

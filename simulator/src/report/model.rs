@@ -10,6 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::grid::Grid;
 use super::story::Story;
 use crate::case::Case;
 use crate::disk::contract::Contract;
@@ -49,6 +50,9 @@ pub struct Report {
     pub cells: Vec<CellRow>,
     /// What each journal costs on each shape of device.
     pub costs: Vec<CostRow>,
+    /// Many strategies under one workload, and what each answer buys and costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<Grid>,
     /// A random campaign, if that is what was run.
     pub campaign: Option<Campaign>,
 }
@@ -64,7 +68,7 @@ pub struct Tool {
 }
 
 /// One of several parts of a report: the cells whose rank, counted journal by journal and in each
-/// device by device, leaves `index` when divided by `of`.
+/// device by device (in the grid strategy by strategy), leaves `index` when divided by `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {
@@ -206,14 +210,23 @@ pub struct Experiment {
     pub recoveries: u64,
     /// Crash points of the first life.
     pub crash_points: u32,
+    /// Power cuts in a row that the search goes to, inside of recoveries and behind them.
+    pub depth: u32,
+    /// Whether no recovery that was completed changed anything on the device: then cuts inside of
+    /// recoveries are covered to any depth, since they leave what was there.
+    pub recovery_changes_nothing: bool,
     /// Leaves until the control without flushes lost something acknowledged; none if it never did.
     pub teeth: Option<u64>,
-    /// Crash states, power cut by power cut; empty where they cannot be counted.
+    /// Crash states, power cut by power cut. Never empty in a complete experiment whose journal could be
+    /// cut; empty where what was read has more explanations than are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImagesRow>,
     /// What was drawn at random because the bound ended the search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<SampleRow>,
+    /// What follows from chances that the user gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probabilities: Option<ProbabilityRow>,
     /// Each oracle's figures.
     pub oracles: Vec<Tally>,
     /// The first violation.
@@ -232,20 +245,69 @@ pub struct ImagesRow {
     pub all: String,
     /// Those that the leaves visited stand for.
     pub covered: String,
+    /// Of these, those whose recovery violates something that is owed.
+    pub failing: String,
 }
 
-/// Leaves drawn at random: an upper bound over such draws, and no proof.
+/// Crash states drawn at random, each with the same probability: bounds on a share of them, and no
+/// proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SampleRow {
     /// The seed of the draws.
     pub seed: u64,
-    /// Leaves drawn.
+    /// Crash states of the first cut that were drawn, and behind later cuts a history of each. 0 where
+    /// there is damage at rest.
     pub drawn: u64,
+    /// Those whose first recovery violated an owed oracle: an interval for the share of the crash states
+    /// of the first cut that do.
+    pub first_recovery: ShareRow,
+    /// Those that violated one in any life. In one life the same but for what no recovery shows; in
+    /// several lives a share of the histories as they are drawn, which are not equally likely.
+    pub any_life: ShareRow,
+    /// Leaves that were hunted by style because nothing failed. No share follows from them.
+    pub hunted: u64,
     /// Those that violated an owed oracle.
+    pub hit: u64,
+}
+
+/// How many of the draws failed, and the Wilson interval of their share at 95 %.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShareRow {
+    /// How many.
     pub failed: u64,
-    /// Upper end of the Wilson interval at 95 %, in millionths, rounded up.
+    /// Lower end, in millionths, rounded down.
+    pub at_least_millionths: u64,
+    /// Upper end, in millionths, rounded up.
     pub at_most_millionths: u64,
+}
+
+/// Probabilities over one power cut, exactly. They follow from chances that the user gave; there are no
+/// others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbabilityRow {
+    /// Where the power goes, as the user said.
+    pub cut: String,
+    /// The chance of each sector of each command at risk to persist, as the user said, reduced.
+    pub persist: String,
+    /// Crash points over which the cut is shared out.
+    pub crash_points: u32,
+    /// For each owed oracle, the probability that the recovery violates it.
+    pub oracles: Vec<ChanceRow>,
+    /// The probability that it violates any of them: a reduced fraction.
+    pub any: String,
+}
+
+/// The probability that a recovery violates an oracle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChanceRow {
+    /// Which.
+    pub oracle: Oracle,
+    /// A reduced fraction.
+    pub probability: String,
 }
 
 /// One oracle in one experiment.

@@ -8,9 +8,9 @@
 //!
 //! What it is not: the matrix. It draws the first experiment of the first cell.
 
-use super::figures::{large, percent, share};
+use super::figures::{chance, large, percent, share};
 use super::matrix::Look;
-use super::model::{CellRow, Experiment, ImagesRow, Report, SampleRow};
+use super::model::{CellRow, Experiment, ImagesRow, ProbabilityRow, Report, SampleRow, ShareRow};
 use super::text::{grouped, wrap};
 use super::{device, picture};
 use crate::explore::Verdict;
@@ -38,8 +38,14 @@ pub fn draw(report: &Report, look: Look) -> String {
     if let (Verdict::Bounded, Some(first)) = (experiment.verdict, experiment.images.first()) {
         out += &explored(first, width);
     }
+    if let (true, Some(first)) = (experiment.complete, experiment.images.first()) {
+        out += &failing(first, row.workload.lives.len(), width);
+    }
     if let Some(sample) = &experiment.sample {
-        out += &wrap("  sampled  ", &sampled(sample), width);
+        out += &wrap("  sampled  ", &sampled(sample, row.workload.lives.len()), width);
+    }
+    if let Some(row) = &experiment.probabilities {
+        out += &probabilities(row, width);
     }
     if let Some(found) = &experiment.counterexample {
         out.push('\n');
@@ -105,6 +111,42 @@ pub fn crash_states(images: &[ImagesRow]) -> String {
     }
 }
 
+/// How many crash states of the first cut fail, exactly.
+fn failing(first: &ImagesRow, lives: usize, width: usize) -> String {
+    let Some((fraction, percent)) =
+        share(&first.failing, &first.all).filter(|_| first.failing != "0")
+    else {
+        return String::new();
+    };
+    let later = if lives > 1 { "; others may fail behind a later cut" } else { "" };
+    let text = format!(
+        "{} of {} crash states of the first cut at their recovery: {fraction}, {percent} (a share of \
+         crash states, not of power cuts){later}",
+        large(&first.failing),
+        large(&first.all)
+    );
+    wrap("  failing  ", &text, width)
+}
+
+/// What follows from the user's chances.
+fn probabilities(row: &ProbabilityRow, width: usize) -> String {
+    let mut parts: Vec<String> = row
+        .oracles
+        .iter()
+        .map(|found| format!("{} {}", found.oracle.name(), chance(&found.probability)))
+        .collect();
+    parts.push(format!("any of them {}", chance(&row.any)));
+    let text = format!(
+        "that the recovery after one power cut violates: {}. Exact, given what you said: cut {} ({} crash \
+         points), each sector write at risk persists with {}",
+        parts.join(", "),
+        row.cut,
+        grouped(row.crash_points),
+        row.persist
+    );
+    wrap("  probability  ", &text, width)
+}
+
 /// How much of the first cut was covered.
 fn explored(first: &ImagesRow, width: usize) -> String {
     let Some((fraction, percent)) = share(&first.covered, &first.all) else {
@@ -119,15 +161,58 @@ fn explored(first: &ImagesRow, width: usize) -> String {
 
 /// What was drawn, in words that are no proof.
 #[must_use]
-pub fn sampled(sample: &SampleRow) -> String {
-    format!(
-        "{} of {} sampled leaves failed; at most {} (95 %, over leaves drawn so, not over power \
-         cuts; seed {})",
-        grouped(sample.failed),
-        grouped(sample.drawn),
-        percent(sample.at_most_millionths),
-        sample.seed
-    )
+pub fn sampled(sample: &SampleRow, lives: usize) -> String {
+    let mut parts = Vec::new();
+    if sample.drawn > 0 {
+        parts.push(format!(
+            "{} of {} crash states of the first cut, drawn evenly, failed at their recovery; {} of all of \
+             them do (95 %, over crash states, not over power cuts; seed {})",
+            grouped(sample.first_recovery.failed),
+            grouped(sample.drawn),
+            bounds(&sample.first_recovery),
+            sample.seed
+        ));
+    }
+    if sample.drawn > 0 && lives > 1 {
+        parts.push(format!(
+            "{} of the {} histories drawn over {lives} power cuts failed ({} of histories drawn so)",
+            grouped(sample.any_life.failed),
+            grouped(sample.drawn),
+            bounds(&sample.any_life),
+        ));
+    }
+    if sample.hunted > 0 {
+        parts.push(format!(
+            "{} of {} leaves hunted by style failed, which bounds nothing",
+            grouped(sample.hit),
+            grouped(sample.hunted)
+        ));
+    }
+    parts.join("; ")
+}
+
+/// The interval; where nothing failed it is an upper bound.
+fn bounds(share: &ShareRow) -> String {
+    let most = percent(share.at_most_millionths);
+    match share.failed {
+        0 => format!("at most {most}"),
+        _ => format!("{} to {most}", percent(share.at_least_millionths)),
+    }
+}
+
+/// How many power cuts in a row were tried, and whether that is all there is to try.
+fn depth(experiment: &Experiment) -> String {
+    let cuts = count(u64::from(experiment.depth), "power cut", "power cuts");
+    match (experiment.depth, experiment.recovery_changes_nothing) {
+        (1, _) => format!("{cuts}: the power stays on during recovery"),
+        (_, false) => {
+            format!("{cuts} in a row, also during a recovery; more of them were not tried")
+        }
+        (_, true) => format!(
+            "{cuts} in a row. No recovery changed anything on the device, so cuts during recoveries are \
+             covered to any depth: they leave what was there"
+        ),
+    }
 }
 
 /// What the answer does not say.
@@ -141,6 +226,7 @@ fn limits(report: &Report, cell: &CellRow, experiment: &Experiment, width: usize
         false => "the search ended before all leaves were visited: nothing is proven",
     };
     out += &wrap("  bound            ", bound, width);
+    out += &wrap("  depth            ", &depth(experiment), width);
     if let Some(row) = report.devices.first() {
         let contract = &row.contract;
         let sectors = device::geometry(contract.logical_bytes, contract.physical_bytes);

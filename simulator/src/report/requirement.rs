@@ -218,6 +218,7 @@ fn became(label: Label) -> &'static str {
             Torn::Zeros => "turned to zeros",
             Torn::Ones | Torn::Garbage(_) => "turned to garbage",
             Torn::Prefix(_) | Torn::Suffix(_) | Torn::Mosaic(_) => "torn",
+            Torn::Stale => "turned to something older of itself",
         },
         _ => "damaged",
     }

@@ -414,10 +414,10 @@ impl<'c> Scribe<'c> {
                     (None, _) => SectorState::NotRead,
                     (Some(Err(_)), _) => SectorState::Unreadable,
                     (_, Some(Label::Flip { .. } | Label::FlipTorn { .. })) => SectorState::Flipped,
-                    (_, Some(Label::TornOver { .. })) => SectorState::Torn,
-                    (_, Some(Label::Torn { how, .. })) => match how {
+                    (_, Some(Label::Torn { how, .. } | Label::TornOver { how, .. })) => match how {
                         Torn::Zeros => SectorState::Zeros,
                         Torn::Ones | Torn::Garbage(_) => SectorState::Garbage,
+                        Torn::Stale => SectorState::Older,
                         _ => SectorState::Torn,
                     },
                     (Some(Ok(bytes)), _) if Some(bytes) == written => SectorState::Newest,

@@ -210,6 +210,9 @@ impl Scene<'_> {
                 ))
             }
             SectorState::Older => Some(holding(match self.case.contract.honours_flush() {
+                true if !self.case.contract.keeps_its_word() => {
+                    "has older content: it was not stable, or the device took it back"
+                }
                 false => {
                     "still has older content: the device acknowledged flushes and did not \
                           carry them out"

@@ -14,8 +14,8 @@ use journal_core::{End, Error, Lsn, Opened, Recovery, Resume, Stepwise, Survivor
 use super::script::{Script, tell};
 use super::{Event, Leaf, Run, Watch, entropy, guarded, reads_max};
 use crate::choose::{Chooser, What, pick};
-use crate::disk::{Live, Stamp};
-use crate::oracle::{Judge, Judgement, Obligation, Oracle, OracleSet, SoFar};
+use crate::disk::{Disk, Live, Stamp};
+use crate::oracle::{Judge, Judgement, Obligation, Oracle, OracleSet, Shown, SoFar};
 
 /// A recovery on its way, and what was judged of it so far.
 #[derive(Clone, Debug)]
@@ -23,6 +23,7 @@ pub(super) struct Opening<R> {
     pub recovery: R,
     pub judged: SoFar,
     pub names: Vec<Lsn>,
+    pub shown: Shown,
 }
 
 /// What can be said of a recovery whatever was owed.
@@ -50,10 +51,16 @@ impl<J: Stepwise> Run<'_, J> {
     }
 
     /// As [`Run::leaf`], telling what happens.
-    pub fn leaf_watched<C: Chooser>(
+    pub fn leaf_watched<C: Chooser>(&mut self, chooser: &mut C, watch: Option<Watch<'_>>) -> Leaf {
+        self.leaf_cut(chooser, watch, &mut |_, _| ())
+    }
+
+    /// As [`Run::leaf_watched`], showing the chooser the disk after each cut but the first.
+    pub(super) fn leaf_cut<C: Chooser>(
         &mut self,
         chooser: &mut C,
         mut watch: Option<Watch<'_>>,
+        at_cut: &mut dyn FnMut(&mut C, &mut Disk),
     ) -> Leaf {
         let mut leaf = Leaf { violated: self.recording_violated, ..Leaf::default() };
         self.evaluated.count(Oracle::Afterlife);
@@ -100,6 +107,7 @@ impl<J: Stepwise> Run<'_, J> {
             }
             shown = (!resumed).then_some(judgement);
             self.disk.cut_here();
+            at_cut(chooser, &mut self.disk);
             at = u32::MAX;
         }
         self.disk.rewind(&self.end);
@@ -122,12 +130,12 @@ impl<J: Stepwise> Run<'_, J> {
         let learns = point.is_some() && known.is_none() && self.leaves > 1;
         let mut learned = None;
         self.names.clear();
-        let (mut recovery, judged) = match known {
+        let (mut recovery, judged, mut entries) = match known {
             Some(known) => {
                 self.names.extend_from_slice(&known.names);
-                (known.recovery.clone(), known.judged)
+                (known.recovery.clone(), known.judged, known.shown.clone())
             }
-            None => (J::Recovery::begin(self.options), SoFar::default()),
+            None => (J::Recovery::begin(self.options), SoFar::default(), Shown::default()),
         };
         let payloads = &self.setup.workload.payloads;
         let mut judge = Judge::going_on(&self.ledger, payloads, obligation, judged);
@@ -141,12 +149,14 @@ impl<J: Stepwise> Run<'_, J> {
                 if learns && disk.stamp() == began {
                     let recovery = recovery.clone();
                     let judged = judge.so_far();
-                    learned = Some(Opening { recovery, judged, names: names.clone() });
+                    let shown = entries.clone();
+                    learned = Some(Opening { recovery, judged, names: names.clone(), shown });
                 }
                 let device = &mut Live::new(disk, chooser);
                 let done = recovery.step(device, options, &mut |entry| {
                     judge.entry(entry.payload);
                     names.push(entry.lsn);
+                    entries.note(judge.so_far(), entry.payload);
                     if keep {
                         handed_out.push(entry.payload.to_vec());
                     }
@@ -162,7 +172,7 @@ impl<J: Stepwise> Run<'_, J> {
             self.certain[point] = learned;
         }
         let (over, journal) = self.over(opened, began);
-        let judgement = self.judged(judged, &over, (obligation, shown));
+        let judgement = self.judged(judged, &entries, &over, (obligation, shown));
         if let Some(watch) = watch {
             for payload in &handed_out {
                 watch(&self.disk, &self.ledger, Event::Entry(payload));
@@ -203,10 +213,26 @@ impl<J: Stepwise> Run<'_, J> {
         (Over { said, violated }, journal)
     }
 
+    /// Where flush is not honoured: what is not the present log may be the one of an earlier life, and
+    /// if it is neither, it is of several.
+    #[cold]
+    fn hold_against_earlier(&self, entries: &Shown, owed: Obligation, violated: &mut OracleSet) {
+        let payloads = &self.setup.workload.payloads;
+        let shown = entries.payloads(&self.ledger, payloads);
+        if self.ledger.was_once(&shown, payloads, owed, self.promises.atomic_groups) {
+            violated.remove(Oracle::Order);
+            violated.remove(Oracle::Atomicity);
+            violated.insert(Oracle::NoResurrection);
+        } else if violated.contains(Oracle::NoResurrection) {
+            violated.insert(Oracle::Order);
+        }
+    }
+
     /// What the judge says of a recovery that is over.
     pub(super) fn judged(
         &mut self,
         judged: SoFar,
+        entries: &Shown,
         over: &Over,
         (owed, shown): (Obligation, Option<Judgement>),
     ) -> Judgement {
@@ -215,6 +241,11 @@ impl<J: Stepwise> Run<'_, J> {
         let judge = Judge::going_on(&self.ledger, payloads, owed, judged);
         let opened = over.said.as_ref().unwrap_or(&NOTHING);
         let mut judgement = judge.finish(opened, &self.promises, &mut self.evaluated);
+        if self.ledger.keeps_earlier()
+            && !judgement.violated.and(OracleSet::OF_ANOTHER_LOG).is_empty()
+        {
+            self.hold_against_earlier(entries, owed, &mut judgement.violated);
+        }
         judgement.violated = judgement.violated.or(over.violated);
         // A recovery that was interrupted in its resume must show the same again.
         self.evaluated.count(Oracle::Idempotence);
@@ -257,12 +288,15 @@ impl<J: Stepwise> Run<'_, J> {
             self.disk.leave_open_from(Some(self.disk.calls()));
         }
         let asks = (power == Power::MayGo).then_some(expected);
+        let before = self.disk.calls();
         let disk = &mut self.disk;
         let resumed = guarded(|| journal.resume(&mut Live::asking(disk, chooser, asks), how));
         let resumed = match resumed {
             Ok(result) => result,
             Err(panic) => Err(Error::Other(panic)),
         };
+        self.resumes.0 += 1;
+        self.resumes.1 += u64::from(self.disk.calls() > before);
         if let Some(watch) = watch {
             let result = resumed.as_ref().copied();
             watch(&self.disk, &self.ledger, Event::Resumed(plan.resume, result));

@@ -28,15 +28,28 @@ pub struct Point {
 /// sealed.
 pub fn list(disk: &Disk, ledger: &Ledger, from: u32, into: &mut Vec<Point>) {
     into.clear();
-    let mut first = from;
-    let mut owed = ledger.obligation(from);
-    for at in from..=disk.calls() {
-        let next = ledger.obligation(at + 1);
-        if at == disk.calls() || disk.is_event(at) || next != owed {
-            into.push(Point { first, at, owed });
-            first = at + 1;
+    let end = disk.calls();
+    let (mut first, mut owed) = (from, ledger.obligation(from));
+    while first <= end {
+        let event = disk.next_event(first).map_or(end, |event| event.min(end));
+        let (mut at, mut next) = (first, owed);
+        // Up to the event, or to where something else is owed.
+        while at < event && next == owed {
+            match ledger.next_change(at) {
+                Some(change) if change <= event => {
+                    at = change;
+                    next = ledger.obligation(change);
+                }
+                _ => at = event,
+            }
         }
-        owed = next;
+        if next != owed {
+            at -= 1;
+        } else if at < end {
+            next = ledger.obligation(at + 1);
+        }
+        into.push(Point { first, at, owed });
+        (first, owed) = (at + 1, next);
     }
 }
 

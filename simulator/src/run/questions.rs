@@ -38,6 +38,14 @@ pub(super) struct Heard {
     pub wanted: OracleSet,
 }
 
+/// The question at which point the life before recovery `life` was cut.
+pub(super) fn cut_of(life: usize) -> What {
+    if life == 1 {
+        return What::Cut;
+    }
+    What::CutHere { life: life as u32 - 1, call: 0, left: 0 }
+}
+
 impl Chooser for Questions {
     #[inline]
     fn choose(&mut self, what: What, options: NonZeroU32, label: &dyn Fn(u32) -> Label) -> u32 {
@@ -51,6 +59,17 @@ impl Chooser for Questions {
 }
 
 impl<J: Stepwise> Run<'_, J> {
+    /// The next leaf of a tree; `None` after the last one. All leaves of a tree must be taken from
+    /// the same recording, and nothing else be done with the run meanwhile.
+    pub fn next_leaf(&mut self, tree: &mut Tree<J::Recovery>) -> Option<Leaf> {
+        loop {
+            let leaf = self.next_path(tree)?;
+            if !std::mem::take(&mut tree.for_nothing) {
+                return Some(leaf);
+            }
+        }
+    }
+
     /// The leaf at the end of `path`, as decisions that [`Run::leaf`] takes: at the last crash
     /// point, of those that the leaf stands for, at which one of `wanted` is violated.
     ///

@@ -28,11 +28,11 @@ use num_bigint::BigUint;
 
 use super::leaf::{Over, Power};
 use super::points::{self, Point};
-use super::questions::Questions;
+use super::questions::{Questions, cut_of};
 use super::{Leaf, Run, guarded, reads_max};
 use crate::choose::{Exhaustive, What, pick};
 use crate::disk::{Live, Mark, Stamp, Universe};
-use crate::oracle::{Judge, Judgement, Ledger, OracleSet, SoFar};
+use crate::oracle::{Judge, Judgement, Ledger, OracleSet, Shown, SoFar};
 
 /// A recovery step that asked something, as things were before it.
 #[derive(Debug)]
@@ -59,15 +59,13 @@ struct Begun {
     shown: Option<Judgement>,
     /// The ledger, if it is not that of the recording.
     ledger: Ledger,
-    /// The sectors that are open, where images can be counted.
-    universe: Option<Universe>,
+    /// The sectors that are open.
+    universe: Universe,
     /// Entries that were in the ledger when the life before began.
     sent_before: usize,
     names: Vec<Lsn>,
-    /// Payloads from the first one on that was not the next of the log, to be judged again.
-    strangers: Vec<Vec<u8>>,
-    /// Where the entries before those begin in the log, and how many they are.
-    clean: (u32, u32),
+    /// What was handed out, to be judged again.
+    entries: Shown,
 }
 
 impl Begun {
@@ -78,11 +76,10 @@ impl Begun {
             points: Vec::new(),
             shown: None,
             ledger: Ledger::default(),
-            universe: None,
+            universe: Universe::default(),
             sent_before: 0,
             names: Vec::new(),
-            strangers: Vec::new(),
-            clean: (0, 0),
+            entries: Shown::default(),
         }
     }
 }
@@ -95,6 +92,8 @@ pub struct Images {
     pub all: BigUint,
     /// Those that agree with what was read in the leaves visited, counted leaf by leaf.
     pub covered: BigUint,
+    /// Of these, those whose recovery violates something that is owed.
+    pub failing: BigUint,
 }
 
 /// The leaves of a run, one by one.
@@ -110,6 +109,8 @@ pub struct Tree<R> {
     images: Vec<Images>,
     /// Some checksum was asked for contents that were once written, and not for all mixtures.
     modulo_collisions: bool,
+    /// The present path ends at crash points that others speak for, and is none of the leaves.
+    pub(super) for_nothing: bool,
     /// Whether there was a leaf before.
     started: bool,
 }
@@ -132,8 +133,20 @@ impl<R> Tree<R> {
             stands_for: Vec::new(),
             images: Vec::new(),
             modulo_collisions: false,
+            for_nothing: false,
             started: false,
         }
+    }
+
+    /// Begins again, with all leaves, and the memory that it has.
+    pub fn restart(&mut self) {
+        self.questions.odometer.restart();
+        self.questions.heard = None;
+        self.questions.told_twice = false;
+        self.forks.clear();
+        self.stands_for.clear();
+        self.images.clear();
+        (self.modulo_collisions, self.started) = (false, false);
     }
 
     /// The path of the present leaf.
@@ -157,10 +170,17 @@ impl<R> Tree<R> {
     }
 
     /// For each cut so far, how many images there are and how many of them were covered; empty where
-    /// they cannot be counted.
+    /// some have several leaves.
     #[must_use]
     pub fn images(&self) -> &[Images] {
         if self.questions.told_twice { &[] } else { &self.images }
+    }
+
+    /// Whether some images have several leaves: what was read had more explanations than are kept, and
+    /// it was asked which of them holds. Then nothing adds up, and nothing is proved.
+    #[must_use]
+    pub fn told_twice(&self) -> bool {
+        self.questions.told_twice
     }
 
     /// Whether the leaves so far are exact only if no mixture of contents that were written at
@@ -188,9 +208,8 @@ struct Going<R> {
 type Ended<J> = (SoFar, Result<Result<(J, Opened), Error>, String>);
 
 impl<J: Stepwise> Run<'_, J> {
-    /// The next leaf of a tree; `None` after the last one. All leaves of a tree must be taken from
-    /// the same recording, and nothing else be done with the run meanwhile.
-    pub fn next_leaf(&mut self, tree: &mut Tree<J::Recovery>) -> Option<Leaf> {
+    /// The end of the next path; it may stand for nothing.
+    pub(super) fn next_path(&mut self, tree: &mut Tree<J::Recovery>) -> Option<Leaf> {
         if tree.started && !tree.questions.odometer.next_leaf() {
             self.leave();
             return None;
@@ -263,18 +282,17 @@ impl<J: Stepwise> Run<'_, J> {
             begun.points.truncate(1);
             self.disk.cut(begun.points[0].at);
         }
-        begun.universe = self.disk.universe();
-        if let Some(universe) = &mut begun.universe {
-            tree.images.resize(tree.images.len().max(life), Images::default());
-            for point in &begun.points {
-                tree.images[life - 1].all += universe.images(&self.disk, point.at);
-            }
+        self.disk.universe_into(&mut begun.universe);
+        tree.images.resize(tree.images.len().max(life), Images::default());
+        let all = &mut tree.images[life - 1].all;
+        for point in &begun.points {
+            begun.universe.add_images(&self.disk, point.at, all);
         }
         begun.leaf = Leaf { cuts: leaf.cuts + 1, ..leaf };
         begun.stamp = self.disk.stamp();
         begun.shown = shown;
         begun.names.clear();
-        begun.strangers.clear();
+        begun.entries.clear();
         if life > 1 {
             begun.ledger.copy_from(&self.ledger);
         }
@@ -297,7 +315,7 @@ impl<J: Stepwise> Run<'_, J> {
         }
         let begun = &mut tree.begun[fork.life - 1];
         begun.names.truncate(fork.names);
-        begun.strangers.truncate(fork.strangers);
+        begun.entries.rewind(fork.strangers, fork.judged);
         if self.setup.workload.lives.len() > 1 {
             self.ledger.copy_from(if fork.life > 1 { &begun.ledger } else { &self.recorded });
         }
@@ -308,7 +326,7 @@ impl<J: Stepwise> Run<'_, J> {
     fn recover(&mut self, tree: &mut Tree<J::Recovery>, going: Going<J::Recovery>) -> Ended<J> {
         let Going { life, mut recovery, judged } = going;
         let Tree { questions, forks, begun, .. } = tree;
-        let Begun { points, names, strangers, clean, .. } = &mut begun[life - 1];
+        let Begun { points, names, entries, .. } = &mut begun[life - 1];
         // At the last point most is owed and most may be there.
         let owed = points.last().expect("a life has a crash point").owed;
         let payloads = &self.setup.workload.payloads;
@@ -318,30 +336,29 @@ impl<J: Stepwise> Run<'_, J> {
         let opened = guarded(|| {
             loop {
                 let depth = questions.odometer.depth();
-                // The step before asked nothing: who comes back goes on from here.
-                if forks.last().is_some_and(|fork| fork.depth == depth) {
-                    forks.pop();
+                // Where the step before asked nothing, who comes back goes on from here.
+                match forks.last_mut().filter(|last| last.depth == depth) {
+                    Some(last) => {
+                        last.life = life;
+                        last.recovery.clone_from(&recovery);
+                        last.judged = judge.so_far();
+                        (last.names, last.strangers) = (names.len(), entries.strangers());
+                        last.disk = disk.mark();
+                    }
+                    None => forks.push(Fork {
+                        depth,
+                        life,
+                        recovery: recovery.clone(),
+                        judged: judge.so_far(),
+                        names: names.len(),
+                        strangers: entries.strangers(),
+                        disk: disk.mark(),
+                    }),
                 }
-                forks.push(Fork {
-                    depth,
-                    life,
-                    recovery: recovery.clone(),
-                    judged: judge.so_far(),
-                    names: names.len(),
-                    strangers: strangers.len(),
-                    disk: disk.mark(),
-                });
                 let done = recovery.step(&mut Live::new(disk, questions), options, &mut |entry| {
                     judge.entry(entry.payload);
                     names.push(entry.lsn);
-                    let so_far = judge.so_far();
-                    if !so_far.is_clean() {
-                        if strangers.is_empty() {
-                            let (first, shown) = so_far.shown();
-                            *clean = (first, shown - 1);
-                        }
-                        strangers.push(entry.payload.to_vec());
-                    }
+                    entries.note(judge.so_far(), entry.payload);
                 });
                 if let Some(opened) = done.transpose() {
                     return opened;
@@ -378,10 +395,17 @@ impl<J: Stepwise> Run<'_, J> {
     ) -> Result<(Leaf, u32, Option<Judgement>), Leaf> {
         let (from, until) = self.disk.window();
         let begun = &tree.begun[life - 1];
-        let possible = |point: &Point| from <= point.at && point.first <= until;
+        // What was read may be so at crash points only that another one speaks for (a sector that was
+        // written again with the same bytes in between). That one has a leaf that reads the same.
+        let possible = |point: &Point| from <= point.at && point.at <= until;
         let mut leaf = begun.leaf;
         leaf.recoveries += 1;
         tree.stands_for.clear();
+        let count = begun.points.iter().filter(|p| possible(p)).count();
+        if count == 0 {
+            tree.for_nothing = true;
+            return Err(leaf);
+        }
         let Some(mut journal) = journal.filter(|_| life < self.setup.workload.lives.len()) else {
             let mut violated_at = None;
             let before = leaf.violated;
@@ -390,10 +414,10 @@ impl<J: Stepwise> Run<'_, J> {
                 if !possible(&point) {
                     continue;
                 }
-                self.cover(tree, life, point.at.min(until));
                 let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
+                self.cover(tree, life, point.at, judgement);
                 leaf.violated = leaf.violated.or(judgement.violated);
-                tree.stands_for.push((point.at.min(until), before.or(judgement.violated)));
+                tree.stands_for.push((point.at, before.or(judgement.violated)));
                 if violated_at.is_none() {
                     leaf.last = judgement;
                 }
@@ -402,23 +426,22 @@ impl<J: Stepwise> Run<'_, J> {
                     violated_at = Some(point);
                 }
             }
-            let at = violated_at.map(|point| point.at.min(until));
+            let at = violated_at.map(|point| point.at);
             self.hear_cut(tree, life, at.unwrap_or(until));
             return Err(leaf);
         };
         // What comes next depends on what was owed: one point after the other, newest first.
-        let count = begun.points.iter().filter(|p| possible(p)).count();
         let back = pick(&mut tree.questions, cut_of(life), count as u32) as usize;
         let point = tree.begun[life - 1].points.iter().rev().filter(|p| possible(p)).nth(back);
         let point = *point.expect("it was counted");
-        let at = point.at.min(until);
+        let at = point.at;
         self.hear_cut(tree, life, at);
         self.disk.narrow(at, at);
+        let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
         // Not when it is only on the way to a leaf behind it.
         if tree.questions.odometer.depth() == tree.path().len() {
-            self.cover(tree, life, at);
+            self.cover(tree, life, at, judgement);
         }
-        let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
         leaf.last = judgement;
         leaf.violated = leaf.violated.or(judgement.violated);
         if !judgement.violated.and(self.owed.or(OracleSet::UNTOLD)).is_empty() {
@@ -448,33 +471,23 @@ impl<J: Stepwise> Run<'_, J> {
     fn judged_at(&mut self, begun: &Begun, point: Point, judged: SoFar, over: &Over) -> Judgement {
         let owed = (point.owed, begun.shown);
         if judged.holds_for(point.owed) {
-            return self.judged(judged, over, owed);
+            return self.judged(judged, &begun.entries, over, owed);
         }
         // Entry by entry once more: some of them are judged otherwise with this owed.
         let payloads = &self.setup.workload.payloads;
         let mut judge = Judge::new(&self.ledger, payloads, point.owed);
-        let (first, count) = if begun.strangers.is_empty() { judged.shown() } else { begun.clean };
-        for at in first..first + count {
-            let sent = self.ledger.sent[self.ledger.log[at as usize] as usize];
-            judge.entry(payloads.get(sent.key, sent.bytes));
-        }
-        begun.strangers.iter().for_each(|payload| judge.entry(payload));
+        let again = begun.entries.payloads(&self.ledger, payloads);
+        again.into_iter().for_each(|payload| judge.entry(payload));
         let judged = judge.so_far();
-        self.judged(judged, over, owed)
+        self.judged(judged, &begun.entries, over, owed)
     }
 
     /// Counts the images that the recovery just judged stands for.
-    fn cover(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32) {
-        if let Some(universe) = &mut tree.begun[life - 1].universe {
-            tree.images[life - 1].covered += universe.images(&self.disk, at);
+    fn cover(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32, judgement: Judgement) {
+        let (universe, counted) = (&mut tree.begun[life - 1].universe, &mut tree.images[life - 1]);
+        universe.add_images(&self.disk, at, &mut counted.covered);
+        if !judgement.violated.and(self.owed).is_empty() {
+            universe.add_images(&self.disk, at, &mut counted.failing);
         }
     }
-}
-
-/// The question at which point the life before recovery `life` was cut.
-fn cut_of(life: usize) -> What {
-    if life == 1 {
-        return What::Cut;
-    }
-    What::CutHere { life: life as u32 - 1, call: 0, left: 0 }
 }

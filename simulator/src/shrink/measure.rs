@@ -145,7 +145,7 @@ fn damage(label: Label) -> Option<usize> {
             Torn::Ones | Torn::Garbage(_) => 0,
             Torn::Unreadable => 1,
             Torn::Zeros => 2,
-            Torn::Prefix(_) | Torn::Suffix(_) | Torn::Mosaic(_) => 3,
+            Torn::Prefix(_) | Torn::Suffix(_) | Torn::Mosaic(_) | Torn::Stale => 3,
         }),
     }
 }

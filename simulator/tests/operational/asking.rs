@@ -127,7 +127,7 @@ fn disagreement(case: &Case) -> Result<Compared, String> {
     }
     let mut disk = disk_after_cut(case);
     disk.ask_classes(true);
-    let (mut universe, at) = (disk.universe().expect("no damage at rest"), disk.window().1);
+    let (mut universe, at) = (disk.universe(), disk.window().1);
     let all = universe.images(&disk, at);
     let (mut sum, mut wrote) = (BigUint::default(), false);
     first_life(case, &mut disk, &mut |disk, _, _, writes| {
@@ -222,13 +222,13 @@ fn where_the_cut_is_left_open_each_crash_point_has_the_outcomes_and_images_it_ha
             first_life(&case, &mut disk, &mut |_, _, transcript, _| {
                 found.insert(transcript.clone());
             });
-            let images = disk_after_cut(&case).universe().expect("no damage at rest");
+            let images = disk_after_cut(&case).universe();
             alone.push((found, { images }.images(&disk_after_cut(&case), at as u32)));
         }
         case.cut = calls;
         let mut disk = open_disk(&case);
         disk.ask_classes(true);
-        let mut universe = disk.universe().expect("no damage at rest");
+        let mut universe = disk.universe();
         let mut found: BTreeMap<u32, (HashSet<Transcript>, BigUint)> = BTreeMap::new();
         let (mut asked, mut wrote) = (false, false);
         first_life(&case, &mut disk, &mut |disk, (from, until), transcript, writes| {

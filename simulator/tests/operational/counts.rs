@@ -33,7 +33,7 @@ fn check(rows: Vec<Row>) {
 }
 
 const UNREADABLE: TornContents =
-    TornContents { unreadable: true, zeros: false, ones: false, garbage: false };
+    TornContents { unreadable: true, zeros: false, ones: false, garbage: false, stale: false };
 
 #[test]
 fn each_order_has_its_own_count() {
@@ -207,7 +207,13 @@ fn each_kind_and_amount_of_damage_has_its_own_count() {
                 // Inverted, and noise.
                 (torn(TornContents { garbage: true, ..none }), 4),
                 (
-                    torn(TornContents { unreadable: true, zeros: true, ones: true, garbage: true }),
+                    torn(TornContents {
+                        unreadable: true,
+                        zeros: true,
+                        ones: true,
+                        garbage: true,
+                        stale: false,
+                    }),
                     7,
                 ),
             ],

@@ -1,6 +1,6 @@
 //! A life up to its power cut, as the enumerator sees it: its commands, and which are stable.
 //!
-//! Method: rules 1 and 8 of `contract.rs`, call by call, and where barriers stand for rule 4.
+//! Method: rules 1, 8 and 9 of `contract.rs`, call by call, and where barriers stand for rule 4.
 //!
 //! Invariant: what is in flight is never stable, and what never happened is not there.
 
@@ -15,6 +15,8 @@ pub struct Command {
     pub data: Vec<Vec<u8>>,
     /// Number of its call among the write calls.
     pub number: usize,
+    /// Number of its call.
+    pub call: usize,
     pub stable: bool,
 }
 
@@ -70,9 +72,12 @@ impl Life {
                     Fua::Ignored => false,
                 };
                 let (stable, number) = (completed && (through || forced), numbers - 1);
-                life.commands.push(Command { lba, data: data.clone(), number, stable });
+                life.commands.push(Command { lba, data: data.clone(), number, call: i, stable });
             }
         }
+        // Rule 9: what the last calls before the cut wrote.
+        let late = at.saturating_sub(contract.late_calls as usize);
+        life.commands.iter_mut().filter(|c| c.call >= late).for_each(|c| c.stable = false);
         life
     }
 
@@ -88,7 +93,8 @@ impl Life {
             // It does nothing: no barrier either.
             Flush::Ignored => false,
         };
-        if barrier {
+        // Where nothing is cached a flush means nothing, for late writes neither.
+        if barrier && contract.order != CacheOrder::WriteThrough {
             self.barriers.push(numbers);
         }
     }

@@ -4,12 +4,13 @@
 //! (rule 1). (2) Choose the strikes: at most `damage_max` domains, each with a command at risk.
 //! (3) Choose for every command at risk which of its sectors persisted: all subsets, kept if the
 //! shape and the atomic unit allow them (rule 2). (4) Compute `lo` and `hi` and drop what the order
-//! forbids (rule 4). (5) Apply stable and persisted sectors to the image in the order of
+//! forbids (rule 4). (5) Apply the stable commands, of which some may be lost and some
+//! sectors rolled back (rule 11, `ground.rs`), and on them the persisted sectors, in the order of
 //! submission (rule 6). (6) Let every sector of a struck domain keep what it has or take each of
-//! its damaged contents, byte by byte (rule 5). Collect the images in a set. A cache of pages is a
-//! method of its own (rule 3).
+//! its damaged contents, byte by byte (rule 5). Collect the images in a set. A cache of pages (rule 3)
+//! and lines of stores (rule 10) are methods of their own.
 //!
-//! Invariant: written from the prose of `contract.rs`, rules 1 to 8, and from nothing else of the
+//! Invariant: written from the prose of `contract.rs`, rules 1 to 11, and from nothing else of the
 //! product. Concrete bytes throughout; no versions, intervals or constraints.
 //!
 //! What it is not: fast. A limit on the work turns big cases away; it never cuts one short.
@@ -19,6 +20,7 @@ use std::collections::BTreeSet;
 
 use simulator::disk::contract::{CacheOrder, Contract, InnerTear, TearShape};
 
+use crate::ground::grounds;
 use crate::life::{Command, Life};
 use crate::traces::Call;
 
@@ -37,7 +39,7 @@ pub struct Model {
 }
 
 /// Images and combinations beyond which a case is turned away.
-const WORK_MAX: usize = 60_000;
+const WORK_MAX: usize = 4_000;
 
 /// A domain and the command that strikes it.
 #[derive(Clone, Copy, Debug)]
@@ -65,14 +67,66 @@ impl Model {
     pub fn images(&self, base: &Image, calls: &[Call], at: usize) -> Option<BTreeSet<Image>> {
         let life = Life::new(&self.contract, calls, at);
         let pages = self.contract.page_bytes > self.contract.logical_bytes;
-        if pages && self.contract.order != CacheOrder::WriteThrough {
-            return self.page_images(base, &life);
-        }
+        let pages = pages && self.contract.order != CacheOrder::WriteThrough;
+        let grounds = grounds(&self.contract, base, &life);
+        self.worked(grounds.len())?;
         let mut found = BTreeSet::new();
+        if pages || self.contract.store_bytes > 0 {
+            for ground in &grounds {
+                found.extend(if pages {
+                    self.page_images(ground, &life)?
+                } else {
+                    self.store_images(ground, &life)?
+                });
+            }
+            return Some(found);
+        }
         for strikes in self.strike_sets(base.len(), &life)? {
-            self.fates(base, &life, &strikes, &mut Vec::new(), &mut found)?;
+            let mut fates = Vec::new();
+            self.fates(&life, &strikes, &mut Vec::new(), &mut fates)?;
+            for persisted in fates {
+                for ground in &grounds {
+                    self.apply((base, ground), &life, &strikes, &persisted, &mut found)?;
+                }
+            }
         }
         Some(found)
+    }
+
+    /// Rule 10: each line as it was after one of its stores at risk, or before them all; lines are
+    /// independent.
+    fn store_images(&self, ground: &Image, life: &Life) -> Option<BTreeSet<Image>> {
+        let store = self.contract.store_bytes as usize;
+        let mut images: BTreeSet<Image> = BTreeSet::from([ground.clone()]);
+        for lba in 0..ground.len() {
+            let mut line = ground[lba].clone();
+            let mut states: BTreeSet<Sector> = BTreeSet::from([line.clone()]);
+            for (number, command) in life.commands.iter().enumerate() {
+                if command.stable || !command.writes(lba) || life.superseded(number, lba) {
+                    continue;
+                }
+                let new = &command.data[lba - command.lba];
+                // Nothing mixes with what cannot be read.
+                for first in (0..self.bytes()).step_by(store) {
+                    if let Some(bytes) = &mut line {
+                        bytes[first..first + store].copy_from_slice(&new[first..first + store]);
+                        states.insert(line.clone());
+                    }
+                }
+                line = Some(new.clone());
+                states.insert(line.clone());
+            }
+            self.worked(images.len() * states.len())?;
+            let each = images.iter().flat_map(|image| {
+                states.iter().map(|state| {
+                    let mut image = image.clone();
+                    image[lba].clone_from(state);
+                    image
+                })
+            });
+            images = each.collect();
+        }
+        Some(images)
     }
 
     /// Rule 2: whether a command persists whole or not at all.
@@ -101,7 +155,8 @@ impl Model {
 
     fn domain_sectors(&self) -> usize {
         if self.contract.neighbours {
-            (self.contract.physical_bytes / self.contract.logical_bytes) as usize
+            let bytes = self.contract.physical_bytes.max(self.contract.domain_bytes);
+            (bytes / self.contract.logical_bytes) as usize
         } else {
             1
         }
@@ -143,20 +198,19 @@ impl Model {
         !c.stable && writes_there && !strikes_nothing
     }
 
-    /// Chooses what persisted of the next command; with all chosen, applies them.
+    /// Chooses what persisted of the next command; keeps all choices that the rules allow.
     fn fates(
         &self,
-        base: &Image,
         life: &Life,
         strikes: &[Strike],
         persisted: &mut Vec<u32>,
-        found: &mut BTreeSet<Image>,
+        fates: &mut Vec<Vec<u32>>,
     ) -> Option<()> {
         self.worked(1)?;
         let at = persisted.len();
         let Some(command) = life.commands.get(at) else {
             if self.keeps_order(life, strikes, persisted) {
-                self.apply(base, life, strikes, persisted, found)?;
+                fates.push(persisted.clone());
             }
             return Some(());
         };
@@ -171,7 +225,7 @@ impl Model {
             };
             if possible {
                 persisted.push(mask);
-                self.fates(base, life, strikes, persisted, found)?;
+                self.fates(life, strikes, persisted, fates)?;
                 persisted.pop();
             }
         }
@@ -239,19 +293,23 @@ impl Model {
         }
     }
 
-    /// Rules 6 and 5: the persisted sectors in order, then the damage.
+    /// Rules 6 and 5: on the ground the persisted sectors that no stable write superseded, in order,
+    /// then the damage. `base` is what the life began with.
     fn apply(
         &self,
-        base: &Image,
+        (base, ground): (&Image, &Image),
         life: &Life,
         strikes: &[Strike],
         persisted: &[u32],
         found: &mut BTreeSet<Image>,
     ) -> Option<()> {
         let holds = |lba: usize, until: usize| -> Sector {
-            let mut content = base[lba].clone();
-            for (command, mask) in life.commands[..until].iter().zip(persisted) {
-                if command.writes(lba) && mask >> (lba - command.lba) & 1 == 1 {
+            let mut content = ground[lba].clone();
+            for (number, mask) in persisted[..until].iter().enumerate() {
+                let command = &life.commands[number];
+                let at_risk = !command.stable && command.writes(lba);
+                if at_risk && !life.superseded(number, lba) && mask >> (lba - command.lba) & 1 == 1
+                {
                     content = Some(command.data[lba - command.lba].clone());
                 }
             }
@@ -272,12 +330,14 @@ impl Model {
                     if !later_persisted {
                         let new = &command.data[lba - command.lba];
                         self.torn_contents(Some(new), &mut damaged);
+                        self.stale((base, life), strike, lba, &mut damaged);
                         if let Some(below) = holds(lba, strike.command) {
                             self.mixes(new, &below, &mut damaged);
                         }
                     }
                 } else {
                     self.torn_contents(None, &mut damaged);
+                    self.stale((base, life), strike, lba, &mut damaged);
                 }
                 let whole = images.len();
                 self.worked(whole * damaged.len())?;
@@ -313,6 +373,24 @@ impl Model {
         }
     }
 
+    /// What is stale: what the life began with, and what its commands before the one that struck
+    /// wrote there.
+    fn stale(
+        &self,
+        (base, life): (&Image, &Life),
+        strike: &Strike,
+        lba: usize,
+        to: &mut BTreeSet<Sector>,
+    ) {
+        if !self.contract.torn.stale {
+            return;
+        }
+        to.insert(base[lba].clone());
+        for command in life.commands[..strike.command].iter().filter(|c| c.writes(lba)) {
+            to.insert(Some(command.data[lba - command.lba].clone()));
+        }
+    }
+
     /// Mixes of `new` and `below`, byte by byte.
     fn mixes(&self, new: &[u8], below: &[u8], to: &mut BTreeSet<Sector>) {
         let (granule, linear) = match self.contract.inner_tear {
@@ -334,17 +412,17 @@ impl Model {
 
     /// Rule 3: each page as it was after one of its writes at risk, or before all of them; stable
     /// writes are on the medium in their own sectors whatever the page.
-    fn page_images(&self, base: &Image, life: &Life) -> Option<BTreeSet<Image>> {
+    fn page_images(&self, ground: &Image, life: &Life) -> Option<BTreeSet<Image>> {
         let page = (self.contract.page_bytes / self.contract.logical_bytes) as usize;
-        let mut images: Vec<Image> = vec![base.clone()];
-        for first in (0..base.len()).step_by(page) {
-            let range = first..(first + page).min(base.len());
+        let mut images: Vec<Image> = vec![ground.clone()];
+        for first in (0..ground.len()).step_by(page) {
+            let range = first..(first + page).min(ground.len());
             let mut versions = Vec::new();
             for last in 0..=life.commands.len() {
-                let mut version = base[range.clone()].to_vec();
+                let mut version = ground[range.clone()].to_vec();
                 for (i, command) in life.commands.iter().enumerate() {
                     for lba in range.clone().filter(|&lba| command.writes(lba)) {
-                        if command.stable || i < last {
+                        if !command.stable && i < last && !life.superseded(i, lba) {
                             version[lba - first] = Some(command.data[lba - command.lba].clone());
                         }
                     }

@@ -170,7 +170,6 @@ pub fn contract(rng: &mut Rng) -> Contract {
     let any = CacheOrder::Any;
     let paged = rng.below(8) == 0;
     let mut contract = Contract {
-        name: "drawn".to_owned(),
         logical_bytes: logical,
         physical_bytes: logical * one_of(rng, &[1, 2, 2, 4]),
         atomic_bytes: one_of(rng, &[logical, logical, 2 * logical, 4 * logical, u32::MAX]),
@@ -207,7 +206,9 @@ pub fn contract(rng: &mut Rng) -> Contract {
         fua: one_of(rng, &[Fua::Native, Fua::PostFlush, Fua::Ignored]),
         bit_flips: u32::from(rng.below(12) == 0),
         latent_errors: u32::from(rng.below(10) == 0),
+        ..Contract::base("drawn")
     };
+    later_knobs(rng, &mut contract);
     if paged {
         contract.page_bytes = logical * one_of(rng, &[2, 4]);
         contract.damage_max = 0;
@@ -222,6 +223,33 @@ pub fn contract(rng: &mut Rng) -> Contract {
     contract
 }
 
+/// Draws the knobs that most contracts leave alone.
+fn later_knobs(rng: &mut Rng, contract: &mut Contract) {
+    contract.rollback_max = [1, 1, 2, 0, 0, 0, 0, 0, 0, 0][rng.below(10) as usize];
+    contract.lost_writes_max = [1, 1, 2, 0, 0, 0, 0, 0, 0, 0][rng.below(10) as usize];
+    contract.late_calls = [1, 2, 4, 0, 0, 0, 0, 0, 0, 0][rng.below(10) as usize];
+    contract.torn.stale = rng.below(8) == 0;
+    if contract.neighbours && rng.below(4) == 0 {
+        contract.domain_bytes = 4 * contract.logical_bytes;
+    }
+    if rng.below(8) == 0 {
+        lines(rng, contract);
+    }
+}
+
+/// Makes the sectors cache lines, and what does not go with that kind.
+pub fn lines(rng: &mut Rng, contract: &mut Contract) {
+    contract.store_bytes = contract.logical_bytes / one_of(rng, &[2, 4, 8]);
+    (contract.damage_max, contract.atomic_bytes) = (0, contract.logical_bytes);
+    (contract.tear_shape, contract.page_bytes) = (TearShape::Any, contract.logical_bytes);
+    if contract.order != CacheOrder::WriteThrough {
+        contract.order = CacheOrder::Any;
+    }
+    if contract.flush == Flush::BarrierOnly {
+        contract.flush = Flush::Honoured;
+    }
+}
+
 /// The torn contents of a bit mask.
 pub fn torn(mask: u32) -> TornContents {
     TornContents {
@@ -229,6 +257,7 @@ pub fn torn(mask: u32) -> TornContents {
         zeros: mask & 2 != 0,
         ones: mask & 4 != 0,
         garbage: mask & 8 != 0,
+        stale: mask & 16 != 0,
     }
 }
 
@@ -253,8 +282,15 @@ pub fn case(seed: u64, change: &dyn Fn(&mut Contract, &mut Rng)) -> Case {
     let mut contract = contract(&mut rng);
     change(&mut contract, &mut rng);
     let at_rest = contract.damages_at_rest();
-    let sectors = if at_rest { 3 } else { 3 + rng.below(4) as usize };
-    let commands = 1 + rng.below(if at_rest { 3 } else { 5 });
+    // Where one trace has many images, a small one: most must be small enough to write out.
+    let heavy = contract.damage_max > 1 || contract.damage_bytes() > 2 * contract.logical_bytes;
+    let (more_sectors, more_commands) = match (at_rest, heavy || contract.goes_back()) {
+        (true, _) => (1, 3),
+        (false, true) => (2, 4),
+        (false, false) => (4, 5),
+    };
+    let sectors = 3 + rng.below(more_sectors) as usize;
+    let commands = 1 + rng.below(more_commands);
     let calls = calls(&mut rng, commands, sectors, contract.logical_bytes as usize);
     let cut = match rng.below(3) {
         0 => rng.below(calls.len() as u32 + 1) as usize,

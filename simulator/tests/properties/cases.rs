@@ -81,7 +81,8 @@ prop_compose! {
             Just(Flush::Honoured), Just(Flush::BarrierOnly), Just(Flush::Ignored),
         ],
         fua in prop_oneof![Just(Fua::Native), Just(Fua::PostFlush), Just(Fua::Ignored)],
-        bits in any::<[bool; 5]>(),
+        bits in any::<[bool; 6]>(),
+        later in any::<[Option<u32>; 5]>(),
     ) -> Contract {
         Contract {
             logical_bytes: sizes[0],
@@ -93,8 +94,14 @@ prop_compose! {
             latent_errors: sizes[6],
             torn: TornContents {
                 unreadable: bits[0], zeros: bits[1], ones: bits[2], garbage: bits[3],
+                stale: bits[5],
             },
             neighbours: bits[4],
+            domain_bytes: later[0].unwrap_or(0),
+            late_calls: later[1].unwrap_or(0),
+            store_bytes: later[2].unwrap_or(0),
+            rollback_max: later[3].unwrap_or(0),
+            lost_writes_max: later[4].unwrap_or(0),
             order, tear_shape, inner_tear, flush, fua,
             ..Contract::base(&name)
         }
@@ -158,6 +165,7 @@ proptest! {
     fn any_text_is_taken_or_refused(text in ".*") {
         let _ = Case::parse(&text);
         let _ = Case::parse(&format!("tw1-{text}"));
+        let _ = Case::parse(&format!("tw2-{text}"));
         let _ = text.parse::<Label>();
         let _ = text.parse::<What>();
     }

@@ -121,7 +121,7 @@ pub(super) fn read<'a, const V9: bool>(
 ) -> Result<Seen<'a>, DeviceError> {
     let scratch = &mut scratch[..layout.block_bytes as usize];
     if V9
-        && layout.block_bytes > 512
+        && layout.block_bytes > layout.logical_bytes()
         && let Some(seen) = ask(device, layout, seq, front, scratch)?
     {
         return Ok(seen);

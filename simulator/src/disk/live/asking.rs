@@ -155,6 +155,12 @@ impl<C: Chooser> Live<'_, C> {
         if !(lba..lba + each).any(is_open) {
             return None;
         }
+        if each == 1
+            && self.disk.rules.independent
+            && let Some(answer) = self.test_sector(lba, test)
+        {
+            return Some(answer);
+        }
         let sector = self.disk.geometry.logical_bytes as usize;
         let parts: Vec<Part> =
             (lba..lba + each).map(|lba| self.part(lba, vec![(0, sector)])).collect();
@@ -346,14 +352,23 @@ fn stretches(part: &Part, group: &[usize], now: (u32, u32)) -> Vec<(u32, u32)> {
         (window.0.max(now.0), window.1.min(now.1))
     };
     let mut windows: Vec<(u32, u32)> = group.iter().map(clip).collect();
-    windows.sort_unstable();
-    let mut out: Vec<(u32, u32)> = Vec::new();
-    for window in windows {
-        match out.last_mut() {
-            Some(last) if window.0 <= last.1.saturating_add(1) => last.1 = last.1.max(window.1),
-            _ => out.push(window),
+    merge_stretches(&mut windows, 0);
+    windows
+}
+
+/// Makes stretches, newest first, of the windows from `first` on.
+pub(super) fn merge_stretches(windows: &mut Vec<(u32, u32)>, first: usize) {
+    windows[first..].sort_unstable();
+    let mut kept = first;
+    for at in first + 1..windows.len() {
+        let window = windows[at];
+        if window.0 <= windows[kept].1.saturating_add(1) {
+            windows[kept].1 = windows[kept].1.max(window.1);
+        } else {
+            kept += 1;
+            windows[kept] = window;
         }
     }
-    out.reverse();
-    out
+    windows.truncate(kept + 1);
+    windows[first..].reverse();
 }

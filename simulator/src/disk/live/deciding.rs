@@ -16,12 +16,13 @@ use super::super::arena::ContentId;
 use super::super::at_rest::{AtRest, Pick};
 use super::super::trace::NONE;
 use super::super::undecided;
-use super::super::worlds::{Latent, Range, World};
+use super::super::worlds::{Latent, Range, World, merged};
 use super::Live;
 use crate::choose::{Chooser, Label, What, pick};
 
-/// Most boxes of worlds that are kept side by side.
+/// Most boxes of worlds that are kept side by side: where one leaf is wanted, and where all are.
 const BOXES_MAX: usize = 512;
+const BOXES_MAX_OF_ALL: usize = 4096;
 
 impl<C: Chooser> Live<'_, C> {
     pub(super) fn decide_independent(&mut self, lba: u64) -> ContentId {
@@ -129,16 +130,18 @@ impl<C: Chooser> Live<'_, C> {
     }
 
     /// One of these boxes holds.
-    pub(super) fn explain(&mut self, lba: u64, mut why: Vec<World>) {
-        why.sort_unstable();
-        why.dedup();
+    pub(super) fn explain(&mut self, lba: u64, why: Vec<World>) {
+        let mut why = merged(why);
         let budget = self.disk.rules.budget;
         // Where contents repeat on many sectors, the boxes multiply. Past a limit it is asked which
-        // explanation holds: every one of them is still visited, only not in one leaf.
+        // explanation holds: every one of them is still visited, only not in one leaf. An image that
+        // has several is then told several times, so a search of all leaves is no proof any more: it
+        // goes further before it gives up.
         let before = &self.disk.worlds;
-        let affordable = why.len() * before.len() <= BOXES_MAX * 8;
+        let most = if self.disk.visits_all { BOXES_MAX_OF_ALL } else { BOXES_MAX };
+        let affordable = why.len() * before.len() <= most * 8;
         let mut after = if affordable { before.and(&why, budget) } else { None };
-        if after.as_ref().is_none_or(|worlds| worlds.len() > BOXES_MAX) {
+        if after.as_ref().is_none_or(|worlds| worlds.len() > most) {
             why.retain(|why| before.admit(std::slice::from_ref(why), budget));
             let what = What::Why { cut: self.disk.trace.cuts.len() as u32, lba };
             let chosen = pick(self.chooser, what, why.len() as u32);

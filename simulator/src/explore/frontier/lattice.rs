@@ -19,7 +19,10 @@
 //!
 //! Left out: `epoch`, since every rule makes it the same set as `any`; `window(64)`, which no script
 //! here can tell from `any`; FUA, since it is no chain: a native FUA write may outrun the cache of a
-//! first-in-first-out device, an ignored one may not. No journal that is named here sends FUA. Bit
+//! first-in-first-out device, an ignored one may not. No journal that is named here sends FUA. Late
+//! damage, for the same reason. Rollback and lost writes are chains, but one step on either takes
+//! back something acknowledged, so they break the set `promises` for every journal there is, and
+//! tell nothing of it. Stores, wide domains and what is stale: devices of their own, asked by name. Bit
 //! flips and finer mixes: with two lives they are more than a search of seconds can decide.
 //!
 //! Invariant: the contract of a point is normal: knobs that mean nothing have their kind value, so
@@ -166,6 +169,7 @@ impl Base {
             zeros: yes(Knob::Zeros),
             ones: yes(Knob::Ones),
             garbage: yes(Knob::Garbage),
+            stale: false,
         };
         let inner_tear = match at(Knob::Inner) {
             0 => InnerTear::Never,

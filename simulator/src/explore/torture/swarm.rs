@@ -159,6 +159,7 @@ fn turn(rng: &mut Rng, contract: &mut Contract) {
                 zeros: set & 2 != 0,
                 ones: set & 4 != 0,
                 garbage: set & 8 != 0,
+                ..TornContents::default()
             };
             contract.damage_max = contract.damage_max.max(1);
         }

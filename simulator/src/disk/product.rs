@@ -1,0 +1,80 @@
+//! How many images there are where sectors are independent: a product.
+//!
+//! The one idea: such a device couples nothing, so the images at one crash point are the contents
+//! that each open sector may have there, multiplied. A proof counts after every leaf, so the
+//! contents are listed once per cut, side by side, and nothing is allocated after that.
+//!
+//! Invariant: a sector that was read since counts once; a content that was denied since, not at all.
+//!
+//! What it is not: for devices that couple sectors. See `count.rs`.
+
+use num_bigint::BigUint;
+
+use super::Disk;
+use super::undecided::{self, Choice};
+
+/// The open sectors of an independent device as of a cut, and what each may hold.
+#[derive(Clone, Debug, Default)]
+pub struct Product {
+    /// Each with the end of its contents among `contents`; they begin where those before end.
+    sectors: Vec<(u64, usize)>,
+    contents: Vec<Choice>,
+    /// Where contents are listed, one sector at a time.
+    listed: Vec<Choice>,
+}
+
+impl Disk {
+    /// Lists what the open sectors may hold after the last cut.
+    pub(super) fn product(&self, into: &mut Product) {
+        into.sectors.clear();
+        into.contents.clear();
+        let mut open = std::mem::take(&mut into.sectors);
+        self.open_sectors(&mut |lba| open.push((lba, 0)));
+        open.sort_unstable();
+        open.dedup();
+        open.retain(|&(lba, _)| !self.is_decided(lba));
+        for (lba, end) in &mut open {
+            undecided::independent(&self.trace, &self.denied, *lba, &mut into.listed);
+            into.contents.extend_from_slice(&into.listed);
+            *end = into.contents.len();
+        }
+        into.sectors = open;
+    }
+}
+
+impl Product {
+    /// Adds the images that agree with what was read since the cut, if it came at crash point `at`.
+    pub fn add(&self, disk: &Disk, at: u32, to: &mut BigUint) {
+        let (mut big, mut small) = (None::<BigUint>, 1u64);
+        let undenied = disk.denied.all().is_empty();
+        let mut first = 0;
+        for &(lba, end) in &self.sectors {
+            let contents = &self.contents[first..end];
+            first = end;
+            if disk.is_decided(lba) {
+                continue;
+            }
+            let possible = |choice: &&Choice| {
+                choice.window.0 <= at
+                    && at <= choice.window.1
+                    && (undenied || !self.denies(disk, lba, choice))
+            };
+            let possible = contents.iter().filter(possible).count() as u64;
+            small = small.checked_mul(possible).unwrap_or_else(|| {
+                *big.get_or_insert_with(|| BigUint::from(1u32)) *= small;
+                possible
+            });
+        }
+        match big {
+            None => *to += small,
+            Some(big) => *to += big * small,
+        }
+    }
+
+    /// Whether a content as of the last cut was denied since.
+    #[cold]
+    fn denies(&self, disk: &Disk, lba: u64, choice: &Choice) -> bool {
+        let cut = disk.trace.cuts.len() as u32;
+        disk.denied.after(&disk.trace.arena, lba, cut, choice.content)
+    }
+}
