@@ -32,22 +32,20 @@ struct Campaign {
     jobs: &'static str,
 }
 
-/// Campaigns with findings, of blocks that take little time, on one and on two threads; the last one
-/// has the grid and varied devices.
-const CAMPAIGNS: [Campaign; 3] = [
+/// Campaigns with findings, of blocks that take little time, on one and on two threads, by turns.
+const CAMPAIGNS: [Campaign; 2] = [
     Campaign {
         seed: "3",
-        runs: "16000",
+        runs: "9000",
         what: &["--journal", "twin-sound", "twin-never-syncs", "--device", "ideal"],
         jobs: "1",
     },
     Campaign {
         seed: "4",
-        runs: "16000",
+        runs: "9000",
         what: &["--journal", "v9-512", "v8c", "--device", "ideal", "consumer-nvme-no-plp"],
         jobs: "2",
     },
-    Campaign { seed: "5", runs: "1000", what: &[], jobs: "2" },
 ];
 
 fn start(campaign: &Campaign, out: &Path, resume: bool) -> Child {
@@ -137,14 +135,11 @@ fn a_campaign_that_is_killed_again_and_again_ends_as_one_that_was_not() {
         let mut child = start(campaign, &whole, false);
         assert!(child.wait().unwrap().success());
         let journal = killed.join("progress.journal");
-        // The last campaign of the list is the slow one: a few kills of it are enough.
-        let most = if campaign.what.is_empty() { 5 } else { 60 };
-        for _ in 0..most {
+        for _ in 0..KILLS / 2 {
             if !kill(start(campaign, &killed, true), &journal, &mut rng) {
                 break;
             }
             kills += 1;
-            println!("campaign {number}: {kills} kills, {torn} torn");
             if rng.below(2) == 0 {
                 torn += u32::from(tear(&journal, &mut rng));
             }
@@ -158,7 +153,8 @@ fn a_campaign_that_is_killed_again_and_again_ends_as_one_that_was_not() {
         for (name, bytes) in whole {
             assert!(bytes == killed[&name], "campaign {number}: {name} differs");
         }
-        if kills >= KILLS && number >= 2 {
+        println!("campaign {number}: {kills} kills so far, {torn} torn");
+        if kills >= KILLS {
             break;
         }
     }
