@@ -28,6 +28,7 @@ pub struct Identity {
     /// Journals by name, and whether the grid.
     pub journals: (Vec<String>, bool),
     /// Devices, and whether varied ones.
+    #[serde(with = "named_knobs")]
     pub contracts: (Vec<Contract>, bool),
     /// Lives, operations and payload bytes at most.
     pub sizes: (u32, u32, u32),
@@ -35,6 +36,33 @@ pub struct Identity {
     pub payloads: Option<(u64, u32)>,
     /// Which shard of how many.
     pub shard: (u32, u32),
+}
+
+/// Contracts in a form without names of fields: a knob that is off is not written at all, so each is
+/// kept as a line of JSON.
+mod named_knobs {
+    use serde::de::Error as _;
+    use serde::ser::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::disk::contract::Contract;
+
+    pub fn serialize<S: Serializer>(
+        (contracts, varied): &(Vec<Contract>, bool),
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let lines = contracts.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
+        (lines.map_err(S::Error::custom)?, varied).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<(Vec<Contract>, bool), D::Error> {
+        let (lines, varied) = <(Vec<String>, bool)>::deserialize(from)?;
+        let contracts =
+            lines.iter().map(|line| serde_json::from_str(line)).collect::<Result<_, _>>();
+        Ok((contracts.map_err(D::Error::custom)?, varied))
+    }
 }
 
 impl Identity {

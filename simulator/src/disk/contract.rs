@@ -451,7 +451,9 @@ mod tests {
     #[test]
     fn a_contract_that_does_not_use_the_later_knobs_is_written_without_them() {
         let json = serde_json::to_string(&Contract::base("x")).unwrap();
-        for knob in ["domain", "late", "store", "rollback", "lost", "stale"] {
+        for knob in
+            ["domain_bytes", "late_calls", "store_bytes", "rollback", "lost_writes", "stale"]
+        {
             assert!(!json.contains(knob), "{json}");
         }
     }

@@ -101,13 +101,13 @@ pub fn prove(journal: &str, setup: &Setup, bounds: Bounds) -> Option<Cell> {
 /// first violation or that there is none.
 #[must_use]
 pub fn decide(journal: &str, setup: &Setup, leaves_enough: u64, leaves_max: u64) -> Option<Cell> {
-    let first = Bounds { leaves_max: leaves_enough, first_only: false };
+    let first = Bounds { leaves_max: leaves_enough, ..Bounds::default() };
     let cell = prove(journal, setup, first)?;
     if cell.explored.complete || cell.explored.first.is_some() || cell.verdict == Verdict::Senseless
     {
         return Some(cell);
     }
-    prove(journal, setup, Bounds { leaves_max, first_only: true })
+    prove(journal, setup, Bounds { leaves_max, first_only: true, ..Bounds::default() })
 }
 
 struct Prove<'s> {
