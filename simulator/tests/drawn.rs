@@ -185,7 +185,9 @@ fn a_complete_search_counts_what_may_be_read_under_damage_at_rest() {
     };
     let ((undamaged, few), (damaged, many)) = (all(0), all(1));
     assert!(many > few, "{many} leaves, {few} without damage");
-    // Each image as it is, or with one of the sectors of the device lost.
+    // Each image as it is, or with one of the sectors of the device lost. At two of the crash points
+    // one sector is open between two contents: where that one is lost, both images read alike.
     let sectors = 128 * 1024 / 512u32;
-    assert_eq!(damaged, undamaged * (1 + sectors));
+    assert_eq!(undamaged, BigUint::from(2u32 + 2 + 1));
+    assert_eq!(damaged, undamaged * (1 + sectors) - 2u32);
 }

@@ -57,14 +57,20 @@ fn on_the_ideal_device_the_whole_selection_is_proven() {
 }
 
 /// The tail question: what was acknowledged goes with the sector that is rewritten. Each commit of
-/// this workload leaves a sector half filled, and the next life writes into it. No checksum, reuse or
-/// commit rule helps.
+/// this workload leaves a sector half filled, and the next life writes into it. No checksum and no
+/// commit rule helps. (Blocks under a new salt begin each life in blocks of their own, and this
+/// workload has one commit a life: it does not ask them the question.)
 #[test]
 fn whatever_rewrites_its_tail_loses_acknowledged_entries_where_a_rewrite_may_ruin_a_sector() {
-    let rewrites = |point: &Strategy| point.tail() == TailWrite::Rewrite;
+    let begins_anew = |point: &Strategy| {
+        let blocks = matches!(point.framing(), Framing::Block { .. });
+        blocks && point.to_string().contains("/salt+clear/")
+    };
+    let rewrites = |point: &Strategy| point.tail() == TailWrite::Rewrite && !begins_anew(point);
     let found = cells("hdd-512n", rewrites);
     all(&found, |cell| breaks(cell, Oracle::Durability));
-    let pads = cells("hdd-512n", |point| point.tail() == TailWrite::PadLogical);
+    let small = |point: &Strategy| point.framing() != Framing::Block { bytes: 4096 };
+    let pads = cells("hdd-512n", |point| point.tail() == TailWrite::PadLogical && small(point));
     all(&pads, |cell| !breaks(cell, Oracle::Durability));
 }
 
@@ -121,9 +127,11 @@ fn a_byte_sum_believes_half_of_another_entry_and_a_crc_does_not() {
     }
 }
 
+/// Where a device damages what it writes, or orders it, some cells are BOUNDED: see
+/// `journal_core::rfc::selection`.
 #[test]
-fn no_cell_is_left_undecided() {
-    for device in ["consumer-nvme-no-plp", "hdd-512n"] {
+fn where_sectors_persist_whole_and_in_any_order_no_cell_is_left_undecided() {
+    for device in ["enterprise-nvme-plp", "consumer-nvme-no-plp", "cloud-twp-16k"] {
         all(&cells(device, |_| true), |cell| {
             matches!(cell.verdict, Verdict::Proven | Verdict::Refuted)
         });
@@ -177,17 +185,15 @@ fn merged_shards_of_the_grid_are_the_bytes_of_the_unsharded_report() {
         out.join("latest").to_str().unwrap().to_owned()
     };
     let report = |folder: &str| text(&std::path::Path::new(folder).join("report.json"));
-    let whole = report(&compare("whole", &[]));
+    let whole = report(&compare("whole", &["--grid"]));
     assert!(whole.contains("\"grid\": {") && whole.contains("\"axis\": \"tail\""));
-    let shards =
-        ["0/2", "1/2"].map(|shard| compare(&shard.replace('/', "-of-"), &["--shard", shard]));
+    let shards = ["0/2", "1/2"]
+        .map(|shard| compare(&shard.replace('/', "-of-"), &["--grid", "--shard", shard]));
     let out = place.path().join("merged");
     let mut arguments = vec!["report", "merge", "--out", out.to_str().unwrap()];
     arguments.extend(shards.iter().rev().map(String::as_str));
     assert_eq!(tornwrite(&arguments).exit, 0);
     assert!(report(out.join("latest").to_str().unwrap()) == whole);
-    // Who asks for journals or a workload of his own, or says so, gets no grid.
-    for more in [&["--journal", "v8"][..], &["--entries", "2"], &["--no-grid"]] {
-        assert!(!report(&compare("other", more)).contains("\"grid\": {"), "{more:?}");
-    }
+    let without = report(&compare("without", &["--journal", "v8"]));
+    assert!(!without.contains("\"grid\": {"), "who does not ask for it gets no grid");
 }

@@ -76,9 +76,10 @@ pub struct Arguments {
     /// a violation refutes
     #[arg(long, value_name = "N", default_value_t = SAMPLE)]
     sample: u64,
-    /// Leave the grid of strategies out
-    #[arg(long)]
-    no_grid: bool,
+    /// Also a selection of the strategy grid, on every device: many minutes where a device damages or
+    /// orders writes. Its workload is its own
+    #[arg(long, conflicts_with_all = ["journal", "payload_from"])]
+    grid: bool,
     /// Only the cells whose rank, counted journal by journal, leaves K when divided by N;
     /// `report merge` puts the shards together
     #[arg(long, value_name = "K/N", value_parser = super::shard::parse)]
@@ -103,17 +104,6 @@ impl Default for Arguments {
             arguments: Arguments,
         }
         <Alone as clap::Parser>::parse_from(["compare"]).arguments
-    }
-}
-
-impl Arguments {
-    /// Whether nothing was asked for that the grid does not answer.
-    fn wants_grid(&self) -> bool {
-        let usual = Arguments::default();
-        !self.no_grid
-            && self.journal.is_empty()
-            && self.payload_from.is_none()
-            && (self.entries, &self.bytes, self.lives) == (usual.entries, &usual.bytes, usual.lives)
     }
 }
 
@@ -177,7 +167,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let contracts: Vec<Contract> = devices.iter().map(|row| row.contract.clone()).collect();
     let pool = common.pool()?;
     let (cells, partial) = pool.install(|| cells(&journals, &contracts, &workloads, arguments));
-    let grid = arguments.wants_grid();
+    let grid = arguments.grid;
     let grid = grid.then(|| pool.install(|| grid::run(&contracts, arguments.shard)));
     let partial = partial || grid.as_ref().is_some_and(|(_, partial)| *partial);
     let mut report = Report {

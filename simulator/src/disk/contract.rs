@@ -54,17 +54,17 @@
 //!    whatever made it stable: the medium was still at work on it. Calls are writes and flushes of
 //!    this life; what was settled before it is out of reach.
 //! 10. Stores: with `store_bytes` above 0 a sector is a cache line, and a write reaches it as stores
-//!    of so many bytes in ascending order. The line is persisted as it was after one of its stores at
-//!    risk, or before them all; lines are independent of each other. What lies below the stores of a
-//!    write is the whole of the write at risk before it, or what was there before them all; with an
-//!    unreadable line nothing mixes.
+//!     of so many bytes in ascending order. The line is persisted as it was after one of its stores at
+//!     risk, or before them all; lines are independent of each other. What lies below the stores of a
+//!     write is the whole of the write at risk before it, or what was there before them all; with an
+//!     unreadable line nothing mixes.
 //! 11. What is stable may go back. Of the stable commands of this life up to `lost_writes_max` are
-//!    *lost*: they never reached the medium, in none of their sectors (what a stable write
-//!    superseded stays superseded all the same). Up to `rollback_max` sectors are *rolled back*: such
-//!    a sector holds what it held before one of the stable commands that wrote it in this life and
-//!    are not lost. That is what lies below the writes at risk and the damage of the other rules. So
-//!    a lost write takes back one command wherever it wrote and leaves later ones; a rollback takes
-//!    back one sector, and every later stable write to it. The two are counted apart.
+//!     *lost*: they never reached the medium, in none of their sectors (what a stable write
+//!     superseded stays superseded all the same). Up to `rollback_max` sectors are *rolled back*: such
+//!     a sector holds what it held before one of the stable commands that wrote it in this life and
+//!     are not lost. That is what lies below the writes at risk and the damage of the other rules. So
+//!     a lost write takes back one command wherever it wrote and leaves later ones; a rollback takes
+//!     back one sector, and every later stable write to it. The two are counted apart.
 //!
 //! What is *stale* in rule 5: what the sector held when the life began, or what any command of this
 //! life that was submitted before the one that struck wrote there, stable or not.
