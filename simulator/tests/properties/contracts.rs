@@ -219,6 +219,14 @@ proptest! {
             && contract.flush != Flush::BarrierOnly;
         let forced = |call: &Call| matches!(call, Call::Write(all) if all.iter().any(|c| c.2));
         prop_assume!(knob != 10 || free || !calls.iter().any(forced));
+        // Only what is stable goes back. What a weaker flush or cache leaves at risk instead keeps the
+        // order of that cache, so that a later write needs it. Found here: 1. a FUA write is stable;
+        // 2. another follows; 3. the first is rolled back under the later one. With a flush that is only
+        // a barrier the first is at risk, and the second is not there without it.
+        let takes_back = contract.rollback_max > 0 || contract.lost_writes_max > 0;
+        let keeps_order = !matches!(wider.order, CacheOrder::Any | CacheOrder::WriteThrough)
+            || wider.flush == Flush::BarrierOnly;
+        prop_assume!(knob > 1 || !takes_back || !keeps_order);
         let (kind, hostile) = (images(&contract, &calls, cut), images(&wider, &calls, cut));
         prop_assume!(kind.is_some() && hostile.is_some());
         let lost: Vec<_> = kind.unwrap().difference(&hostile.unwrap()).cloned().collect();
