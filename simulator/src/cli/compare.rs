@@ -29,7 +29,7 @@ use simulator::workload::{Identity, Life, Op, Payloads, Workload, from_file};
 
 use super::exit::{Exit, Failure};
 use super::screen::{Progress, Screen, remark};
-use super::{Common, grid, list, shrink, signal};
+use super::{Common, grid, list, ratchet, shrink, signal};
 
 /// Crash states visited at most in each experiment, unless told otherwise.
 const LEAVES_MAX: u64 = 20_000;
@@ -94,6 +94,8 @@ pub struct Arguments {
     /// Take payloads from the 64 KiB clusters of a file, such as a disk image
     #[arg(long, value_name = "FILE")]
     payload_from: Option<PathBuf>,
+    #[command(flatten)]
+    ratchet: ratchet::Ratchet,
 }
 
 impl Default for Arguments {
@@ -109,19 +111,22 @@ impl Default for Arguments {
 
 /// Compares.
 pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    let held = arguments.ratchet.prepare()?;
     signal::listen();
     let report = report(arguments, common)?;
-    let written = json::write(&report, &arguments.out);
+    let diff = held.diff(&report);
+    let written = json::write_against(&report, diff.as_ref(), &arguments.out);
     let folder = written.as_ref().ok().map(|path| path.display().to_string());
     screen.show(&report, || {
         let mut out = matrix::draw(&report, folder.as_deref(), screen.look);
         if let Some(folder) = &folder {
-            out += &format!("\nreport   {folder}/report.json\n");
+            out += &format!("\nreport   {folder}/report.json, report.html\n");
         }
         out
     })?;
     written?;
-    Ok(exit(arguments.strict || arguments.journal.len() == 1, &report))
+    let exit = exit(arguments.strict || arguments.journal.len() == 1, &report);
+    held.end(&report, diff.as_ref(), exit, screen)
 }
 
 /// How a comparison ends; `strict`: what is refuted or inconclusive is told by the exit code.

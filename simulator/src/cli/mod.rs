@@ -18,8 +18,10 @@ mod inspect;
 mod list;
 mod names;
 mod prove;
+mod ratchet;
 mod replay;
 mod report;
+mod schema;
 mod screen;
 mod selftest;
 mod shard;
@@ -97,8 +99,10 @@ enum Command {
     Explain(explain::Arguments),
     /// What each byte of a journal image means, and where a reader would stop
     Inspect(inspect::Arguments),
-    /// Puts the shards of a report together
+    /// A report drawn again, held against another one, or put together from shards
     Report(report::Arguments),
+    /// The JSON Schema of a report, a case or a baseline
+    Schema(schema::Arguments),
     /// What there is
     List(list::Arguments),
     /// Every flawed journal caught, every sound one silent: can this program still see?
@@ -132,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Explain(mine) => explain::run(&mine, &screen),
         Command::Inspect(mine) => inspect::run(&mine, &screen),
         Command::Report(mine) => report::run(&mine, &screen),
+        Command::Schema(mine) => schema::run(&mine, &screen),
         Command::List(mine) => list::run(&mine, &screen),
         Command::Selftest(mine) => selftest::run(&mine, common, &screen),
     };

@@ -35,6 +35,7 @@ mod verified;
 mod worlds;
 
 use journal_core::{DeviceError, Geometry, Lba};
+use schemars::JsonSchema;
 
 use arena::ContentId;
 use contract::{CacheOrder, Contract};
@@ -54,7 +55,9 @@ pub use live::Live;
 pub use trace::{CallKind, Fill};
 
 /// One device operation that fails, once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, JsonSchema,
+)]
 pub struct Fault {
     /// Which operation of the run (reads, writes and flushes, counted from 0).
     pub operation: u32,
@@ -63,7 +66,9 @@ pub struct Fault {
 }
 
 /// How an operation fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// An I/O error and no effect. A flush that fails so drops what it was to make durable: the

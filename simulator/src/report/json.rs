@@ -1,4 +1,5 @@
-//! The run folder: `latest/report.json`, `latest/cases/*.json`, and the one before as `previous`.
+//! The run folder: `latest/report.json`, what is drawn from it (`report.html`, `junit.xml`, `summary.md`),
+//! `latest/cases/*.json`, and the one before as `previous`.
 //!
 //! The one idea: everything is written into a new folder beside, and takes its place by renaming,
 //! so that a reader never sees half a report, and a full disk never costs the last good one.
@@ -11,8 +12,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::layout;
+use super::diff::Diff;
 use super::model::{Report, SCHEMA_VERSION};
+use super::{html, junit, layout, markdown};
 use crate::case::Case;
 
 /// What went wrong with a file.
@@ -92,12 +94,24 @@ pub fn case_file(journal: &str, device: &str, workload: &str) -> String {
 /// # Errors
 /// When the machine does not let it; then `latest` is as it was.
 pub fn write(report: &Report, out: &Path) -> Result<PathBuf, FileError> {
+    write_against(report, None, out)
+}
+
+/// As [`write()`], where what is drawn tells what differs from an older report, too.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_against(
+    report: &Report,
+    diff: Option<&Diff>,
+    out: &Path,
+) -> Result<PathBuf, FileError> {
     let latest = out.join("latest");
     let previous = out.join("previous");
     // Named by process, so that two runs do not write into one folder.
     let fresh = out.join(format!(".new-{}", std::process::id()));
     fs::create_dir_all(fresh.join("cases")).map_err(io("cannot create", &fresh))?;
-    let written = fill(report, &fresh).and_then(|()| {
+    let written = fill(report, diff, &fresh).and_then(|()| {
         remove_report(&previous)?;
         if latest.exists() {
             fs::rename(&latest, &previous).map_err(io("cannot rename", &latest))?;
@@ -110,7 +124,7 @@ pub fn write(report: &Report, out: &Path) -> Result<PathBuf, FileError> {
     written.map(|()| latest)
 }
 
-fn fill(report: &Report, folder: &Path) -> Result<(), FileError> {
+fn fill(report: &Report, diff: Option<&Diff>, folder: &Path) -> Result<(), FileError> {
     let put = |name: &str, text: &str| {
         let path = folder.join(name);
         // On the medium before it gets its name: a campaign forgets what it knows once this is there.
@@ -122,6 +136,9 @@ fn fill(report: &Report, folder: &Path) -> Result<(), FileError> {
         write().map_err(io("cannot write", &path))
     };
     put("report.json", &text(report))?;
+    put("report.html", &html::page(report, diff))?;
+    put("junit.xml", &junit::text(report, diff))?;
+    put("summary.md", &markdown::text(report, diff, markdown::ROOM))?;
     for cell in &report.cells {
         for experiment in &cell.experiments {
             if let Some(found) = &experiment.counterexample {
