@@ -12,6 +12,7 @@ use cli_support::tornwrite;
 use simulator::explore::Verdict;
 use simulator::report::diff::Diff;
 use simulator::report::grid::Grid;
+use simulator::report::json::Beside;
 use simulator::report::model::{Report, WorkloadRow};
 use simulator::report::{baseline::Baseline, html, json, junit, markdown};
 
@@ -81,7 +82,6 @@ fn hostile() -> Report {
     }
     report.grid = Some(Grid {
         chosen: HOSTILE.to_owned(),
-        device_bytes: 1,
         leaves_max: 1,
         workload: WorkloadRow {
             name: HOSTILE.to_owned(),
@@ -252,7 +252,7 @@ fn the_summary_keeps_within_its_room_and_takes_no_name_for_markup() {
 fn the_run_folder_holds_what_the_commands_draw() {
     let place = tempfile::tempdir().unwrap();
     let report = report();
-    let latest = json::write(&report, place.path()).unwrap();
+    let latest = json::write(&report, Beside::default(), place.path()).unwrap();
     for (name, what) in
         [("report.html", "html"), ("junit.xml", "junit"), ("summary.md", "markdown")]
     {

@@ -158,6 +158,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
         cells: vec![build::cell(&arguments.journal, &contract, vec![experiment])],
         costs: Vec::new(),
         grid: None,
+        frontiers: Vec::new(),
         campaign: None,
     })
 }

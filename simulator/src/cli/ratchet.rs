@@ -39,7 +39,7 @@ pub struct Held {
 }
 
 /// Whether this runs unattended.
-fn unattended() -> bool {
+pub fn unattended() -> bool {
     let set = |value: std::ffi::OsString| !value.is_empty() && value != "false" && value != "0";
     std::env::var_os("CI").is_some_and(set)
 }

@@ -10,11 +10,13 @@ use std::path::PathBuf;
 
 use simulator::report::baseline::Baseline;
 use simulator::report::diff::Diff;
+use simulator::report::environment::Running;
+use simulator::report::json::Beside;
 use simulator::report::{Report, campaign_text, html, json, junit, markdown, matrix, merge};
 
 use super::exit::{Exit, Failure};
 use super::screen::Screen;
-use super::{cases, compare, ratchet};
+use super::{Common, cases, compare, ratchet};
 
 /// What to do.
 #[derive(Debug, clap::Args)]
@@ -75,9 +77,11 @@ struct Drawn {
 }
 
 /// Does it.
-pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
+pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     match &arguments.what {
-        What::Merge { shards, out, strict } => merged(shards, out.as_ref(), *strict, screen),
+        What::Merge { shards, out, strict } => {
+            merged(shards, out.as_ref(), *strict, &common.begin(), screen)
+        }
         What::Diff { old, new, update_baseline: true, .. } => updated(old, new, screen),
         What::Diff { old, new, github, .. } => compared(old, new, *github, screen),
         What::Html(drawn) => drawn.draw(screen, |report, diff| html::page(report, diff)),
@@ -97,6 +101,7 @@ fn merged(
     shards: &[String],
     out: Option<&PathBuf>,
     strict: bool,
+    running: &Running,
     screen: &Screen,
 ) -> Result<Exit, Failure> {
     let mut parts = Vec::new();
@@ -105,7 +110,10 @@ fn merged(
     }
     let report: Report = merge::merge(parts).map_err(|what| Failure::new(Exit::BadData, what))?;
     let folder = match out {
-        Some(out) => Some(json::write(&report, out)?.display().to_string()),
+        Some(out) => {
+            let beside = Beside { running: Some(running), diff: None };
+            Some(json::write(&report, beside, out)?.display().to_string())
+        }
         None => None,
     };
     if report.campaign.is_some() {

@@ -186,7 +186,7 @@ fn asked(report: &Report) -> BTreeMap<String, String> {
         asked.insert("grid".to_owned(), digest(&of));
     }
     if let Some(campaign) = &report.campaign {
-        let of = (campaign.seed, campaign.payloads_from_file);
+        let of = (campaign.seed, campaign.runs, campaign.payloads_from_file);
         asked.insert("campaign".to_owned(), digest(&of));
     }
     asked

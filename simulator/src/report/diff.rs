@@ -14,7 +14,9 @@
 //! there -> not there                                 vanished
 //! ```
 //!
-//! A refutation that became a proof is better: that the harness still sees is asked of `selftest`.
+//! A refutation that became a proof is better: that the harness still sees is asked of `selftest`. A
+//! campaign of another seed or length draws otherwise: what it finds newly is held against it, what it
+//! does not meet is not.
 //!
 //! Invariant: equal answers make no noise; the order is that of the old report.
 //!
@@ -57,6 +59,8 @@ pub enum Kind {
     Stronger,
     /// A claim is owed that was excused.
     NowOwed,
+    /// Found by a campaign that drew otherwise, and not met by this one.
+    NotMet,
     /// Not in the old report.
     Added,
 }
@@ -83,6 +87,7 @@ impl Kind {
             Kind::ViolationGone => "violation gone",
             Kind::Stronger => "stronger",
             Kind::NowOwed => "now owed",
+            Kind::NotMet => "not met",
             Kind::Added => "added",
         }
     }
@@ -123,6 +128,9 @@ pub struct Diff {
     /// Answers that are the same.
     pub same: u64,
 }
+
+/// The question that says what a campaign draws.
+const CAMPAIGN: &str = "campaign";
 
 /// Where an answer stands in the order of gravity, from 0 for the best.
 fn gravity(verdict: Verdict) -> usize {
@@ -178,8 +186,27 @@ impl Diff {
         }
         diff.section("matrix", &old.matrix, &new.matrix);
         diff.section("grid", &old.grid, &new.grid);
-        diff.section("campaign", &old.campaign, &new.campaign);
+        diff.section(CAMPAIGN, &old.campaign, &new.campaign);
+        if diff.asked_otherwise.iter().any(|question| question == CAMPAIGN) {
+            diff.excuse_what_was_not_met();
+        }
         diff
+    }
+
+    /// Of campaigns that drew otherwise: silence is worth what was drawn, so it is not held against one.
+    fn excuse_what_was_not_met(&mut self) {
+        let silent = |change: &Change| {
+            change.section == CAMPAIGN && matches!(change.kind, Kind::Undecided | Kind::Vanished)
+        };
+        for mut change in self.worse.extract_if(.., |change| silent(change)) {
+            change.kind = Kind::NotMet;
+            self.better.push(change);
+        }
+        for change in self.better.iter_mut().filter(|change| change.section == CAMPAIGN) {
+            if change.kind == Kind::ViolationGone {
+                change.kind = Kind::NotMet;
+            }
+        }
     }
 
     /// As [`Diff::between`], of a whole report, with its tokens.

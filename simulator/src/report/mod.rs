@@ -20,6 +20,7 @@ pub mod device;
 pub mod diff;
 pub mod dump;
 pub mod emit;
+pub mod environment;
 pub mod figures;
 pub mod frontier;
 pub mod github;

@@ -20,6 +20,7 @@ use super::story::Story;
 use crate::case::Case;
 use crate::disk::contract::Contract;
 use crate::explore::Verdict;
+use crate::explore::frontier::Survey;
 use crate::journals::Family;
 use crate::oracle::Oracle;
 use crate::shrink::Measure;
@@ -58,6 +59,9 @@ pub struct Report {
     /// Many strategies under one workload, and what each answer buys and costs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<Grid>,
+    /// How far each journal holds: the most hostile contracts that it survives, by geometry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frontiers: Vec<Survey>,
     /// A random campaign, if that is what was run.
     pub campaign: Option<Campaign>,
 }

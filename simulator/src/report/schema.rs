@@ -11,11 +11,12 @@
 use schemars::{Schema, schema_for};
 
 use super::baseline::{BASELINE_VERSION, Baseline};
+use super::environment::{ENVIRONMENT_VERSION, Environment};
 use super::model::{Report, SCHEMA_VERSION};
 use crate::case::{CASE_VERSION, Case};
 
 /// What there is a schema of.
-pub const NAMES: [&str; 3] = ["report", "case", "baseline"];
+pub const NAMES: [&str; 4] = ["report", "case", "baseline", "environment"];
 
 /// A schema whose field for the version takes one number.
 fn of(schema: Schema, title: &str, field: &str, version: u32) -> String {
@@ -36,6 +37,12 @@ pub fn text(name: &str) -> Option<String> {
         "baseline" => {
             of(schema_for!(Baseline), "tornwrite baseline", "baseline_version", BASELINE_VERSION)
         }
+        "environment" => of(
+            schema_for!(Environment),
+            "tornwrite environment",
+            "environment_version",
+            ENVIRONMENT_VERSION,
+        ),
         _ => return None,
     })
 }

@@ -181,6 +181,7 @@ fn of_matrix(report: &Report) -> String {
     };
     let every = match report.devices.len() {
         1 => "the one device".to_owned(),
+        2 => "both devices".to_owned(),
         more => format!("all {}", noun(more, "device")),
     };
     format!(

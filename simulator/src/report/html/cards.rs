@@ -155,7 +155,11 @@ pub fn cards(report: &Report) -> Vec<Card> {
     }
     for row in report.campaign.iter().flat_map(|campaign| &campaign.rows) {
         let found: Vec<_> = row.counterexample.iter().map(|found| (CAMPAIGN, found)).collect();
-        cards.extend(card(report, &row.journal, &row.device, &found));
+        if let Some(mut card) = card(report, &row.journal, &row.device, &found) {
+            // The row may be `grid`; the case is one journal.
+            card.journal.clone_from(&found[0].1.case.journal);
+            cards.push(card);
+        }
     }
     cards
 }
@@ -290,8 +294,9 @@ fn op(step: &Step, cut_here: bool) -> Op {
     held.dedup();
     let mut notes = Vec::new();
     match step.flushes {
-        0 => {}
-        1 => notes.push("flush".to_owned()),
+        // The line between two epochs is the one.
+        1 if cut_here => notes.push("flush".to_owned()),
+        0 | 1 => {}
         more => notes.push(format!("{more} flushes")),
     }
     if !step.acknowledged.is_empty() {

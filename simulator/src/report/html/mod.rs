@@ -10,7 +10,9 @@
 //!
 //! What it is not: the report. That is the JSON beside it.
 
+pub mod campaign;
 pub mod cards;
+pub mod frontier;
 mod grid;
 pub mod hex;
 pub mod plot;
@@ -31,7 +33,9 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 /// The templates, by the names by which they include each other.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 9] = [
+    ("frontier.html", include_str!("frontier.html")),
+    ("campaign.html", include_str!("campaign.html")),
     ("dump.html", include_str!("dump.html")),
     ("plot.html", include_str!("plot.html")),
     ("page.html", include_str!("page.html")),

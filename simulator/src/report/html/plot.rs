@@ -14,10 +14,10 @@ use crate::report::model::Ratio;
 
 /// Size of a plot, and the room of its axes.
 const WIDTH: u64 = 560;
-const HEIGHT: u64 = 340;
+const HEIGHT: u64 = 356;
 const LEFT: u64 = 48;
 const RIGHT: u64 = 24;
-const TOP: u64 = 18;
+const TOP: u64 = 34;
 const BOTTOM: u64 = 46;
 
 /// What is to be drawn.
@@ -114,6 +114,12 @@ fn doublings(value: u64, least: u64) -> u64 {
     steps * 1000 + value.saturating_sub(from).saturating_mul(1000) / from
 }
 
+/// A number of thousandths without zeros that say nothing: `4`, `0.5`, `0.13`.
+fn short(value: u64) -> String {
+    let text = Ratio::new(value, 1000).to_string();
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Works out a plot; `most` is the number of contracts there are.
 #[must_use]
 pub fn plot(axis: &str, upward: &str, points: &[Point], most: u64, names: bool) -> Plot {
@@ -133,7 +139,7 @@ pub fn plot(axis: &str, upward: &str, points: &[Point], most: u64, names: bool) 
     let y_of = |survived: u64| bottom - (bottom - TOP) * survived.min(most) / most.max(1);
     let x_ticks = (0..=steps).map(|step| {
         let value = least << step;
-        Tick { at: x_of(value), label: Ratio::new(value, 1000).to_string() }
+        Tick { at: x_of(value), label: short(value) }
     });
     let every = most.div_ceil(14).max(1);
     let y_ticks = (0..=most)
@@ -291,6 +297,7 @@ mod tests {
         assert_eq!(doublings(2000, 1000), 1000);
         assert_eq!(doublings(8000, 1000), 3000);
         assert!((1..5000).map(|v| doublings(v, 125)).is_sorted());
+        assert_eq!([125, 500, 4000, 64_000].map(short), ["0.13", "0.5", "4", "64"]);
     }
 
     #[test]

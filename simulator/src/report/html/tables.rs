@@ -1,4 +1,4 @@
-//! Survival against cost, what is owed, counters and campaigns: the tables of the page.
+//! Survival against cost, what is owed, and counters: the tables of the page.
 //!
 //! The one idea: a row of a table is a row of the report, in the report's order.
 //!
@@ -8,8 +8,7 @@
 
 use serde::Serialize;
 
-use super::cards::place;
-use super::plot::{Plot, Point, curve, plot};
+use super::plot::{Plot, Point, plot};
 use super::view::class;
 use crate::report::model::{CellRow, Experiment, Ratio, Report};
 use crate::report::text::grouped;
@@ -58,17 +57,6 @@ pub struct CounterView {
     pub teeth: String,
     /// Claim by claim: evaluations, or a dash where it is excused everywhere.
     pub evaluated: Vec<String>,
-}
-
-/// A campaign.
-#[derive(Clone, Debug, Serialize)]
-pub struct CampaignView {
-    /// In numbers.
-    pub said: String,
-    /// The curve of what was new, if the report has one.
-    pub curve: Option<Plot>,
-    /// Rows: journal, device, failing, leaves, first run; and the card.
-    pub rows: Vec<(Vec<String>, Option<String>)>,
 }
 
 /// See the field of the view.
@@ -206,40 +194,4 @@ fn images(all: &[Experiment]) -> String {
     });
     let text = figures::large(&sum.to_string());
     text.split(" (").next().unwrap_or("").to_owned()
-}
-
-/// See the field of the view.
-#[must_use]
-pub fn campaign(report: &Report) -> Option<CampaignView> {
-    let campaign = report.campaign.as_ref()?;
-    let rows = campaign.rows.iter().map(|row| {
-        let texts = vec![
-            row.journal.clone(),
-            row.device.clone(),
-            grouped(row.failing),
-            grouped(row.leaves),
-            row.first_run.map_or(String::new(), grouped),
-        ];
-        let card = row.counterexample.as_ref().map(|_| place(report, &row.journal, &row.device));
-        (texts, card)
-    });
-    Some(CampaignView {
-        said: format!("Seed {}, {} runs.", campaign.seed, grouped(campaign.runs)),
-        curve: saturation(report),
-        rows: rows.collect(),
-    })
-}
-
-/// The curve of what was new, of campaigns that keep one.
-fn saturation(report: &Report) -> Option<Plot> {
-    let value = serde_json::to_value(report.campaign.as_ref()?).ok()?;
-    let places = value.pointer("/saturation/curve")?.as_array()?;
-    let line = |of: &str| -> Option<Vec<(u64, u64)>> {
-        places
-            .iter()
-            .map(|place| Some((place.get("blocks")?.as_u64()?, place.get(of)?.as_u64()?)))
-            .collect()
-    };
-    let lines = [("outcomes", line("outcomes")?), ("decisions", line("decisions")?)];
-    Some(curve("blocks of runs", "classes seen", &lines))
 }

@@ -10,10 +10,12 @@
 
 use serde::Serialize;
 
+use super::campaign::{CampaignView, campaign};
 use super::cards::{Card, cards, place};
+use super::frontier::{AssumesView, assumes};
 use super::grid::{GridView, grid};
 use super::plot::Plot;
-use super::tables::{self, CampaignView, CounterView, OwedView, StandingView};
+use super::tables::{self, CounterView, OwedView, StandingView};
 use super::words::{GLOSSARY, limits};
 use crate::explore::Verdict;
 use crate::report::diff::{Diff, alike};
@@ -53,6 +55,8 @@ pub struct View {
     pub cost_about: String,
     /// The grid.
     pub grid: Option<GridView>,
+    /// How far each journal holds.
+    pub frontiers: Vec<AssumesView>,
     /// What is owed: a claim, and device by device whether it is (empty) or why not.
     pub owed: Vec<OwedView>,
     /// Counters against hollow passes.
@@ -181,9 +185,10 @@ pub fn view(report: &Report, diff: Option<&Diff>) -> View {
         standings: tables::standings(report),
         cost_about: tables::cost_about(report),
         grid: report.grid.as_ref().map(|of| grid(of, report)),
+        frontiers: assumes(report),
         owed: tables::owed(report),
         counters: tables::counters(report),
-        campaign: tables::campaign(report),
+        campaign: campaign(report),
         limits: limits(report),
         glossary: GLOSSARY.to_vec(),
     }
