@@ -8,7 +8,7 @@ mod cli_support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cli_support::{case, tornwrite};
+use cli_support::{case, text, tornwrite};
 use simulator::report::baseline::Baseline;
 use simulator::report::{json, schema};
 
@@ -109,6 +109,9 @@ fn another_validator_takes_what_is_written_and_refuses_what_is_spoilt() {
         place.path().join("torture").to_str().unwrap(),
     ]);
     assert!(torture.exit <= 1, "{}", torture.err);
+    let selftest = tornwrite(&["selftest", "flawed/rfc", "--format", "json"]);
+    assert_eq!(selftest.exit, 0, "{}", selftest.err);
+    let beside = |out: &str| text(&place.path().join(out).join("latest/environment.json"));
     let mut command = Command::new("python3");
     command.args(["-c", VALIDATE]);
     for (name, path) in [
@@ -116,6 +119,9 @@ fn another_validator_takes_what_is_written_and_refuses_what_is_spoilt() {
         ("report", put("torture.json", &torture.out)),
         ("case", put("case.json", &case("v8c", "hdd-512n").json())),
         ("baseline", put("baseline.json", &brief)),
+        ("selftest", put("selftest.json", &selftest.out)),
+        ("environment", put("environment.json", &beside("out"))),
+        ("environment", put("environment-torture.json", &beside("torture"))),
     ] {
         command.arg(kept(name)).arg(path);
     }

@@ -188,7 +188,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let partial = partial || grid.as_ref().is_some_and(|(_, partial)| *partial);
     let mut report = Report {
         schema_version: SCHEMA_VERSION,
-        tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        tool: Tool::this(),
         asked: Asked {
             command: "compare".to_owned(),
             device_bytes: DEVICE_BYTES,

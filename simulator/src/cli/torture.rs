@@ -176,7 +176,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     let contracts: Vec<Contract> = plan.contracts.clone();
     let report = Report {
         schema_version: SCHEMA_VERSION,
-        tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        tool: Tool::this(),
         asked: Asked {
             command: "torture".to_owned(),
             device_bytes: DEVICE_BYTES,

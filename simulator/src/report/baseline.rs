@@ -24,7 +24,10 @@ use crate::oracle::{Oracle, OracleSet};
 /// Version of the form. It grows when a reader of the old one would be misled.
 pub const BASELINE_VERSION: u32 = 1;
 
-/// The workload name under which campaigns stand.
+/// The section of the grid, and the name of its one workload here.
+pub const GRID: &str = "grid";
+
+/// The section of campaigns, and the name of their one workload here.
 pub const CAMPAIGN: &str = "campaign";
 
 /// A report in brief.
@@ -42,17 +45,39 @@ pub struct Baseline {
     pub matrix: Vec<Row>,
     /// The grid, strategy by strategy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub grid: Vec<Row>,
+    pub grid: Vec<Line>,
     /// A random campaign, journal by journal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub campaign: Vec<Row>,
+    pub campaign: Vec<Line>,
 }
 
-/// A journal, or a strategy of the grid.
+/// A journal or strategy that was asked one question on each device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// Its name or spelling.
+    pub journal: String,
+    /// Device by device.
+    pub on: BTreeMap<String, Mark>,
+}
+
+impl Line {
+    /// The same as a row, where the one question has this name.
+    #[must_use]
+    pub fn row(&self, question: &str) -> Row {
+        let on = |(device, mark): (&String, &Mark)| {
+            let found = [(question.to_owned(), mark.clone())].into();
+            (device.clone(), OnDevice { owed: Vec::new(), found })
+        };
+        Row { journal: self.journal.clone(), on: self.on.iter().map(on).collect() }
+    }
+}
+
+/// A journal under several workloads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    /// Its name or spelling.
+    /// Its name.
     pub journal: String,
     /// Device by device.
     pub on: BTreeMap<String, OnDevice>,
@@ -157,18 +182,29 @@ fn digest<T: Serialize>(question: &T) -> String {
     Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Puts a finding into the rows.
-fn put(rows: &mut Vec<Row>, journal: &str, device: &str) -> usize {
+/// The row of a journal; a new one at the end if there is none.
+fn row<'r, R>(
+    rows: &'r mut Vec<R>,
+    journal: &str,
+    name: fn(&R) -> &str,
+    new: fn(String) -> R,
+) -> &'r mut R {
     // Reports go journal by journal, so it is the last or none but in reports put together by hand.
-    let at = match rows.iter().rposition(|row| row.journal == journal) {
-        Some(at) => at,
-        None => {
-            rows.push(Row { journal: journal.to_owned(), on: BTreeMap::new() });
-            rows.len() - 1
-        }
-    };
-    rows[at].on.entry(device.to_owned()).or_default();
-    at
+    let at = rows.iter().rposition(|row| name(row) == journal).unwrap_or_else(|| {
+        rows.push(new(journal.to_owned()));
+        rows.len() - 1
+    });
+    &mut rows[at]
+}
+
+/// The row of a journal in the matrix.
+fn matrix_row<'r>(rows: &'r mut Vec<Row>, journal: &str) -> &'r mut Row {
+    row(rows, journal, |row| &row.journal, |journal| Row { journal, on: BTreeMap::new() })
+}
+
+/// The line of a journal or strategy.
+fn line<'r>(rows: &'r mut Vec<Line>, journal: &str) -> &'r mut Line {
+    row(rows, journal, |line| &line.journal, |journal| Line { journal, on: BTreeMap::new() })
 }
 
 fn asked(report: &Report) -> BTreeMap<String, String> {
@@ -205,8 +241,8 @@ impl Baseline {
             campaign: Vec::new(),
         };
         for cell in &report.cells {
-            let at = put(&mut brief.matrix, &cell.journal, &cell.device);
-            let on = brief.matrix[at].on.get_mut(&cell.device).expect("put");
+            let row = matrix_row(&mut brief.matrix, &cell.journal);
+            let on = row.on.entry(cell.device.clone()).or_default();
             let mut owed = OracleSet::default();
             for experiment in &cell.experiments {
                 let shown: OracleSet = experiment
@@ -227,15 +263,11 @@ impl Baseline {
         }
         if let Some(grid) = &report.grid {
             for cell in &grid.cells {
-                let at = put(&mut brief.grid, &cell.strategy, &cell.device);
-                let on = brief.grid[at].on.get_mut(&cell.device).expect("put");
                 let mark = Mark::new(cell.verdict, cell.broken.iter().copied().collect());
-                on.found.insert(grid.workload.name.clone(), mark);
+                line(&mut brief.grid, &cell.strategy).on.insert(cell.device.clone(), mark);
             }
         }
         for row in report.campaign.iter().flat_map(|campaign| &campaign.rows) {
-            let at = put(&mut brief.campaign, &row.journal, &row.device);
-            let on = brief.campaign[at].on.get_mut(&row.device).expect("put");
             let shown = row.counterexample.iter().flat_map(|found| found.broken.iter().copied());
             let seen = broken(&row.oracles);
             let set = shown.collect::<OracleSet>().or(match row.failing {
@@ -244,7 +276,8 @@ impl Baseline {
             });
             // Silence of a campaign is a bound, never a proof.
             let verdict = if row.failing > 0 { Verdict::Refuted } else { Verdict::Bounded };
-            on.found.insert(CAMPAIGN.to_owned(), Mark::new(verdict, set));
+            let on = &mut line(&mut brief.campaign, &row.journal).on;
+            on.insert(row.device.clone(), Mark::new(verdict, set));
         }
         brief
     }

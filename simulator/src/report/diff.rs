@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::baseline::{Baseline, Mark, Row};
+use super::baseline::{Baseline, CAMPAIGN, GRID, Line, Mark, Row};
 use super::build::GRAVEST_FIRST;
 use super::model::Report;
 use super::text::{grouped, wrap};
@@ -129,9 +129,6 @@ pub struct Diff {
     pub same: u64,
 }
 
-/// The question that says what a campaign draws.
-const CAMPAIGN: &str = "campaign";
-
 /// Where an answer stands in the order of gravity, from 0 for the best.
 fn gravity(verdict: Verdict) -> usize {
     GRAVEST_FIRST.iter().rev().position(|listed| *listed == verdict).unwrap_or(usize::MAX)
@@ -185,8 +182,11 @@ impl Diff {
             }
         }
         diff.section("matrix", &old.matrix, &new.matrix);
-        diff.section("grid", &old.grid, &new.grid);
-        diff.section(CAMPAIGN, &old.campaign, &new.campaign);
+        let rows = |lines: &[Line], question| -> Vec<Row> {
+            lines.iter().map(|line| line.row(question)).collect()
+        };
+        diff.section(GRID, &rows(&old.grid, GRID), &rows(&new.grid, GRID));
+        diff.section(CAMPAIGN, &rows(&old.campaign, CAMPAIGN), &rows(&new.campaign, CAMPAIGN));
         if diff.asked_otherwise.iter().any(|question| question == CAMPAIGN) {
             diff.excuse_what_was_not_met();
         }

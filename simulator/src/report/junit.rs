@@ -18,6 +18,7 @@
 //!
 //! What it is not: complete. A failure names the command that tells all.
 
+use super::baseline::{CAMPAIGN, GRID};
 use super::diff::{Change, Diff, Kind};
 use super::model::Report;
 use crate::explore::Verdict;
@@ -178,9 +179,9 @@ pub fn text(report: &Report, diff: Option<&Diff>) -> String {
                 story: None,
                 token: cell.token.as_deref(),
             };
-            let place = [&cell.strategy[..], &cell.device, &grid.workload.name];
+            let place = [&cell.strategy[..], &cell.device, GRID];
             let name = format!("{} / {}", cell.strategy, cell.device);
-            add("grid", name, came(&answer, "grid", place));
+            add("grid", name, came(&answer, GRID, place));
         }
     }
     for row in report.campaign.iter().flat_map(|campaign| &campaign.rows) {
@@ -192,9 +193,9 @@ pub fn text(report: &Report, diff: Option<&Diff>) -> String {
             story: found.map(|f| (f.story.headline.as_str(), f.story.why.as_str())),
             token: found.map(|found| found.token.as_str()),
         };
-        let place = [&row.journal[..], &row.device, super::baseline::CAMPAIGN];
+        let place = [&row.journal[..], &row.device, CAMPAIGN];
         let name = format!("{} / {}", row.journal, row.device);
-        add("torture", name, came(&answer, "campaign", place));
+        add("torture", name, came(&answer, CAMPAIGN, place));
     }
     let gone = |change: &&Change| change.kind == Kind::Vanished;
     for change in diff.iter().flat_map(|diff| &diff.worse).filter(gone) {

@@ -39,6 +39,7 @@ pub mod picture;
 pub mod proof;
 pub mod requirement;
 pub mod schema;
+pub mod seen;
 pub mod story;
 pub mod summary;
 pub mod text;

@@ -76,6 +76,14 @@ pub struct Tool {
     pub version: String,
 }
 
+impl Tool {
+    /// This program.
+    #[must_use]
+    pub fn this() -> Tool {
+        Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+}
+
 /// One of several parts of a report: the cells whose rank, counted journal by journal and in each
 /// device by device (in the grid strategy by strategy), leaves `index` when divided by `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

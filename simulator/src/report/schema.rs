@@ -13,10 +13,11 @@ use schemars::{Schema, schema_for};
 use super::baseline::{BASELINE_VERSION, Baseline};
 use super::environment::{ENVIRONMENT_VERSION, Environment};
 use super::model::{Report, SCHEMA_VERSION};
+use super::seen::{SELFTEST_VERSION, Selftest};
 use crate::case::{CASE_VERSION, Case};
 
 /// What there is a schema of.
-pub const NAMES: [&str; 4] = ["report", "case", "baseline", "environment"];
+pub const NAMES: [&str; 5] = ["report", "case", "baseline", "environment", "selftest"];
 
 /// A schema whose field for the version takes one number.
 fn of(schema: Schema, title: &str, field: &str, version: u32) -> String {
@@ -43,6 +44,9 @@ pub fn text(name: &str) -> Option<String> {
             "environment_version",
             ENVIRONMENT_VERSION,
         ),
+        "selftest" => {
+            of(schema_for!(Selftest), "tornwrite selftest", "selftest_version", SELFTEST_VERSION)
+        }
         _ => return None,
     })
 }
