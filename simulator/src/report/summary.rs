@@ -157,7 +157,24 @@ pub fn sentence(report: &Report) -> String {
     said.join(" ")
 }
 
+/// One cell in a sentence.
+fn of_cell(cell: &CellRow) -> String {
+    let names: Vec<&str> = cell.broken.iter().map(|oracle| oracle.name()).collect();
+    let found = cell.experiments.iter().find_map(|experiment| experiment.counterexample.as_ref());
+    let why = cell.experiments.iter().find_map(|experiment| experiment.why.as_deref());
+    let more = match (names.is_empty(), found, why) {
+        (false, Some(found), _) => format!(": {} ({})", found.story.headline, names.join(", ")),
+        (false, None, _) => format!(": {}", names.join(", ")),
+        (true, _, Some(why)) => format!(": {why}"),
+        (true, ..) => String::new(),
+    };
+    format!("{} on {} is {}{more}.", cell.journal, cell.device, cell.verdict.name())
+}
+
 fn of_matrix(report: &Report) -> String {
+    if let [cell] = &report.cells[..] {
+        return of_cell(cell);
+    }
     let verdicts = report.cells.iter().map(|cell| cell.verdict);
     let list: Vec<String> = counts(verdicts)
         .iter()

@@ -35,6 +35,8 @@ pub struct Line {
     pub at: String,
     /// Bytes in hex, in runs; whether each run differs.
     pub runs: Vec<(String, bool)>,
+    /// What stands between them and the text.
+    pub gap: String,
     /// As text.
     pub text: String,
 }
@@ -87,10 +89,16 @@ pub fn view(dump: &Dump) -> DumpView {
             let mut runs: Vec<(String, bool)> = Vec::new();
             for (i, byte) in line.iter().enumerate() {
                 let marked = differs(from + i);
-                let text = format!("{byte:02x} ");
+                let text = format!("{byte:02x}");
                 match runs.last_mut() {
-                    Some(run) if run.1 == marked => run.0 += &text,
-                    _ => runs.push((text, marked)),
+                    Some(run) if run.1 == marked => run.0 += &format!(" {text}"),
+                    // The space between two runs is marked in neither.
+                    Some(run) if run.1 => runs.push((format!(" {text}"), marked)),
+                    Some(run) => {
+                        run.0.push(' ');
+                        runs.push((text, marked));
+                    }
+                    None => runs.push((text, marked)),
                 }
             }
             let shown = |byte: &u8| if (0x20..0x7f).contains(byte) { *byte as char } else { '.' };
@@ -98,6 +106,7 @@ pub fn view(dump: &Dump) -> DumpView {
                 what,
                 at: format!("{:04x}", dump.at as usize + from),
                 runs,
+                gap: " ".repeat(2 + 3 * (LINE - line.len())),
                 text: line.iter().map(shown).collect(),
             });
         }
@@ -138,7 +147,7 @@ mod tests {
         let view = super::view(&of(Some(found)));
         let brief: Vec<_> = view.lines.iter().map(|l| (l.what, &l.at[..], l.runs.len())).collect();
         assert_eq!(brief, [("found", "0010", 1), ("found", "0020", 2), ("written", "0020", 2)]);
-        assert_eq!(view.lines[1].runs[1], ("ff ".to_owned(), true));
+        assert_eq!(view.lines[1].runs[1], ("ff".to_owned(), true));
         assert_eq!(view.lines[1].text, "AAAAAAAAAAAAAAA.");
         let lost = super::view(&of(None));
         assert!(!lost.readable && lost.lines.iter().all(|line| line.what == "written"));

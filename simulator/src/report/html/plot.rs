@@ -11,6 +11,7 @@
 use serde::Serialize;
 
 use crate::report::model::Ratio;
+use crate::report::text::grouped;
 
 /// Size of a plot, and the room of its axes.
 const WIDTH: u64 = 560;
@@ -131,7 +132,7 @@ pub fn plot(axis: &str, upward: &str, points: &[Point], most: u64, names: bool) 
         least *= 2;
     }
     let greatest = costs.iter().copied().max().unwrap_or(1000).max(least);
-    let steps = (doublings(greatest, least) / 1000 + 1).max(1);
+    let steps = doublings(greatest, least).div_ceil(1000).max(1);
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
     let x_of = |cost: u64| {
         LEFT + (right - LEFT) * doublings(cost.max(least), least).min(steps * 1000) / (steps * 1000)
@@ -227,13 +228,26 @@ fn place(x: u64, y: u64, text: String, right: u64, taken: &mut Vec<[u64; 4]>) ->
     None
 }
 
+/// A round step, 1, 2 or 5 and zeros, of which at most five make `most`.
+fn round(most: u64) -> u64 {
+    let mut ten = 1u64;
+    loop {
+        for step in [1, 2, 5].map(|digit| ten.saturating_mul(digit)) {
+            if most / step <= 5 {
+                return step;
+            }
+        }
+        ten = ten.saturating_mul(10);
+    }
+}
+
 /// A curve: how many were seen after so many blocks, one line for each name.
 #[must_use]
 pub fn curve(axis: &str, upward: &str, lines: &[(&str, Vec<(u64, u64)>)]) -> Plot {
     let all = || lines.iter().flat_map(|line| &line.1);
     let most = all().map(|place| place.1).max().unwrap_or(1).max(1);
     let greatest = all().map(|place| place.0).max().unwrap_or(1).max(1);
-    let steps = (doublings(greatest, 1) / 1000 + 1).max(1);
+    let steps = doublings(greatest, 1).div_ceil(1000).max(1);
     let (right, bottom) = (WIDTH - RIGHT - 60, HEIGHT - BOTTOM);
     let left = LEFT + 20;
     let x_of = |at: u64| left + (right - left) * doublings(at.max(1), 1) / (steps * 1000);
@@ -253,14 +267,13 @@ pub fn curve(axis: &str, upward: &str, lines: &[(&str, Vec<(u64, u64)>)]) -> Plo
             .filter(|step| step % steps.div_ceil(8).max(1) == 0)
             .map(|step| Tick { at: x_of(1 << step), label: (1u64 << step).to_string() })
             .collect(),
-        y_ticks: (0..=4)
-            .map(|quarter| most * quarter / 4)
-            .map(|n| Tick { at: y_of(n), label: n.to_string() })
+        y_ticks: (0..=most / round(most))
+            .map(|n| n * round(most))
+            .map(|n| Tick { at: y_of(n), label: grouped(n) })
             .collect(),
         dots: Vec::new(),
         lines: Vec::new(),
     };
-    plot.y_ticks.dedup();
     for (name, places) in lines {
         let path: Vec<String> =
             places.iter().map(|&(at, n)| format!("{},{}", x_of(at), y_of(n))).collect();
@@ -297,6 +310,7 @@ mod tests {
         assert_eq!(doublings(2000, 1000), 1000);
         assert_eq!(doublings(8000, 1000), 3000);
         assert!((1..5000).map(|v| doublings(v, 125)).is_sorted());
+        assert_eq!([1, 5, 6, 13, 1865, u64::MAX / 3].map(round)[..5], [1, 1, 2, 5, 500]);
         assert_eq!([125, 500, 4000, 64_000].map(short), ["0.13", "0.5", "4", "64"]);
     }
 

@@ -20,9 +20,9 @@ use super::words::{GLOSSARY, limits};
 use crate::explore::Verdict;
 use crate::report::diff::{Diff, alike};
 use crate::report::matrix::{about, sign};
-use crate::report::model::{CellRow, Experiment, Report};
+use crate::report::model::{Campaign, CellRow, Experiment, Report};
 use crate::report::text::grouped;
-use crate::report::{device, summary};
+use crate::report::{device, figures, summary};
 
 /// Everything on the page.
 #[derive(Clone, Debug, Serialize)]
@@ -164,7 +164,10 @@ pub fn view(report: &Report, diff: Option<&Diff>) -> View {
     View {
         command: report.asked.command.clone(),
         sentence: summary::sentence(report),
-        counts: counted(&summary::counts(verdicts)),
+        counts: match &report.campaign {
+            Some(campaign) => met(campaign),
+            None => counted(&summary::counts(verdicts)),
+        },
         facts: facts(report),
         workloads: report
             .asked
@@ -207,6 +210,23 @@ pub fn counted(counts: &[(Verdict, u64)]) -> Vec<Count> {
     counts.iter().map(row).collect()
 }
 
+/// Pairs of a campaign on which something was found, and the others.
+fn met(campaign: &Campaign) -> Vec<Count> {
+    let failing = campaign.rows.iter().filter(|row| row.failing > 0).count();
+    let row = |verdict, name, about, count: usize| Count {
+        class: class(verdict),
+        name,
+        sign: sign(verdict),
+        about,
+        count: grouped(count),
+    };
+    let silent = campaign.rows.len() - failing;
+    vec![
+        row(Verdict::Refuted, "FOUND", "pairs on which a violation was found", failing),
+        row(Verdict::Bounded, "NOTHING FOUND", "pairs of which nothing is proven", silent),
+    ]
+}
+
 fn facts(report: &Report) -> Vec<[String; 2]> {
     let fact = |noun: &str, of: String| [noun.to_owned(), of];
     let asked = &report.asked;
@@ -229,6 +249,28 @@ fn facts(report: &Report) -> Vec<[String; 2]> {
         facts.push(fact("experiments", grouped(experiments)));
         facts.push(fact("leaves", sum(&|experiment| experiment.leaves)));
         facts.push(fact("recoveries", sum(&|experiment| experiment.recoveries)));
+    }
+    if let [cell] = &report.cells[..]
+        && let [experiment] = &cell.experiments[..]
+    {
+        facts.extend(of_one(experiment));
+    }
+    facts
+}
+
+/// What there is to say of a single experiment.
+fn of_one(experiment: &Experiment) -> Vec<[String; 2]> {
+    let mut facts = Vec::new();
+    for row in &experiment.images {
+        // The exact number may have hundreds of digits; the JSON has it.
+        let short = |digits| figures::large(digits).split(" (").next().unwrap_or("").to_owned();
+        let of = format!("{}, {} of them failing", short(&row.all), short(&row.failing));
+        facts.push([format!("crash states at cut {}", row.cut), of]);
+    }
+    if let Some(chances) = &experiment.probabilities {
+        let any = figures::chance(&chances.any);
+        let of = format!("{any}; cut {}, persist {}", chances.cut, chances.persist);
+        facts.push(["probability of a violation".to_owned(), of]);
     }
     facts
 }
