@@ -87,7 +87,7 @@ for (const colorScheme of ['light', 'dark']) {
     must(opened <= room, `${name}: ${opened} px wide in a window of ${room} with findings open`);
     if (shots) {
       await page.screenshot({ path: `${shots}/${colorScheme}-${width}-top.png` });
-      for (const part of ['matrix', 'findings', 'cost', 'grid', 'owed', 'campaign', 'ratchet']) {
+      for (const part of ['matrix', 'findings', 'cost', 'grid', 'frontier', 'owed', 'campaign', 'ratchet', 'counters']) {
         const section = page.locator(`section#${part}`);
         if (await section.count() === 0) continue;
         await page.evaluate((id) => document.getElementById(id).scrollIntoView(), part);

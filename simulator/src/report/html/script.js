@@ -25,7 +25,7 @@
   };
   if (matrix) ['journal-filter', 'device-filter'].forEach((id) => onInput(id, filterMatrix));
 
-  const cards = all('details.card');
+  const cards = all('#findings details.card');
   onInput('finding-filter', () => {
     const wanted = words(one('finding-filter'));
     cards.forEach((card) => { card.hidden = !has(card.dataset.text, wanted); });
