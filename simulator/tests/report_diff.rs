@@ -12,6 +12,7 @@ use simulator::explore::Verdict;
 use simulator::oracle::Oracle;
 use simulator::report::baseline::Baseline;
 use simulator::report::diff::{Diff, Kind, draw};
+use simulator::report::model::Campaign;
 use simulator::report::{Report, github, json, junit, markdown};
 
 /// Two journals on two devices: proven and refuted.
@@ -153,6 +154,61 @@ fn a_question_that_changed_is_told_from_an_answer_that_did() {
     });
     assert!(asked.holds());
     assert_eq!(asked.asked_otherwise, ["bound", "device hdd-512n"]);
+}
+
+/// A small campaign of one pair that finds something.
+fn campaign(seed: &str, out: &Path, more: &[&str], ci: Option<&str>) -> Ran {
+    let asked = ["torture", "--runs", "20", "--device", "hdd-512n", "--journal", "v8c", "v8pp"];
+    let out = out.to_str().unwrap();
+    tornwrite_in(&[&asked[..], &["--seed", seed, "--out", out], more].concat(), ci)
+}
+
+#[test]
+fn a_campaign_is_held_to_what_was_found_and_silence_only_if_the_same_was_drawn() {
+    let place = tempfile::tempdir().unwrap();
+    let ran = campaign("1", &place.path().join("one"), &["--format", "json"], None);
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    let old = json::parse(&ran.out).unwrap();
+    let changed = |change: &dyn Fn(&mut Campaign)| {
+        let mut new = old.clone();
+        change(new.campaign.as_mut().unwrap());
+        Diff::of_report(&Baseline::of(&old), &new)
+    };
+    assert_eq!(changed(&|_| {}), Diff { same: 2, ..Diff::default() });
+    let silent = |campaign: &mut Campaign| {
+        for row in &mut campaign.rows {
+            row.failing = 0;
+            row.counterexample = None;
+        }
+    };
+    assert_eq!(worse(&changed(&silent)), [Kind::Undecided]);
+    let other_seed = changed(&|campaign| {
+        campaign.seed = 2;
+        silent(campaign);
+    });
+    assert!(other_seed.holds(), "{other_seed:?}");
+    assert_eq!(other_seed.better[0].kind, Kind::NotMet);
+    assert_eq!(other_seed.asked_otherwise, ["campaign"]);
+    // What was never found is held against a campaign of any seed.
+    let found = changed(&|campaign| {
+        campaign.seed = 2;
+        let [v8c, v8pp] = &mut campaign.rows[..] else { panic!("two pairs were asked for") };
+        v8pp.failing = 1;
+        v8pp.counterexample.clone_from(&v8c.counterexample);
+    });
+    assert_eq!(worse(&found), [Kind::Worse]);
+    // And so on the command line.
+    let file = place.path().join("baseline.json");
+    let path = file.to_str().unwrap();
+    let update = ["--baseline", path, "--update-baseline"];
+    let two = place.path().join("two");
+    assert_eq!(campaign("1", &two, &update, Some("true")).exit, 2);
+    assert_eq!(campaign("1", &two, &update, None).exit, 0);
+    let ran = campaign("1", &two, &["--baseline", path], Some("true"));
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    assert!(ran.out.contains("RATCHET holds"), "{}", ran.out);
+    std::fs::write(&file, text(&file).replace("refuted", "bounded")).unwrap();
+    assert_eq!(campaign("1", &two, &["--baseline", path], Some("true")).exit, 1);
 }
 
 #[test]

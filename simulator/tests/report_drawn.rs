@@ -10,6 +10,8 @@ use std::process::Command;
 
 use cli_support::tornwrite;
 use simulator::explore::Verdict;
+use simulator::explore::frontier::lattice::BASES;
+use simulator::explore::frontier::{Effort, Survey, survey};
 use simulator::report::diff::Diff;
 use simulator::report::grid::Grid;
 use simulator::report::json::Beside;
@@ -92,7 +94,36 @@ fn hostile() -> Report {
         cells: Vec::new(),
         changes: Vec::new(),
     });
+    report.campaign = campaign().campaign;
+    for row in report.campaign.iter_mut().flat_map(|campaign| &mut campaign.findings) {
+        row.fingerprint = HOSTILE.to_owned();
+        row.journal = HOSTILE.to_owned();
+    }
+    report.frontiers = surveys();
+    for survey in &mut report.frontiers {
+        survey.journal = HOSTILE.to_owned();
+    }
     report
+}
+
+/// A small campaign that finds something.
+fn campaign() -> Report {
+    static TEXT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    let text = TEXT.get_or_init(|| {
+        let place = tempfile::tempdir().unwrap();
+        let out = place.path().to_str().unwrap();
+        let asked = ["torture", "--runs", "40", "--journal", "v8c", "v8", "--device", "hdd-512n"];
+        let ran = tornwrite(&[&asked[..], &["--format", "json", "--out", out]].concat());
+        assert_eq!(ran.exit, 0, "{}", ran.err);
+        ran.out
+    });
+    json::parse(text).unwrap()
+}
+
+/// How far a journal holds, as a search finds it that is soon over.
+fn surveys() -> Vec<Survey> {
+    let effort = Effort { leaves_max: 500, proofs_max: 12, ..Effort::default() };
+    BASES[..2].iter().filter_map(|&base| survey("v8c", base, effort)).collect()
 }
 
 /// Runs a script on texts, one file each; `None` where there is no Python and none is required.
@@ -235,6 +266,26 @@ fn every_counterexample_is_on_the_page_as_a_command() {
     for counterexample in found {
         assert!(page.contains(&counterexample.token), "{}", counterexample.token);
     }
+}
+
+#[test]
+fn every_finding_of_a_campaign_and_every_step_of_a_frontier_is_on_the_page_as_a_command() {
+    let mut report = campaign();
+    report.frontiers = surveys();
+    let page = html::page(&report, None);
+    let campaign = report.campaign.as_ref().unwrap();
+    let found = campaign.findings.iter().map(|row| &row.token);
+    let steps = report.frontiers.iter().flat_map(|survey| &survey.claims);
+    let steps = steps.flat_map(|claim| &claim.maximal).flat_map(|maximal| &maximal.beyond);
+    let tokens: Vec<_> = found.chain(steps.filter_map(|beyond| beyond.token.as_ref())).collect();
+    assert!(campaign.findings.len() > 1 && tokens.len() > campaign.findings.len() + 1);
+    for token in tokens {
+        assert!(page.contains(token), "{token}");
+    }
+    // The curve goes on to the last block, also where nothing new was seen in it.
+    let mut longer = report.clone();
+    longer.campaign.as_mut().unwrap().blocks += 9;
+    assert_ne!(html::page(&longer, None), page);
 }
 
 #[test]

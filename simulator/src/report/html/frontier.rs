@@ -20,6 +20,8 @@ pub struct AssumesView {
     pub journal: String,
     /// Steps that break what is owed, on any sectors, each once.
     pub assumes: Vec<String>,
+    /// What to say where there is no such step.
+    pub otherwise: &'static str,
     /// Sectors by sectors.
     pub surveys: Vec<SurveyView>,
 }
@@ -79,9 +81,16 @@ pub fn assumes(report: &Report) -> Vec<AssumesView> {
                 assumes.push(beyond.step.clone());
             }
         }
+        let claims = || surveys.iter().flat_map(|survey| &survey.claims);
+        let holds = claims().any(|claim| !claim.maximal.is_empty());
         AssumesView {
             journal: surveys[0].journal.clone(),
             assumes,
+            otherwise: match (holds, claims().all(|claim| claim.complete)) {
+                (false, _) => "holds on none of the devices that were tried",
+                (true, true) => "nothing that is owed breaks it one step beyond",
+                (true, false) => "nothing that is owed was seen to break it; not all was decided",
+            },
             surveys: surveys.iter().map(survey).collect(),
         }
     };

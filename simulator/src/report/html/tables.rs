@@ -103,7 +103,7 @@ pub fn cost_about(report: &Report) -> String {
 /// See the field of the view.
 #[must_use]
 pub fn standings(report: &Report) -> Vec<StandingView> {
-    if report.cells.is_empty() {
+    if report.cells.is_empty() || report.costs.is_empty() {
         return Vec::new();
     }
     let row = |row: summary::Standing| {
