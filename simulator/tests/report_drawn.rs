@@ -180,15 +180,20 @@ for (journal, device, workload), e in asked.items():
     assert kinds == want, (journal, device, workload, kinds)
     if e['counterexample'] and want == ['failure']:
         assert e['counterexample']['token'] in case[0].text
+campaign = report.get('campaign') or {'rows': []}
+for row in campaign['rows']:
+    case = told.pop(('torture', clean(f\"{row['journal']} / {row['device']}\")))
+    assert [child.tag for child in case] == ['failure'] * (row['failing'] > 0), row
 assert not told, list(told)
-print(len(asked))
+print(len(asked) + len(campaign['rows']))
 ";
 
 #[test]
 fn junit_is_read_by_another_parser_and_says_what_the_report_says() {
-    for report in [report(), hostile()] {
+    for report in [report(), hostile(), campaign()] {
         let said = python(XML, &[&junit::text(&report, None), &json::text(&report)]);
         let asked: usize = report.cells.iter().map(|cell| cell.experiments.len()).sum();
+        let asked = asked + report.campaign.as_ref().map_or(0, |campaign| campaign.rows.len());
         assert!(said.is_none_or(|said| said.trim() == asked.to_string()));
     }
 }
@@ -238,7 +243,7 @@ print(len(reader.ids))
 
 #[test]
 fn the_page_is_whole_reaches_nothing_and_takes_no_name_for_markup() {
-    for report in [report(), hostile()] {
+    for report in [report(), hostile(), campaign()] {
         let lost = {
             let mut less = report.clone();
             less.cells.truncate(1);

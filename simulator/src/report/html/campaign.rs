@@ -10,7 +10,7 @@
 
 use serde::Serialize;
 
-use super::cards::place;
+use super::cards::row_place;
 use super::plot::{Plot, curve};
 use crate::report::model::{Campaign, CampaignRow, FindingRow, Report};
 use crate::report::text::grouped;
@@ -71,11 +71,11 @@ pub struct FindingView {
 pub fn campaign(report: &Report) -> Option<CampaignView> {
     let campaign = report.campaign.as_ref()?;
     let of = |failing: bool| -> Vec<PairView> {
-        let rows = campaign.rows.iter().filter(|row| (row.failing > 0) == failing);
-        rows.map(|row| pair(report, row)).collect()
+        let rows = campaign.rows.iter().enumerate();
+        rows.filter(|(_, row)| (row.failing > 0) == failing).map(pair).collect()
     };
     let (failed, silent) = (of(true), of(false));
-    let findings = campaign.findings.iter().map(|row| finding(report, campaign, row));
+    let findings = campaign.findings.iter().map(|row| finding(campaign, row));
     Some(CampaignView {
         said: said(campaign, silent.len()),
         curve: saturation(campaign),
@@ -108,7 +108,7 @@ fn said(campaign: &Campaign, silent: usize) -> Vec<String> {
     said
 }
 
-fn pair(report: &Report, row: &CampaignRow) -> PairView {
+fn pair((at, row): (usize, &CampaignRow)) -> PairView {
     let found = row.counterexample.as_ref();
     PairView {
         journal: row.journal.clone(),
@@ -123,22 +123,21 @@ fn pair(report: &Report, row: &CampaignRow) -> PairView {
             .iter()
             .flat_map(|found| found.broken.iter().map(|oracle| oracle.name()))
             .collect(),
-        card: found.map(|_| place(report, &row.journal, &row.device)),
+        card: found.map(|_| row_place(at)),
     }
 }
 
-fn finding(report: &Report, campaign: &Campaign, row: &FindingRow) -> FindingView {
-    let told = campaign
-        .rows
-        .iter()
-        .find(|pair| pair.counterexample.as_ref().is_some_and(|found| found.token == row.token));
+fn finding(campaign: &Campaign, row: &FindingRow) -> FindingView {
+    let told = campaign.rows.iter().position(|pair| {
+        pair.counterexample.as_ref().is_some_and(|found| found.token == row.token)
+    });
     FindingView {
         journal: row.journal.clone(),
         device: row.device.clone(),
         oracle: row.oracle.name(),
         run: grouped(row.run),
         fingerprint: row.fingerprint.clone(),
-        card: told.map(|pair| place(report, &pair.journal, &pair.device)),
+        card: told.map(row_place),
         token: row.token.clone(),
     }
 }

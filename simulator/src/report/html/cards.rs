@@ -151,11 +151,12 @@ pub fn cards(report: &Report) -> Vec<Card> {
         let found = cell.experiments.iter().filter_map(|experiment| {
             Some((experiment.workload.as_str(), experiment.counterexample.as_ref()?))
         });
-        cards.extend(card(report, &cell.journal, &cell.device, &found.collect::<Vec<_>>()));
+        let place = place(report, &cell.journal, &cell.device);
+        cards.extend(card(place, &cell.journal, &cell.device, &found.collect::<Vec<_>>()));
     }
-    for row in report.campaign.iter().flat_map(|campaign| &campaign.rows) {
+    for (at, row) in report.campaign.iter().flat_map(|campaign| campaign.rows.iter().enumerate()) {
         let found: Vec<_> = row.counterexample.iter().map(|found| (CAMPAIGN, found)).collect();
-        if let Some(mut card) = card(report, &row.journal, &row.device, &found) {
+        if let Some(mut card) = card(row_place(at), &row.journal, &row.device, &found) {
             // The row may be `grid`; the case is one journal.
             card.journal.clone_from(&found[0].1.case.journal);
             cards.push(card);
@@ -173,8 +174,14 @@ pub fn place(report: &Report, journal: &str, device: &str) -> String {
     format!("f-{}-{}", number(journal), number(device))
 }
 
+/// The place of the card of a campaign's row.
+#[must_use]
+pub fn row_place(row: usize) -> String {
+    format!("c-{row}")
+}
+
 fn card(
-    report: &Report,
+    id: String,
     journal: &str,
     device: &str,
     found: &[(&str, &Counterexample)],
@@ -202,7 +209,7 @@ fn card(
         }
     }
     Some(Card {
-        id: place(report, journal, device),
+        id,
         journal: journal.to_owned(),
         device: device.to_owned(),
         broken,

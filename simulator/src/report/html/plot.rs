@@ -121,7 +121,8 @@ fn short(value: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Works out a plot; `most` is the number of contracts there are.
+/// Works out a plot; `most` is the number of contracts there are. Without names dots are told how many
+/// points they are, if more than one.
 #[must_use]
 pub fn plot(axis: &str, upward: &str, points: &[Point], most: u64, names: bool) -> Plot {
     let costs: Vec<u64> = points.iter().map(|point| thousandths(point.cost)).collect();
@@ -160,6 +161,8 @@ pub fn plot(axis: &str, upward: &str, points: &[Point], most: u64, names: bool) 
     let dots = merged.iter().map(|(x, y, of)| {
         let mine: Vec<&Point> = of.iter().map(|&i| &points[i]).collect();
         let text = match &mine[..] {
+            [_] if !names => String::new(),
+            all if !names => all.len().to_string(),
             [one] => one.name.clone(),
             [one, two] => format!("{}, {}", one.name, two.name),
             [one, more @ ..] => format!("{} +{}", one.name, more.len()),
@@ -185,7 +188,7 @@ pub fn plot(axis: &str, upward: &str, points: &[Point], most: u64, names: bool) 
                 mine[0].survived,
                 mine[0].cost
             ),
-            label: names.then(|| place(*x, *y, text, right, &mut taken)).flatten(),
+            label: place(*x, *y, text, right, &mut taken),
         }
     });
     let dots: Vec<Dot> = dots.collect();
@@ -205,6 +208,9 @@ pub fn plot(axis: &str, upward: &str, points: &[Point], most: u64, names: bool) 
 
 /// Finds room for a name beside its dot.
 fn place(x: u64, y: u64, text: String, right: u64, taken: &mut Vec<[u64; 4]>) -> Option<Label> {
+    if text.is_empty() {
+        return None;
+    }
     let wide = text.chars().count() as u64 * 7;
     for (anchor, from, base) in [
         ("start", x + 9, y + 4),
