@@ -84,7 +84,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         }
         What::Diff { old, new, update_baseline: true, .. } => updated(old, new, screen),
         What::Diff { old, new, github, .. } => compared(old, new, *github, screen),
-        What::Html(drawn) => drawn.draw(screen, |report, diff| html::page(report, diff)),
+        What::Html(drawn) => drawn.draw(screen, html::page),
         What::Junit(drawn) => drawn.draw(screen, junit::text),
         What::Markdown(drawn) => {
             drawn.draw(screen, |report, diff| markdown::text(report, diff, markdown::ROOM))

@@ -224,7 +224,10 @@ fn place(x: u64, y: u64, text: String, right: u64, taken: &mut Vec<[u64; 4]>) ->
         let free = taken.iter().all(|other| {
             area[2] <= other[0] || other[2] <= area[0] || area[3] <= other[1] || other[3] <= area[1]
         });
-        if free && from >= LEFT && from + wide <= right + RIGHT && base >= TOP && base < HEIGHT - 30
+        if free
+            && from >= LEFT
+            && from + wide <= right + RIGHT
+            && (TOP..HEIGHT - 30).contains(&base)
         {
             taken.push(area);
             let x = if anchor == "end" { from + wide } else { from };
