@@ -17,7 +17,7 @@ use crate::report::text::grouped;
 const WIDTH: u64 = 560;
 const HEIGHT: u64 = 356;
 const LEFT: u64 = 48;
-const RIGHT: u64 = 24;
+const RIGHT: u64 = 34;
 const TOP: u64 = 34;
 const BOTTOM: u64 = 46;
 

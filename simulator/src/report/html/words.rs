@@ -52,8 +52,13 @@ pub fn limits(report: &Report) -> Vec<String> {
 }
 
 /// The words of the page.
-pub const GLOSSARY: [[&str; 2]; 20] = [
+pub const GLOSSARY: [[&str; 2]; 23] = [
     ["acknowledged", "a commit returned: the journal promised that the entries are durable"],
+    [
+        "block",
+        "256 runs of a campaign, the unit of its progress; where journals are told, a run of sectors \
+         sealed as one",
+    ],
     ["cell", "one journal on one device: its experiments and their controls"],
     ["command", "a write as the device sees it: a run of sectors, sent at once"],
     [
@@ -75,7 +80,16 @@ pub const GLOSSARY: [[&str; 2]; 20] = [
         "leaf",
         "a class of crash states that recovery cannot tell apart: one run stands for all of them",
     ],
+    [
+        "finding",
+        "the first failure of its kind: by journal, device, claim and, in the grid, design",
+    ],
     ["life", "from one power-up to the next cut"],
+    [
+        "outcome class",
+        "what a leaf came to, coarsely; with recovery decisions, what tells whether a campaign still \
+         sees anything new",
+    ],
     ["owed", "a claim that the contract lets a journal keep, so that it must"],
     [
         "read-modify-write",
