@@ -23,11 +23,12 @@ mod drawn;
 mod ground;
 mod kept;
 mod linear;
+mod listings;
 mod live;
 pub mod presets;
 mod product;
 mod readings;
-mod remembered;
+mod residuals;
 mod rules;
 mod trace;
 mod undecided;
@@ -39,6 +40,7 @@ use journal_core::{DeviceError, Geometry, Lba};
 use arena::ContentId;
 use contract::{CacheOrder, Contract};
 use denied::Denied;
+use listings::Listings;
 use rules::Rules;
 use trace::{NONE, Trace};
 use verified::Verified;
@@ -106,6 +108,7 @@ pub struct Disk {
     worlds: Worlds,
     /// What is known of undecided sectors without having been read.
     denied: Denied,
+    listings: Listings,
     /// Checksums and searches are answered by what they tell, and not by reading.
     asks_classes: bool,
     /// Every answer of every question will be visited.
@@ -184,6 +187,7 @@ impl Disk {
             trace: Trace::new(contract.logical_bytes as usize, fill, contract.late_calls),
             worlds: Worlds::default(),
             denied: Denied::default(),
+            listings: Listings::default(),
             asks_classes: false,
             visits_all: false,
             modulo_collisions: false,

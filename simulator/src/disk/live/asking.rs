@@ -192,8 +192,7 @@ impl<C: Chooser> Live<'_, C> {
             };
             disk.options.iter().map(option).collect()
         } else {
-            let (trace, rules) = (&mut disk.trace, &disk.rules);
-            let (options, _) = undecided::coupled(trace, rules, &disk.worlds, &disk.denied, lba);
+            let (options, _) = disk.coupled(lba, true);
             let option =
                 |c: undecided::Content| Admitted { why: c.why, ..admitted(c.content, c.label) };
             options.into_iter().map(option).collect()

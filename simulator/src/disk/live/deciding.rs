@@ -81,8 +81,7 @@ impl<C: Chooser> Live<'_, C> {
 
     pub(super) fn decide(&mut self, lba: u64) -> ContentId {
         let disk = &mut *self.disk;
-        let (mut options, whole) =
-            undecided::coupled(&mut disk.trace, &disk.rules, &disk.worlds, &disk.denied, lba);
+        let (mut options, whole) = disk.coupled(lba, true);
         let (cut, budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
         let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);
         let count = options.len() as u32;
@@ -113,7 +112,7 @@ impl<C: Chooser> Live<'_, C> {
             Pick::Whole(i) => (options[i].content, options.swap_remove(i).why),
             Pick::Lost => {
                 let lost = (Latent::Lost { cut, lba }, Range::of(1, 1));
-                (ContentId::UNREADABLE, vec![vec![lost]])
+                (ContentId::UNREADABLE, vec![World::from_iter([lost])])
             }
             Pick::Flip(of, bit) => {
                 let arena = &mut self.disk.trace.arena;
