@@ -126,8 +126,16 @@ pub struct BlockRecovery {
 enum Stage {
     Headers,
     Walk,
-    /// Behind the stop.
-    Ahead,
+    /// Behind the stop: the next block to look at.
+    Ahead(Ahead),
+}
+
+/// Where the look-ahead is.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    next: Seq,
+    /// A good block was seen: what is looked for now is a proof.
+    seen_good: bool,
 }
 
 /// Where the walk is, and what it met.
@@ -170,7 +178,7 @@ impl Recovery<BlockJournal> for BlockRecovery {
         }
         // Clearing scratch that the device never needs costs more than the read.
         let small = walk.layout.block_bytes <= 512;
-        if matches!(self.stage, Stage::Ahead) {
+        if matches!(self.stage, Stage::Ahead(_)) {
             if small {
                 walk.look_ahead::<true>(device, &mut [0; 512])?;
             } else {
@@ -187,7 +195,7 @@ impl Recovery<BlockJournal> for BlockRecovery {
             return Ok(Some(walk.journal(options)));
         }
         if !on {
-            self.stage = Stage::Ahead;
+            self.stage = walk.behind_stop();
         }
         Ok(None)
     }
@@ -206,12 +214,14 @@ fn variant_step(
         return walk.open_tail(device, options, replay).map(Some);
     }
     let scratch = &mut [0; HEADER_BYTES];
-    if matches!(stage, Stage::Ahead) {
-        walk.look_ahead::<false>(device, scratch)?;
+    if let Stage::Ahead(ahead) = stage {
+        if !walk.look_at(ahead, device, scratch)? {
+            return Ok(None);
+        }
     } else if walk.on::<false>(device, scratch, replay)? {
         return Ok(None);
     } else if !walk.seen.area_end {
-        *stage = Stage::Ahead;
+        *stage = walk.behind_stop();
         return Ok(None);
     }
     let found = walk.found();
@@ -244,6 +254,10 @@ impl Walk {
             last: Lsn(0),
             chain: cursor.prev_crc,
         }
+    }
+
+    fn behind_stop(&self) -> Stage {
+        Stage::Ahead(Ahead { next: self.cursor.seq.plus(1), seen_good: false })
     }
 
     fn lap_end(&self) -> Seq {
@@ -325,27 +339,60 @@ impl Walk {
         device: &mut dyn BlockDevice,
         scratch: &mut [u8],
     ) -> Result<(), DeviceError> {
-        let stop = self.cursor.seq;
-        let good = self.first_behind::<V9>(device, scratch, stop.plus(1), |_| true)?;
+        let (stop, end) = (self.cursor.seq, self.ahead_end());
+        let good = self.first_behind::<V9>(device, scratch, (stop.plus(1), end), |_| true)?;
         let Some(good) = good else { return Ok(()) };
         let proves = |block: Block<'_>| block.durable_upto() > stop;
-        self.seen.proof = self.first_behind::<V9>(device, scratch, good, proves)?.is_some();
+        self.seen.proof = self.first_behind::<V9>(device, scratch, (good, end), proves)?.is_some();
         self.seen.later = !self.seen.proof;
         Ok(())
     }
 
-    /// The first of the blocks from `from` on, as far as they may be unflushed, that is good and
-    /// `says` so.
+    /// One block of [`Walk::look_ahead`], of another point than V9: where several may be torn, what was
+    /// learned of the ones before need not be asked again. True when all was looked at.
+    fn look_at(
+        &mut self,
+        ahead: &mut Ahead,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
+    ) -> Result<bool, DeviceError> {
+        let (stop, at) = (self.cursor.seq, ahead.next);
+        if at >= self.ahead_end() {
+            self.seen.later = ahead.seen_good;
+            return Ok(true);
+        }
+        let range = (at, at.plus(1));
+        if !ahead.seen_good {
+            let good = self.first_behind::<false>(device, scratch, range, |_| true)?;
+            ahead.seen_good = good.is_some();
+            if ahead.seen_good {
+                // The same block once more: does it prove anything?
+                return Ok(false);
+            }
+        } else {
+            let proves = |block: Block<'_>| block.durable_upto() > stop;
+            self.seen.proof = self.first_behind::<false>(device, scratch, range, proves)?.is_some();
+        }
+        ahead.next = at.plus(1);
+        Ok(self.seen.proof)
+    }
+
+    /// Behind the last block that may be unflushed.
+    fn ahead_end(&self) -> Seq {
+        let window = u64::from(self.layout.window);
+        self.cursor.seq.plus(window + 1).min(self.lap_end())
+    }
+
+    /// The first of the blocks from `from` to `end` that is good and `says` so.
     fn first_behind<const V9: bool>(
         &self,
         device: &mut dyn BlockDevice,
         scratch: &mut [u8],
-        mut from: Seq,
+        (mut from, end): (Seq, Seq),
         says: impl Fn(Block<'_>) -> bool,
     ) -> Result<Option<Seq>, DeviceError> {
-        let (layout, front, stop) = (self.layout, self.front, self.cursor.seq);
+        let (layout, front) = (self.layout, self.front);
         let scratch = &mut scratch[..layout.block_bytes as usize];
-        let end = stop.plus(u64::from(layout.window) + 1).min(self.lap_end());
         let sector = layout.logical_bytes() as usize;
         // A block of several sectors is asked for by its first one; most are out by that.
         let by_its_first = match front {

@@ -155,11 +155,14 @@ impl<C: Chooser> Live<'_, C> {
         if !(lba..lba + each).any(is_open) {
             return None;
         }
-        if each == 1
-            && self.disk.rules.independent
-            && let Some(answer) = self.test_sector(lba, test)
-        {
-            return Some(answer);
+        let alone = each == 1;
+        let answer = match self.disk.rules.independent {
+            _ if !alone => None,
+            true => self.test_sector(lba, test),
+            false => self.test_coupled(lba, test),
+        };
+        if answer.is_some() {
+            return answer;
         }
         let sector = self.disk.geometry.logical_bytes as usize;
         let parts: Vec<Part> =
