@@ -20,7 +20,7 @@ use super::arena::ContentId;
 use super::at_rest::AtRest;
 use super::product::Product;
 use super::readings;
-use super::residuals::{Counting, DeniedOf, Residuals};
+use super::residuals::{Counting, DeniedOf, Left, Residuals};
 use super::undecided::Content;
 use super::worlds::{World, Worlds, merged};
 use super::{Disk, trace};
@@ -183,6 +183,45 @@ impl Disk {
         denied
     }
 
+    /// Says of sectors that are left which clause speaks of them, and puts those of a clause one behind
+    /// the other.
+    fn add_clauses(&self, sectors: &[Sector], left: &mut Vec<(u32, Left)>) {
+        if self.clauses.is_empty() {
+            return;
+        }
+        let clauses: Vec<_> = self.open_clauses().collect();
+        // By the first sector of its clause, or itself.
+        let mut places: Vec<(u32, u32)> = left.iter().map(|&(at, _)| (at, at)).collect();
+        for open in &clauses {
+            let mut first = None;
+            for ((place, at), (_, left)) in places.iter_mut().zip(&mut *left) {
+                let sector = &sectors[*at as usize];
+                let Some(literal) = open.iter().find(|literal| literal.lba == sector.lba) else {
+                    continue;
+                };
+                *place = *first.get_or_insert(*at);
+                let is = |held: &Held| match held {
+                    Held::Kept(content) => self.in_class(literal, *content),
+                    Held::Made(bytes) => literal.class.iter().any(|&(content, _)| {
+                        content != ContentId::UNREADABLE
+                            && self.trace.arena.get(content) == &**bytes
+                    }),
+                };
+                let class = (0..).zip(&sector.held).filter(|(_, held)| is(held));
+                left.clause = Some((class.map(|(number, _)| number).collect(), false));
+            }
+        }
+        let mut placed: Vec<_> = places.into_iter().zip(std::mem::take(left)).collect();
+        placed.sort_by_key(|&(place, _)| place);
+        for i in 0..placed.len() {
+            let last = placed.get(i + 1).is_none_or(|next| next.0.0 != placed[i].0.0);
+            if let Some((_, is_last)) = &mut placed[i].1.1.clause {
+                *is_last = last;
+            }
+        }
+        left.extend(placed.into_iter().map(|(_, sector)| sector));
+    }
+
     /// Sectors that were neither read nor written since the last cut.
     fn undecided(&self) -> u64 {
         let begun = self.trace.life_version;
@@ -222,9 +261,10 @@ impl Universe {
         let mut left = Vec::with_capacity(sectors.len());
         for (at, sector) in (0..).zip(&*sectors) {
             if !disk.is_decided(sector.lba) {
-                left.push((at, disk.denied_of(sector)));
+                left.push((at, Left { denied: disk.denied_of(sector), clause: None }));
             }
         }
+        disk.add_clauses(sectors, &mut left);
         // Those of which nothing was open.
         let alike = match disk.rules.contract.damages_at_rest() {
             true => disk.undecided() - left.len() as u64,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::Disk;
 use super::undecided::{self, Content, Listed};
-use super::worlds::Worlds;
+use super::worlds::{World, Worlds};
 
 /// The lists of one cut, by sector.
 type OfCut = (u64, HashMap<u64, Arc<Listed>>);
@@ -46,8 +46,20 @@ impl Disk {
     pub(super) fn coupled(&mut self, lba: u64, knowing: bool) -> (Vec<Content>, usize) {
         let listed = self.listed(lba);
         let nothing = Worlds::default();
-        let worlds = if knowing { &self.worlds } else { &nothing };
-        undecided::coupled(&self.trace, &self.rules, (worlds, &self.denied), (lba, &listed))
+        let admits = |content, why: &World| match knowing {
+            true => self.admits(lba, content, why),
+            false => nothing.admit(std::slice::from_ref(why), self.rules.budget),
+        };
+        undecided::coupled(&self.trace, &self.denied, (lba, &listed), &admits)
+    }
+
+    /// The options of an open sector where sectors are independent, in `options`.
+    #[inline]
+    pub(super) fn list_independent(&mut self, lba: u64) {
+        let mut options = std::mem::take(&mut self.options);
+        undecided::independent(&self.trace, &self.denied, lba, &mut options);
+        self.strike_by_clauses(lba, &mut options);
+        self.options = options;
     }
 
     /// What the contract allows an open sector to hold.

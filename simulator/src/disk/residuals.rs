@@ -27,16 +27,30 @@ use super::worlds::{Budget, Latent, World, Worlds};
 /// The number of a rest.
 type Rest = u32;
 
-/// Numbers of denied contents.
+/// A rest, what is known, and whether all sectors of its first clause that lie before it are of their
+/// class.
+type State = (Rest, Worlds, bool);
+
+/// Numbers of contents.
 pub type DeniedOf = SmallVec<[u32; 4]>;
+
+/// What is known of a sector that is left.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Left {
+    /// Contents that were denied.
+    pub denied: DeniedOf,
+    /// Where a clause speaks of it: the contents of its class, and whether it is the last of the clause.
+    /// The sectors of a clause come one behind the other.
+    pub clause: Option<(DeniedOf, bool)>,
+}
 
 /// A sector that is left, and what is left behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Link {
-    /// The sector's number in the universe, and the contents of it that were denied; at the end of all,
-    /// how many sectors there are of which nothing was open.
+    /// The sector's number in the universe; at the end of all, how many sectors there are of which
+    /// nothing was open.
     sector: u64,
-    denied: DeniedOf,
+    left: Left,
     next: Rest,
 }
 
@@ -48,7 +62,7 @@ pub struct Residuals {
     rests: HashMap<Link, Rest>,
     /// The links by number, and the latents that the rest depends on, in order.
     links: Vec<(Link, Arc<[Latent]>)>,
-    known: HashMap<(Rest, Worlds), BigUint>,
+    known: HashMap<State, BigUint>,
     bytes: u64,
     most: u64,
     /// Whether there is not too much to count; none before the first count.
@@ -102,14 +116,14 @@ impl Residuals {
     pub fn count(
         &mut self,
         counting: &Counting<'_>,
-        left: &[(u32, DeniedOf)],
+        left: &[(u32, Left)],
         alike: u64,
         worlds: &Worlds,
     ) -> BigUint {
-        let end = Link { sector: alike, denied: DeniedOf::new(), next: END };
+        let end = Link { sector: alike, left: Left::default(), next: END };
         let mut rest = self.rest(counting, end);
-        for (sector, denied) in left.iter().rev() {
-            let link = Link { sector: u64::from(*sector), denied: denied.clone(), next: rest };
+        for (sector, left) in left.iter().rev() {
+            let link = Link { sector: u64::from(*sector), left: left.clone(), next: rest };
             rest = self.rest(counting, link);
         }
         let start = self.narrowed(rest, worlds);
@@ -121,7 +135,7 @@ impl Residuals {
             }
             Some(false) => BigUint::default(),
             Some(true) if left.len() > DEPTH_MAX => self.by_levels(counting, rest, start).0,
-            Some(true) => self.of(counting, rest, start),
+            Some(true) => self.of(counting, (rest, start, true)),
         }
     }
 
@@ -156,66 +170,78 @@ impl Residuals {
         &self,
         counting: &Counting<'_>,
         link: &Link,
-        worlds: &Worlds,
-    ) -> SmallVec<[(Worlds, u64); 4]> {
-        let mut behind: SmallVec<[(Worlds, u64); 4]> = SmallVec::new();
+        (worlds, all_of_class): (&Worlds, bool),
+    ) -> SmallVec<[(Worlds, bool, u64); 4]> {
+        let mut behind: SmallVec<[(Worlds, bool, u64); 4]> = SmallVec::new();
         for (number, (many, why)) in (0..).zip((counting.contents)(link.sector as u32)) {
-            if link.denied.contains(&number) {
+            if link.left.denied.contains(&number) {
                 continue;
             }
+            // A clause begins anew behind its last sector, and does not hold where all are of their class.
+            let all_of_class = match &link.left.clause {
+                None => true,
+                Some((class, last)) => match (all_of_class && class.contains(&number), last) {
+                    (true, true) => continue,
+                    (all, false) => all,
+                    (false, true) => true,
+                },
+            };
             let Some(worlds) = worlds.and(why, counting.budget) else { continue };
             let worlds = self.narrowed(link.next, &worlds);
-            match behind.iter_mut().find(|(known, _)| *known == worlds) {
-                Some((_, contents)) => *contents += many,
-                None => behind.push((worlds, *many)),
+            let same =
+                |known: &&mut (Worlds, bool, u64)| (known.1, &known.0) == (all_of_class, &worlds);
+            match behind.iter_mut().find(same) {
+                Some((.., contents)) => *contents += many,
+                None => behind.push((worlds, all_of_class, *many)),
             }
         }
         behind
     }
 
-    fn of(&mut self, counting: &Counting<'_>, rest: Rest, worlds: Worlds) -> BigUint {
-        let link = self.links[rest as usize].0.clone();
+    fn of(&mut self, counting: &Counting<'_>, state: State) -> BigUint {
+        let link = self.links[state.0 as usize].0.clone();
         if link.next == END {
-            return (counting.alike)(&worlds, link.sector);
+            return (counting.alike)(&state.1, link.sector);
         }
-        let key = (rest, worlds);
-        if let Some(known) = self.known.get(&key) {
+        if let Some(known) = self.known.get(&state) {
             return known.clone();
         }
-        let behind = self.behind(counting, &link, &key.1);
+        let behind = self.behind(counting, &link, (&state.1, state.2));
         let images = behind
             .into_iter()
-            .map(|(worlds, many)| self.of(counting, link.next, worlds) * many)
+            .map(|(worlds, all, many)| self.of(counting, (link.next, worlds, all)) * many)
             .sum::<BigUint>();
-        self.bytes += bytes_of(&key.1, &images);
+        self.bytes += bytes_of(&state.1, &images);
         if self.bytes > self.most {
             self.known.clear();
             self.bytes = 0;
         }
-        self.known.insert(key, images.clone());
+        self.known.insert(state, images.clone());
         images
     }
 
     /// The count from the front, with the bytes of its states; it ends as soon as those are too many.
     fn by_levels(&self, counting: &Counting<'_>, mut rest: Rest, start: Worlds) -> (BigUint, u64) {
-        let mut states = BTreeMap::from([(start, BigUint::from(1u32))]);
+        let mut states = BTreeMap::from([((start, true), BigUint::from(1u32))]);
         let mut bytes = 0;
         loop {
-            bytes += states.iter().map(|(worlds, images)| bytes_of(worlds, images)).sum::<u64>();
+            let each =
+                |((worlds, _), images): (&(Worlds, bool), &BigUint)| bytes_of(worlds, images);
+            bytes += states.iter().map(each).sum::<u64>();
             if bytes > self.most {
                 return (BigUint::default(), bytes);
             }
             let link = &self.links[rest as usize].0;
             if link.next == END {
-                let each = |(worlds, images): (&Worlds, &BigUint)| {
+                let each = |((worlds, _), images): (&(Worlds, bool), &BigUint)| {
                     images * (counting.alike)(worlds, link.sector)
                 };
                 return (states.iter().map(each).sum(), bytes);
             }
-            let mut next: BTreeMap<Worlds, BigUint> = BTreeMap::new();
-            for (worlds, images) in &states {
-                for (worlds, many) in self.behind(counting, link, worlds) {
-                    *next.entry(worlds).or_default() += images * many;
+            let mut next: BTreeMap<(Worlds, bool), BigUint> = BTreeMap::new();
+            for ((worlds, all), images) in &states {
+                for (worlds, all, many) in self.behind(counting, link, (worlds, *all)) {
+                    *next.entry((worlds, all)).or_default() += images * many;
                 }
             }
             (states, rest) = (next, link.next);
@@ -230,10 +256,7 @@ impl Residuals {
 }
 
 fn bytes_of(worlds: &Worlds, images: &BigUint) -> u64 {
-    NODE_BYTES
-        + size_of::<((Rest, Worlds), BigUint)>() as u64
-        + worlds.kept_bytes()
-        + images.bits() / 8
+    NODE_BYTES + size_of::<(State, BigUint)>() as u64 + worlds.kept_bytes() + images.bits() / 8
 }
 
 #[cfg(test)]
@@ -253,7 +276,7 @@ mod tests {
         ]
     }
 
-    fn counted(residuals: &mut Residuals, left: &[(u32, DeniedOf)]) -> u64 {
+    fn counted(residuals: &mut Residuals, left: &[(u32, Left)]) -> u64 {
         let sectors: Vec<_> = (0..12).map(sector).collect();
         let contents = |at: u32| &sectors[at as usize][..];
         let alike = |_: &Worlds, sectors: u64| BigUint::from(sectors);
@@ -262,10 +285,28 @@ mod tests {
     }
 
     /// All sectors from `from` on, the first of which is not whole in the first way if `denied`.
-    fn left(from: u32, denied: bool) -> Vec<(u32, DeniedOf)> {
-        let of =
-            |at| if denied && at == from { DeniedOf::from_slice(&[0]) } else { DeniedOf::new() };
+    fn left(from: u32, denied: bool) -> Vec<(u32, Left)> {
+        let denied = |at| if denied && at == from { &[0][..] } else { &[] };
+        let of = |at| Left { denied: DeniedOf::from_slice(denied(at)), clause: None };
         (from..12).map(|at| (at, of(at))).collect()
+    }
+
+    #[test]
+    fn a_clause_leaves_out_the_images_in_which_all_its_sectors_are_of_their_class() {
+        // Sectors 4 to 7, whole in either way: of their class is whole in the first way.
+        let mut all = left(0, false);
+        for (at, left) in &mut all[4..8] {
+            left.clause = Some((DeniedOf::from_slice(&[0]), *at == 7));
+        }
+        let mut passing = left(0, false);
+        for (_, left) in &mut passing[4..8] {
+            left.denied = DeniedOf::from_slice(&[1, 2]);
+        }
+        let count = |left: &[(u32, Left)]| counted(&mut Residuals::default(), left);
+        assert_eq!(count(&all), count(&left(0, false)) - count(&passing));
+        let mut residuals = Residuals::default();
+        counted(&mut residuals, &left(0, false));
+        assert_eq!(counted(&mut residuals, &all), count(&all), "and so does what is remembered");
     }
 
     #[test]

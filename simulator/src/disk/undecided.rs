@@ -18,7 +18,7 @@ use super::contract::{CacheOrder, Flush, TearShape};
 use super::denied::Denied;
 use super::rules::Rules;
 use super::trace::{Cut, NONE, Trace};
-use super::worlds::{Latent, Range, World, Worlds, narrow};
+use super::worlds::{Latent, Range, World, narrow};
 use super::{damage, ground};
 use crate::choose::Label;
 
@@ -140,12 +140,13 @@ pub struct Listed {
 }
 
 /// The options of a sector under any contract, whole ones first and newest first; with the number
-/// of whole ones. Contradictory ones are dropped, and those denied since the last cut.
+/// of whole ones. Those denied since the last cut are dropped, and those for which no reason is
+/// admitted.
 pub fn coupled(
     trace: &Trace,
-    rules: &Rules,
-    (worlds, denied): (&Worlds, &Denied),
+    denied: &Denied,
     (lba, listed): (u64, &Listed),
+    admits: &dyn Fn(ContentId, &World) -> bool,
 ) -> (Vec<Content>, usize) {
     let (arena, cut) = (&trace.arena, trace.cuts.len() as u32);
     let mut options: Vec<Content> = Vec::with_capacity(listed.whole.len() + listed.damaged.len());
@@ -154,7 +155,7 @@ pub fn coupled(
             if denied.after(arena, lba, cut, content.content) {
                 continue;
             }
-            let admitted = |why: &&World| worlds.admit(std::slice::from_ref(why), rules.budget);
+            let admitted = |why: &&World| admits(content.content, why);
             let mut why = content.why.iter().filter(admitted).cloned().peekable();
             if why.peek().is_none() {
                 continue;

@@ -118,6 +118,8 @@ pub struct Tree<R> {
     pub(super) reads: Reads,
     /// The present path ends at crash points that others speak for, and is none of the leaves.
     pub(super) for_nothing: bool,
+    /// Behind the last cut a range that does not pass is one answer.
+    pub(super) asks_whole: bool,
     /// Whether there was a leaf before.
     started: bool,
 }
@@ -143,6 +145,7 @@ impl<R> Tree<R> {
             for_nothing: false,
             recoveries: 0,
             reads: Reads::default(),
+            asks_whole: true,
             started: false,
         }
     }
@@ -156,7 +159,6 @@ impl<R> Tree<R> {
         self.stands_for.clear();
         self.images.clear();
         (self.modulo_collisions, self.for_nothing, self.started) = (false, false, false);
-        (self.recoveries, self.reads) = (0, Reads::default());
         (self.recoveries, self.reads) = (0, Reads::default());
     }
 
@@ -323,6 +325,7 @@ impl<J: Stepwise> Run<'_, J> {
     fn recover(&mut self, tree: &mut Tree<J::Recovery>, going: Going<J::Recovery>) -> Ended<J> {
         let Going { life, mut recovery, judged } = going;
         tree.recoveries += 1;
+        let tree_asks_whole = tree.asks_whole;
         let Tree { questions, forks, begun, .. } = tree;
         let Begun { points, names, entries, .. } = &mut begun[life - 1];
         // At the last point most is owed and most may be there.
@@ -330,6 +333,8 @@ impl<J: Stepwise> Run<'_, J> {
         let payloads = &self.setup.workload.payloads;
         let mut judge = Judge::going_on(&self.ledger, payloads, owed, judged);
         self.disk.limit_reads(Some(reads_max(&self.disk)));
+        let lives = self.setup.workload.lives.len();
+        self.disk.allow_clauses(tree_asks_whole && life == lives);
         let (disk, options) = (&mut self.disk, self.options);
         let opened = guarded(|| {
             loop {

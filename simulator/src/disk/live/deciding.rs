@@ -15,19 +15,18 @@ use journal_core::{DeviceError, Lba};
 use super::super::arena::ContentId;
 use super::super::at_rest::{AtRest, Pick};
 use super::super::trace::NONE;
-use super::super::undecided;
 use super::super::worlds::{Latent, Range, World, merged};
 use super::Live;
 use crate::choose::{Chooser, Label, What, pick};
 
 /// Most boxes of worlds that are kept side by side: where one leaf is wanted, and where all are.
 const BOXES_MAX: usize = 512;
-const BOXES_MAX_OF_ALL: usize = 4096;
+pub(super) const BOXES_MAX_OF_ALL: usize = 4096;
 
 impl<C: Chooser> Live<'_, C> {
     pub(super) fn decide_independent(&mut self, lba: u64) -> ContentId {
         let disk = &mut *self.disk;
-        undecided::independent(&disk.trace, &disk.denied, lba, &mut disk.options);
+        disk.list_independent(lba);
         let answer = match NonZeroU32::new(disk.options.len() as u32) {
             Some(n) if n.get() > 1 => {
                 if self.went_before() {

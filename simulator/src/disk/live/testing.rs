@@ -15,7 +15,7 @@ use journal_core::DeviceError;
 use super::super::arena::ContentId;
 use super::super::denied::Denial;
 use super::super::trace::NONE;
-use super::super::undecided::{self, Content};
+use super::super::undecided::Content;
 use super::Live;
 use super::asking::merge_stretches;
 use crate::choose::{Chooser, Label, What};
@@ -28,7 +28,7 @@ impl<C: Chooser> Live<'_, C> {
         test: &dyn Fn(&[u8]) -> bool,
     ) -> Option<Result<bool, DeviceError>> {
         let disk = &mut *self.disk;
-        undecided::independent(&disk.trace, &disk.denied, lba, &mut disk.options);
+        disk.list_independent(lba);
         if disk.options.len() > u64::BITS as usize {
             return None;
         }
@@ -100,13 +100,13 @@ impl<C: Chooser> Live<'_, C> {
         if options().count() > u64::BITS as usize {
             return None;
         }
-        let (cut, budget) = (disk.cuts(), disk.rules.budget);
+        let cut = disk.cuts();
         let arena = &disk.trace.arena;
         let (mut possible, mut passing) = (0u64, 0u64);
         for (i, option) in options().enumerate() {
             let content = option.content;
             if disk.denied.after(arena, lba, cut, content)
-                || !disk.worlds.admit(&option.why, budget)
+                || !option.why.iter().any(|why| disk.admits(lba, content, why))
             {
                 continue;
             }
@@ -128,9 +128,12 @@ impl<C: Chooser> Live<'_, C> {
         let passes = newest == newest_passes;
         let group = if passes { passing } else { possible & !passing };
         let members = || options().enumerate().filter(|(i, _)| group >> i & 1 == 1);
-        let why = members().flat_map(|(_, option)| option.why.iter().cloned());
-        let why = why.filter(|why| self.disk.worlds.admit(std::slice::from_ref(why), budget));
-        let why = why.collect();
+        let admitted = |option: &Content| {
+            let content = option.content;
+            let all = option.why.iter().filter(|why| self.disk.admits(lba, content, why));
+            all.cloned().collect::<Vec<_>>()
+        };
+        let why = members().flat_map(|(_, option)| admitted(option)).collect();
         self.explain(lba, why);
         let disk = &mut *self.disk;
         let arena = &disk.trace.arena;
