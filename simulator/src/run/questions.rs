@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 
 use journal_core::Stepwise;
 
-use super::tree::Tree;
+use super::grown::Tree;
 use super::witness::Witness;
 use super::{Leaf, Run};
 use crate::choose::{Chooser, Decision, Exhaustive, Label, Record, What};
