@@ -246,19 +246,13 @@ impl Folder {
     }
 
     /// An error of the journal, with the file and what the system said.
-    fn told(&self, error: ProgressError, device: &FileDevice, doing: &'static str) -> FolderError {
-        let system = device.failure().map(|failure| format!(" ({failure})"));
-        match self.progress_error(error, doing) {
-            FolderError::Io { doing, path, said } => {
-                FolderError::Io { doing, path, said: said + &system.unwrap_or_default() }
-            }
-            other => other,
-        }
-    }
-
-    /// An error of the journal, with the file.
     #[must_use]
-    pub fn progress_error(&self, error: ProgressError, doing: &'static str) -> FolderError {
+    pub fn told(
+        &self,
+        error: ProgressError,
+        device: &FileDevice,
+        doing: &'static str,
+    ) -> FolderError {
         let path = self.journal_path();
         let machine = matches!(
             error,
@@ -270,8 +264,9 @@ impl Folder {
             )
         );
         let said = error.to_string();
+        let system = device.failure().map_or(String::new(), |failure| format!(" ({failure})"));
         match machine {
-            true => FolderError::Io { doing, path, said },
+            true => FolderError::Io { doing, path, said: said + &system },
             false => FolderError::Unreadable { path, what: said },
         }
     }
