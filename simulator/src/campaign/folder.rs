@@ -209,9 +209,10 @@ impl Folder {
             Start::Begin | Start::Fresh => {
                 let (old, totals) = (read.identity().names(), read.state().totals.clone());
                 drop(read);
-                let begun = self.begin(plan, asked, entropy)?;
+                // First, since whoever goes on with the old one makes them again; behind the new
+                // journal nobody would know any more whose they were.
                 self.remove_cases(&old, &totals)?;
-                Ok(begun)
+                self.begin(plan, asked, entropy)
             }
         }
     }

@@ -31,8 +31,6 @@ use crate::workload::generate_with;
 /// What came of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Its number.
-    pub number: u64,
     /// What was seen in it.
     pub totals: Totals,
     /// Its findings that were not known when they were looked at, shrunk.
@@ -64,7 +62,7 @@ pub fn block(plan: &Plan, number: u64, known: &Known) -> Result<Block, FromFileE
         found.push(one);
     }
     found.sort_by_key(|one| one.spot);
-    Ok(Block { number, totals, found })
+    Ok(Block { totals, found })
 }
 
 /// Makes a finding again.
