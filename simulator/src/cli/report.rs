@@ -38,10 +38,18 @@ enum What {
 /// Does it.
 pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
     let What::Merge { shards, out, strict } = &arguments.what;
-    let mut read = Vec::new();
+    let (mut read, mut lost) = (Vec::new(), Vec::new());
     for shard in shards {
         let bad = |what: String| Failure::new(Exit::BadData, format!("{shard}: {what}"));
-        read.push((shard.clone(), json::parse(&cases::text(shard)?).map_err(bad)?));
+        match cases::text(shard) {
+            Ok(text) => read.push((shard.clone(), json::parse(&text).map_err(bad)?)),
+            Err(failure) => lost.push(failure),
+        }
+    }
+    // All of them: who runs lost shards again wants to do it once.
+    if let Some(Failure { exit, .. }) = lost.first() {
+        let said: Vec<String> = lost.iter().map(|failure| failure.said.clone()).collect();
+        return Err(Failure::new(*exit, said.join("\n")));
     }
     let report: Report = merge::merge(read).map_err(|what| Failure::new(Exit::BadData, what))?;
     let folder = match out {
