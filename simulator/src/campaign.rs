@@ -27,7 +27,7 @@ mod record;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use journal_core::BlockDevice;
+use journal_core::FileDevice;
 
 pub use folder::{Folder, FolderError};
 pub use identity::Identity;
@@ -97,10 +97,10 @@ pub struct Hands<'h> {
 ///
 /// # Errors
 /// See [`CampaignError`].
-pub fn run<D: BlockDevice>(
+pub fn run(
     plan: &Plan,
     folder: &Folder,
-    progress: &mut Progress<D>,
+    progress: &mut Progress<FileDevice>,
     hands: &mut Hands<'_>,
 ) -> Result<Vec<Found>, CampaignError> {
     let before = progress.state().elapsed_ms;
@@ -119,9 +119,8 @@ pub fn run<D: BlockDevice>(
         let delta = progress.state().totals.news(&delta);
         found.retain(|one| delta.has(one));
         folder.put_cases(plan, &found)?;
-        progress
-            .count(delta, before + elapsed())
-            .map_err(|e| folder.progress_error(e, "cannot write"))?;
+        let counted = progress.count(delta, before + elapsed());
+        counted.map_err(|error| folder.told(error, progress.device(), "cannot write"))?;
         known.learn(&progress.state().totals);
         told(progress.state(), &found);
         all.append(&mut found);

@@ -25,6 +25,7 @@ use crate::workload::{Op, Workload};
 
 mod behind;
 mod drawn;
+mod grown;
 mod kept;
 mod leaf;
 mod points;
@@ -36,9 +37,9 @@ mod witness;
 
 pub use behind::{Counts, Place};
 pub use drawn::FirstCut;
+pub use grown::{Images, Tree};
 pub use kept::Reads;
 pub use probable::Probable;
-pub use tree::{Images, Tree};
 
 use leaf::Opening;
 use script::{Script, tell};

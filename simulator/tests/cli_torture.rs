@@ -43,11 +43,52 @@ fn merged_shards_are_the_bytes_of_the_campaign_that_was_not_dealt() {
     let lost = tornwrite(&["report", "merge", names[0], names[2]]);
     assert_eq!(lost.exit, 65);
     assert!(lost.err.contains("missing: shard 0/3"), "{}", lost.err);
+    // One that says it is whole, and has not done all of its blocks.
+    let report = dealt.join("shard-2-of-3/latest/report.json");
+    let text = fs::read_to_string(&report).unwrap();
+    let fewer = text.replacen("\"blocks\": 1,", "\"blocks\": 0,", 1);
+    assert!(fewer != text);
+    fs::write(&report, fewer).unwrap();
+    let ran = tornwrite(&[&["report", "merge"], &names[..]].concat());
+    assert_eq!(ran.exit, 65);
+    assert!(ran.err.contains("shard 2/3 ended after 0 of 1 blocks"), "{}", ran.err);
+    fs::write(&report, text).unwrap();
     let other = torture(&dealt, &["--runs", "1000", "--shard", "0/3"]);
     assert_eq!(other.exit, 0, "{}", other.err);
     let ran = tornwrite(&[&["report", "merge"], &names[..]].concat());
     assert_eq!(ran.exit, 65);
     assert!(ran.err.contains("differs from") && ran.err.contains("runs"), "{}", ran.err);
+}
+
+/// Goal: a shard that was interrupted, killed or never run is named, all that are lost at once, and nothing
+/// is put together without it.
+#[cfg(unix)]
+#[test]
+fn a_lost_shard_is_named_and_never_silently_absent() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    let merged = folder.path().join("merged");
+    let merge = |shards: &[&str]| {
+        let named = |shard: &&str| out.join(format!("shard-{shard}-of-4/latest"));
+        let paths: Vec<_> = shards.iter().map(named).collect();
+        let paths: Vec<&str> = paths.iter().map(|path| path.to_str().unwrap()).collect();
+        tornwrite(&[&["report", "merge", "--out", merged.to_str().unwrap()], &paths[..]].concat())
+    };
+    // One is interrupted and leaves a partial report, one is killed and leaves none.
+    let [interrupted, mut killed] = ["2/4", "3/4"].map(|shard| endless(out, &["--shard", shard]));
+    Command::new("kill").args(["-INT", &interrupted.id().to_string()]).status().unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(interrupted.wait_with_output().unwrap().status.code(), Some(130));
+    let ran = merge(&["2"]);
+    assert_eq!(ran.exit, 65);
+    assert!(ran.err.contains("shard 2/4 was interrupted"), "{}", ran.err);
+    let ran = merge(&["0", "2", "3"]);
+    assert_eq!(ran.exit, 74);
+    for lost in ["shard-0-of-4", "shard-3-of-4"] {
+        assert!(ran.err.contains(lost), "{}", ran.err);
+    }
+    assert!(!merged.exists(), "nothing was put together");
 }
 
 /// Goal: a batch system's numbers are taken when told, and never guessed.
@@ -73,10 +114,11 @@ fn a_shard_is_taken_from_the_batch_system_when_told() {
 }
 
 /// Starts a campaign without an end, and returns when it is running.
-fn endless(out: &Path) -> std::process::Child {
+fn endless(out: &Path, more: &[&str]) -> std::process::Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tornwrite"))
         .args(["torture", "--runs", "100000000", "--out", out.to_str().unwrap()])
         .args(WHAT)
+        .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -94,7 +136,7 @@ fn endless(out: &Path) -> std::process::Child {
 fn a_second_run_is_refused_and_an_unfinished_campaign_is_not_thrown_away() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path();
-    let child = endless(out);
+    let child = endless(out, &[]);
     for more in [&[][..], &["--resume"], &["--fresh"]] {
         let second = torture(out, more);
         assert_eq!(second.exit, 74, "{more:?}: {}", second.err);

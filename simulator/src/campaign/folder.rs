@@ -209,9 +209,10 @@ impl Folder {
             Start::Begin | Start::Fresh => {
                 let (old, totals) = (read.identity().names(), read.state().totals.clone());
                 drop(read);
-                let begun = self.begin(plan, asked, entropy)?;
+                // First, since whoever goes on with the old one makes them again; behind the new
+                // journal nobody would know any more whose they were.
                 self.remove_cases(&old, &totals)?;
-                Ok(begun)
+                self.begin(plan, asked, entropy)
             }
         }
     }
@@ -246,19 +247,13 @@ impl Folder {
     }
 
     /// An error of the journal, with the file and what the system said.
-    fn told(&self, error: ProgressError, device: &FileDevice, doing: &'static str) -> FolderError {
-        let system = device.failure().map(|failure| format!(" ({failure})"));
-        match self.progress_error(error, doing) {
-            FolderError::Io { doing, path, said } => {
-                FolderError::Io { doing, path, said: said + &system.unwrap_or_default() }
-            }
-            other => other,
-        }
-    }
-
-    /// An error of the journal, with the file.
     #[must_use]
-    pub fn progress_error(&self, error: ProgressError, doing: &'static str) -> FolderError {
+    pub fn told(
+        &self,
+        error: ProgressError,
+        device: &FileDevice,
+        doing: &'static str,
+    ) -> FolderError {
         let path = self.journal_path();
         let machine = matches!(
             error,
@@ -270,8 +265,9 @@ impl Folder {
             )
         );
         let said = error.to_string();
+        let system = device.failure().map_or(String::new(), |failure| format!(" ({failure})"));
         match machine {
-            true => FolderError::Io { doing, path, said },
+            true => FolderError::Io { doing, path, said: said + &system },
             false => FolderError::Unreadable { path, what: said },
         }
     }

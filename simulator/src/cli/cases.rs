@@ -26,7 +26,7 @@ pub fn text(argument: &str) -> Result<String, Failure> {
     }
     let failed = |error: io::Error| {
         let hint = match error.kind() {
-            io::ErrorKind::NotFound => " (a token begins with tw1-)",
+            io::ErrorKind::NotFound if !argument.contains('/') => " (a token begins with tw1-)",
             _ => "",
         };
         Failure::new(Exit::Io, format!("cannot read {argument}: {error}{hint}"))

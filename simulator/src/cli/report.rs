@@ -104,9 +104,18 @@ fn merged(
     running: &Running,
     screen: &Screen,
 ) -> Result<Exit, Failure> {
-    let mut parts = Vec::new();
+    let (mut parts, mut lost) = (Vec::new(), Vec::new());
     for shard in shards {
-        parts.push((shard.clone(), read(shard)?));
+        let bad = |what: String| Failure::new(Exit::BadData, format!("{shard}: {what}"));
+        match cases::text(shard) {
+            Ok(text) => parts.push((shard.clone(), json::parse(&text).map_err(bad)?)),
+            Err(failure) => lost.push(failure),
+        }
+    }
+    // All of them: who runs lost shards again wants to do it once.
+    if let Some(Failure { exit, .. }) = lost.first() {
+        let said: Vec<String> = lost.iter().map(|failure| failure.said.clone()).collect();
+        return Err(Failure::new(*exit, said.join("\n")));
     }
     let report: Report = merge::merge(parts).map_err(|what| Failure::new(Exit::BadData, what))?;
     let folder = match out {

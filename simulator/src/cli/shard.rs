@@ -8,7 +8,8 @@
 //! | Kubernetes, Indexed Job | `JOB_COMPLETION_INDEX` | `JOB_COMPLETIONS`, which the manifest sets | 0, 1 |
 //!
 //! Invariant: `auto` without such a system, or with half of its variables, is an error and never the
-//! whole. `auto/N` says how many: where the system does not, or where a part of an array is run again.
+//! whole. `auto/N` says how many, and then the system's number is K as it is: where a part of an array
+//! is run again, the system counts and begins with that part.
 //!
 //! What it is not: told by an environment unless asked to. Without `--shard auto` none of this is read.
 
@@ -27,7 +28,12 @@ fn from(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Shard, 
     };
     let shard = match text.split_once('/') {
         Some(("auto", of)) => {
-            Shard { index: index(variable)?.0, of: of.parse().map_err(|_| wrong())? }
+            let of = of.parse().map_err(|_| wrong())?;
+            let index = match number(variable, "SLURM_ARRAY_TASK_ID")? {
+                Some(id) => id,
+                None => index(variable)?.0,
+            };
+            Shard { index, of }
         }
         Some((index, of)) => Shard {
             index: index.parse().map_err(|_| wrong())?,
@@ -95,6 +101,9 @@ mod tests {
         assert!(auto("auto", &slurm).unwrap_err().contains("says 7/4"));
         assert!(auto("auto", &slurm[..1]).unwrap_err().contains("SLURM_ARRAY_TASK_COUNT"));
         assert_eq!(auto("auto/8", &slurm[..1]).as_deref(), Ok("7/8"));
+        // `sbatch --array=7` after a whole array of eight: a part that begins at 7.
+        let alone = [slurm[0], ("SLURM_ARRAY_TASK_COUNT", "1"), ("SLURM_ARRAY_TASK_MIN", "7")];
+        assert_eq!(auto("auto/8", &alone).as_deref(), Ok("7/8"));
         let even = [("SLURM_ARRAY_TASK_ID", "4"), from_one[0], from_one[1]];
         assert!(auto("auto", &even).unwrap_err().contains("4 is none of 1"));
         let pod = [("JOB_COMPLETION_INDEX", "0"), ("JOB_COMPLETIONS", "2")];

@@ -205,7 +205,8 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     screen.show(&report, || campaign_text::draw(&report, latest.as_deref(), screen.look.width))?;
     written?;
     if !partial {
-        progress.finish().map_err(|error| folder.progress_error(error, "cannot write"))?;
+        let finished = progress.finish();
+        finished.map_err(|error| folder.told(error, progress.device(), "cannot write"))?;
     }
     let exit = if partial {
         Exit::Interrupted

@@ -48,7 +48,7 @@ impl AtRest {
         if budget.flips > 0 {
             rest.add_flips(arena, worlds, budget, Latent::Flip { cut, lba }, options);
         }
-        let lost = vec![(Latent::Lost { cut, lba }, Range::of(1, 1))];
+        let lost = World::from_iter([(Latent::Lost { cut, lba }, Range::of(1, 1))]);
         if budget.lost > 0 && worlds.admit(std::slice::from_ref(&lost), budget) {
             match options.iter_mut().find(|o| o.content == ContentId::UNREADABLE) {
                 Some(unreadable) => unreadable.why.push(lost),
@@ -177,7 +177,7 @@ impl AtRest {
             });
             groups.push((1, self.why_flipped(arena, flipped, options)));
         }
-        let lost = vec![(Latent::Lost { cut, lba }, Range::of(1, 1))];
+        let lost = World::from_iter([(Latent::Lost { cut, lba }, Range::of(1, 1))]);
         groups.extend(self.may_lose.then(|| (1, vec![lost])));
         groups
     }

@@ -12,6 +12,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 /// A hidden fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Latent {
@@ -157,8 +159,8 @@ impl Range {
     }
 }
 
-/// A box: ranges of latents, sorted by latent.
-pub type World = Vec<(Latent, Range)>;
+/// A box: ranges of latents, sorted by latent. Most speak of one or two.
+pub type World = SmallVec<[(Latent, Range); 2]>;
 
 /// Adds to a box that `latent` lies in `range`. False when the box becomes empty.
 #[must_use]
@@ -302,6 +304,8 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
+    use smallvec::smallvec;
+
     use super::*;
 
     const A: Latent = Latent::Stop { command: 1 };
@@ -330,14 +334,15 @@ mod tests {
 
     #[test]
     fn boxes_that_differ_in_one_latent_are_one_box() {
-        let world = |a: u32, b: u32| vec![(A, Range::of(a, a)), (B, Range::of(b, b))];
+        let world =
+            |a: u32, b: u32| -> World { smallvec![(A, Range::of(a, a)), (B, Range::of(b, b))] };
         let why = vec![world(1, 1), world(3, 1), world(1, 2), world(3, 2), world(5, 9)];
-        let whole = vec![(A, set(&[(1, 1), (3, 3)])), (B, Range::of(1, 2))];
+        let whole: World = smallvec![(A, set(&[(1, 1), (3, 3)])), (B, Range::of(1, 2))];
         assert_eq!(merged(why), [world(5, 9), whole]);
         // One that says nothing of a latent covers those that do.
         assert_eq!(
-            merged(vec![world(1, 1), vec![(B, Range::of(1, 1))]]),
-            [vec![(B, Range::of(1, 1))]]
+            merged(vec![world(1, 1), smallvec![(B, Range::of(1, 1))]]),
+            [World::from_iter([(B, Range::of(1, 1))])]
         );
         // In two latents apart: both corners are missing, so it is no box.
         assert_eq!(merged(vec![world(1, 1), world(2, 2)]).len(), 2);

@@ -14,17 +14,15 @@
 //!
 //! What it is not: a list. No image is made.
 
-use std::collections::BTreeMap;
-
 use num_bigint::BigUint;
 
 use super::arena::ContentId;
 use super::at_rest::AtRest;
 use super::product::Product;
 use super::readings;
-use super::remembered::Remembered;
-use super::undecided::{self, Content};
-use super::worlds::{Latent, World, Worlds, merged};
+use super::residuals::{Counting, DeniedOf, Left, Residuals};
+use super::undecided::Content;
+use super::worlds::{World, Worlds, merged};
 use super::{Disk, trace};
 
 /// The sectors of a disk that may hold more than one content, as of a cut.
@@ -35,7 +33,7 @@ pub struct Universe {
     /// Of any other.
     sectors: Vec<Sector>,
     /// Images that were counted.
-    known: Remembered,
+    residuals: Residuals,
     /// Bytes of the sectors.
     bytes: u64,
 }
@@ -72,8 +70,8 @@ impl Disk {
             self.product(&mut into.product);
             return;
         }
-        let known = Remembered::within(self.memory_max);
-        let mut universe = Universe { known, ..Universe::default() };
+        let residuals = Residuals::within(self.memory_max);
+        let mut universe = Universe { residuals, ..Universe::default() };
         let arena = self.trace.arena.len();
         let mut open = self.open();
         if self.rules.contract.damages_at_rest() {
@@ -84,9 +82,7 @@ impl Disk {
             open.retain(|&lba| !self.is_decided(lba));
         }
         for lba in open {
-            let (worlds, denied) = (Worlds::default(), &self.denied);
-            let (options, _) =
-                undecided::coupled(&mut self.trace, &self.rules, &worlds, denied, lba);
+            let (options, _) = self.coupled(lba, false);
             if self.rules.contract.damages_at_rest() {
                 let sector = self.at_rest(lba, options);
                 universe.bytes += sector.as_ref().map_or(0, Sector::kept_bytes);
@@ -165,19 +161,65 @@ impl Disk {
         }
     }
 
-    /// Whether content `number` of a sector as of the last cut was denied since.
-    fn denies(&self, sector: &Sector, number: usize) -> bool {
+    /// The contents of a sector as of the last cut that were denied since, by number.
+    fn denied_of(&self, sector: &Sector) -> DeniedOf {
         let (cut, arena) = (self.trace.cuts.len() as u32, &self.trace.arena);
-        self.denied.all().iter().any(|denial| {
-            (denial.lba, denial.cut) == (sector.lba, cut)
-                && match &sector.held[number] {
-                    Held::Kept(content) => arena.same(*content, denial.content),
-                    Held::Made(bytes) => {
-                        denial.content != ContentId::UNREADABLE
-                            && arena.get(denial.content) == &**bytes
-                    }
+        let mut denied = DeniedOf::new();
+        for denial in self.denied.all() {
+            if (denial.lba, denial.cut) != (sector.lba, cut) {
+                continue;
+            }
+            let is = |held: &Held| match held {
+                Held::Kept(content) => arena.same(*content, denial.content),
+                Held::Made(bytes) => {
+                    denial.content != ContentId::UNREADABLE && arena.get(denial.content) == &**bytes
                 }
-        })
+            };
+            let same = (0..).zip(&sector.held).filter(|(_, held)| is(held));
+            denied.extend(same.map(|(number, _)| number));
+        }
+        denied.sort_unstable();
+        denied.dedup();
+        denied
+    }
+
+    /// Says of sectors that are left which clause speaks of them, and puts those of a clause one behind
+    /// the other.
+    fn add_clauses(&self, sectors: &[Sector], left: &mut Vec<(u32, Left)>) {
+        if self.clauses.is_empty() {
+            return;
+        }
+        let clauses: Vec<_> = self.open_clauses().collect();
+        // By the first sector of its clause, or itself.
+        let mut places: Vec<(u32, u32)> = left.iter().map(|&(at, _)| (at, at)).collect();
+        for open in &clauses {
+            let mut first = None;
+            for ((place, at), (_, left)) in places.iter_mut().zip(&mut *left) {
+                let sector = &sectors[*at as usize];
+                let Some(literal) = open.iter().find(|literal| literal.lba == sector.lba) else {
+                    continue;
+                };
+                *place = *first.get_or_insert(*at);
+                let is = |held: &Held| match held {
+                    Held::Kept(content) => self.in_class(literal, *content),
+                    Held::Made(bytes) => literal.class.iter().any(|&(content, _)| {
+                        content != ContentId::UNREADABLE
+                            && self.trace.arena.get(content) == &**bytes
+                    }),
+                };
+                let class = (0..).zip(&sector.held).filter(|(_, held)| is(held));
+                left.clause = Some((class.map(|(number, _)| number).collect(), false));
+            }
+        }
+        let mut placed: Vec<_> = places.into_iter().zip(std::mem::take(left)).collect();
+        placed.sort_by_key(|&(place, _)| place);
+        for i in 0..placed.len() {
+            let last = placed.get(i + 1).is_none_or(|next| next.0.0 != placed[i].0.0);
+            if let Some((_, is_last)) = &mut placed[i].1.1.clause {
+                *is_last = last;
+            }
+        }
+        left.extend(placed.into_iter().map(|(_, sector)| sector));
     }
 
     /// Sectors that were neither read nor written since the last cut.
@@ -215,66 +257,27 @@ impl Universe {
     }
 
     fn summed(&mut self, disk: &Disk) -> BigUint {
-        let open = |&at: &u32| !disk.is_decided(self.sectors[at as usize].lba);
-        let left: Vec<u32> = (0..self.sectors.len() as u32).filter(open).collect();
-        let needed = self.needed(&left);
-        let start = disk.worlds.project(|latent| needed.contains_key(latent));
+        let Universe { sectors, residuals, .. } = self;
+        let mut left = Vec::with_capacity(sectors.len());
+        for (at, sector) in (0..).zip(&*sectors) {
+            if !disk.is_decided(sector.lba) {
+                left.push((at, Left { denied: disk.denied_of(sector), clause: None }));
+            }
+        }
+        disk.add_clauses(sectors, &mut left);
         // Those of which nothing was open.
         let alike = match disk.rules.contract.damages_at_rest() {
             true => disk.undecided() - left.len() as u64,
             false => 0,
         };
-        let mut denied = Vec::new();
-        for &at in &left {
-            let sector = &self.sectors[at as usize];
-            let all = 0..sector.held.len() as u32;
-            denied.extend(all.filter(|&i| disk.denies(sector, i as usize)).map(|i| (at, i)));
-        }
-        let key = (left, alike, denied, start);
-        if let Some(known) = self.known.get(&key) {
-            return known.clone();
-        }
-        let (left, alike, denied, start) = key;
-        let mut states = BTreeMap::from([(start.clone(), BigUint::from(1u32))]);
-        for (step, &at) in left.iter().enumerate() {
-            let contents = &self.sectors[at as usize].contents;
-            let mut next: BTreeMap<Worlds, BigUint> = BTreeMap::new();
-            for (worlds, images) in &states {
-                for (i, (many, why)) in (0..).zip(contents) {
-                    if denied.contains(&(at, i)) {
-                        continue;
-                    }
-                    let Some(worlds) = worlds.and(why, disk.rules.budget) else { continue };
-                    // What no later sector depends on makes no difference any more.
-                    let worlds =
-                        worlds.project(|latent| needed.get(latent).is_some_and(|&n| n > step));
-                    *next.entry(worlds).or_default() += images * *many;
-                }
-            }
-            states = next;
-            if self.known.too_many(&states) {
-                return BigUint::default();
-            }
-        }
         let (budget, cut) = (disk.rules.budget, disk.cuts() - 1);
         let bits = 8 * u64::from(disk.geometry.logical_bytes);
-        let beside = |worlds: &Worlds| readings::of_alike(worlds, budget, cut, alike, bits);
-        let images = states.iter().map(|(worlds, images)| images * beside(worlds));
-        let images = images.sum::<BigUint>();
-        self.known.insert((left, alike, denied, start), images.clone());
-        images
-    }
-
-    /// Which latents the contents of the sectors `left` depend on: the last of them to do so.
-    fn needed(&self, left: &[u32]) -> BTreeMap<Latent, usize> {
-        let mut needed = BTreeMap::new();
-        for (step, &at) in left.iter().enumerate() {
-            let contents = &self.sectors[at as usize].contents;
-            let why = contents.iter().flat_map(|(_, why)| why).flatten();
-            let latents = why.map(|(latent, _)| *latent);
-            needed.extend(latents.map(|latent| (latent, step)));
-        }
-        needed
+        let counting = Counting {
+            contents: &|at| &sectors[at as usize].contents,
+            budget,
+            alike: &|worlds, alike| readings::of_alike(worlds, budget, cut, alike, bits),
+        };
+        residuals.count(&counting, &left, alike, &disk.worlds)
     }
 }
 
@@ -286,10 +289,10 @@ impl Universe {
         self.bytes + self.product.kept_bytes()
     }
 
-    /// The bytes of the largest set of states of a count since this was asked. A count that needed
-    /// more than its share of the memory was given up: its number is 0.
+    /// The bytes that counting its images takes, once. Where that is more than its share of the memory,
+    /// the count was given up: its number is 0.
     pub fn take_states(&mut self) -> u64 {
-        self.known.take_states()
+        self.residuals.take_states()
     }
 
     /// If the cut came at crash point `at`: the sectors that might then have held several contents,

@@ -85,9 +85,13 @@ impl Disk {
     }
 
     fn drawable_coupled(&mut self, lba: u64) -> Vec<(Vec<World>, Vec<Label>)> {
-        let (whole, damaged) = undecided::listed(&mut self.trace, &self.rules, &self.denied, lba);
+        let listed = self.listed(lba);
         let mut contents: Vec<(ContentId, Vec<World>, Vec<Label>)> = Vec::new();
-        for mut option in whole.into_iter().chain(damaged) {
+        let cuts = self.cuts();
+        for mut option in listed.whole.iter().chain(&listed.damaged).cloned() {
+            if self.denied.after(&self.trace.arena, lba, cuts, option.content) {
+                continue;
+            }
             let (worlds, budget) = (&self.worlds, self.rules.budget);
             option.why.retain(|why| worlds.admit(std::slice::from_ref(why), budget));
             if option.why.is_empty() {

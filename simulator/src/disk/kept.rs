@@ -7,7 +7,7 @@
 //!
 //! Invariant: equal paths, equal numbers.
 //!
-//! What it is not: all of a process. Counting images has a share of its own (`remembered.rs`).
+//! What it is not: all of a process. Counting images has a share of its own (`residuals.rs`).
 
 use super::{Disk, Mark};
 
@@ -23,7 +23,7 @@ impl Disk {
     #[must_use]
     pub fn kept_bytes(&self) -> u64 {
         let denied = size_of_val(self.denied.all()) as u64;
-        self.trace.kept_bytes() + denied + self.worlds.kept_bytes()
+        self.trace.kept_bytes() + denied + self.clauses.kept_bytes() + self.worlds.kept_bytes()
     }
 
     /// Bytes of the table of newest versions.

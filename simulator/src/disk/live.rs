@@ -10,6 +10,9 @@
 mod asking;
 mod deciding;
 mod testing;
+mod whole;
+
+pub(super) use asking::merge_stretches;
 
 use std::num::NonZeroU32;
 

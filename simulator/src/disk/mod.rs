@@ -15,6 +15,7 @@ mod at_rest;
 mod boxes;
 mod chances;
 mod classes;
+mod clauses;
 pub mod contract;
 mod count;
 mod damage;
@@ -23,11 +24,12 @@ mod drawn;
 mod ground;
 mod kept;
 mod linear;
+mod listings;
 mod live;
 pub mod presets;
 mod product;
 mod readings;
-mod remembered;
+mod residuals;
 mod rules;
 mod trace;
 mod undecided;
@@ -38,8 +40,10 @@ use journal_core::{DeviceError, Geometry, Lba};
 use schemars::JsonSchema;
 
 use arena::ContentId;
+use clauses::Clauses;
 use contract::{CacheOrder, Contract};
 use denied::Denied;
+use listings::Listings;
 use rules::Rules;
 use trace::{NONE, Trace};
 use verified::Verified;
@@ -111,6 +115,8 @@ pub struct Disk {
     worlds: Worlds,
     /// What is known of undecided sectors without having been read.
     denied: Denied,
+    clauses: Clauses,
+    listings: Listings,
     /// Checksums and searches are answered by what they tell, and not by reading.
     asks_classes: bool,
     /// Every answer of every question will be visited.
@@ -153,6 +159,7 @@ pub struct Mark {
     trace: trace::Mark,
     worlds: Option<Worlds>,
     denied: usize,
+    clauses: usize,
     dead: bool,
     operations: u32,
     fault_fired: bool,
@@ -189,6 +196,8 @@ impl Disk {
             trace: Trace::new(contract.logical_bytes as usize, fill, contract.late_calls),
             worlds: Worlds::default(),
             denied: Denied::default(),
+            clauses: Clauses::default(),
+            listings: Listings::default(),
             asks_classes: false,
             visits_all: false,
             modulo_collisions: false,
@@ -433,6 +442,7 @@ impl Disk {
             trace: self.trace.mark(),
             worlds: (!self.rules.independent).then(|| self.worlds.clone()),
             denied: self.denied.len(),
+            clauses: self.clauses.len(),
             dead: self.dead,
             operations: self.operations,
             fault_fired: self.fault_fired,
@@ -451,6 +461,7 @@ impl Disk {
             self.worlds.clone_from(worlds);
         }
         self.denied.truncate(mark.denied);
+        self.clauses.truncate(mark.clauses);
         self.dead = mark.dead;
         self.operations = mark.operations;
         self.fault_fired = mark.fault_fired;

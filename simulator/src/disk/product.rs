@@ -45,6 +45,10 @@ impl Disk {
 impl Product {
     /// Adds the images that agree with what was read since the cut, if it came at crash point `at`.
     pub fn add(&self, disk: &Disk, at: u32, to: &mut BigUint) {
+        if !disk.clauses.is_empty() {
+            *to += self.with_clauses(disk, at);
+            return;
+        }
         let (mut big, mut small) = (None::<BigUint>, 1u64);
         let undenied = disk.denied.all().is_empty();
         let mut first = 0;
@@ -69,6 +73,36 @@ impl Product {
             None => *to += small,
             Some(big) => *to += big * small,
         }
+    }
+
+    /// The images, less those that clauses leave out: of the sectors of a clause all mixtures but those in
+    /// which each holds its class.
+    #[cold]
+    fn with_clauses(&self, disk: &Disk, at: u32) -> BigUint {
+        let clauses: Vec<_> = disk.open_clauses().collect();
+        let mut of_clauses = vec![[BigUint::from(1u32), BigUint::from(1u32)]; clauses.len()];
+        let (mut images, mut first) = (BigUint::from(1u32), 0);
+        for &(lba, end) in &self.sectors {
+            let contents = &self.contents[first..end];
+            first = end;
+            if disk.is_decided(lba) {
+                continue;
+            }
+            let possible = |choice: &&Choice| {
+                choice.window.0 <= at && at <= choice.window.1 && !self.denies(disk, lba, choice)
+            };
+            let possible = || contents.iter().filter(possible);
+            let clause = clauses.iter().zip(&mut of_clauses).find_map(|(open, counted)| {
+                open.iter().find(|literal| literal.lba == lba).map(|own| (own, counted))
+            });
+            let Some((own, [all, passing])) = clause else {
+                images *= possible().count();
+                continue;
+            };
+            *all *= possible().count();
+            *passing *= possible().filter(|choice| disk.in_class(own, choice.content)).count();
+        }
+        of_clauses.into_iter().fold(images, |images, [all, passing]| images * (all - passing))
     }
 
     /// Bytes of the sectors and their contents.

@@ -57,10 +57,10 @@ mod tests {
         let flips = [1u64, 3 * 8, 3 * 64];
         let all = flips[0] * 4 + flips[1] * 3 + flips[2] * 2;
         assert_eq!(ways(&Worlds::default()), BigUint::from(all));
-        let one = vec![(Latent::Flip { cut: 0, lba: 9 }, Range::of(1, 1))];
+        let one = World::from_iter([(Latent::Flip { cut: 0, lba: 9 }, Range::of(1, 1))]);
         let worlds = Worlds::default().and(&[one], budget).unwrap();
         assert_eq!(ways(&worlds), BigUint::from(flips[0] * 4 + flips[1] * 3));
-        let earlier = vec![(Latent::Flip { cut: 7, lba: 9 }, Range::of(1, 1))];
+        let earlier = World::from_iter([(Latent::Flip { cut: 7, lba: 9 }, Range::of(1, 1))]);
         let worlds = Worlds::default().and(&[earlier], budget).unwrap();
         assert_eq!(ways(&worlds), BigUint::from(all), "each life has a budget of its own");
     }

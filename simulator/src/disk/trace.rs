@@ -92,6 +92,8 @@ pub struct Call {
 /// A power cut.
 #[derive(Clone, Copy, Debug)]
 pub struct Cut {
+    /// Tells it from all other cuts of this trace, also from those that were taken back.
+    pub id: u64,
     /// First call of the life that it ended.
     pub life_start: u32,
     /// The call in flight, or the number of calls if none was.
@@ -219,6 +221,8 @@ pub struct Trace {
     newest: Newest,
     undo: Vec<(usize, u32)>,
     fill: Fill,
+    /// Cuts that there were, those taken back included.
+    cut_ids: u64,
 }
 
 impl Trace {
@@ -244,6 +248,7 @@ impl Trace {
             newest: Newest::default(),
             undo: Vec::new(),
             fill,
+            cut_ids: 0,
         }
     }
 
@@ -449,7 +454,9 @@ impl Trace {
     /// Cuts the power during a call of `from..=at` (or after all calls). What was recorded after
     /// `at` in this life never happened.
     pub fn cut(&mut self, from: u32, at: u32) {
+        self.cut_ids += 1;
         self.cuts.push(Cut {
+            id: self.cut_ids,
             life_start: self.life_start,
             from,
             at,

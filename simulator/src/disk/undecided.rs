@@ -13,12 +13,12 @@
 //!
 //! What it is not: a choice. It lists; the chooser picks.
 
-use super::arena::{Arena, ContentId};
+use super::arena::ContentId;
 use super::contract::{CacheOrder, Flush, TearShape};
 use super::denied::Denied;
 use super::rules::Rules;
 use super::trace::{Cut, NONE, Trace};
-use super::worlds::{Latent, Range, World, Worlds, narrow};
+use super::worlds::{Latent, Range, World, narrow};
 use super::{damage, ground};
 use crate::choose::Label;
 
@@ -129,43 +129,51 @@ pub fn independent(trace: &Trace, denied: &Denied, lba: u64, into: &mut Vec<Choi
     add(0, trace.original(lba), NONE, (from, until));
 }
 
-/// The options of a sector under any contract, whole ones first and newest first; with the number
-/// of whole ones. Contradictory ones are dropped.
-pub fn coupled(
-    trace: &mut Trace,
-    rules: &Rules,
-    worlds: &Worlds,
-    denied: &Denied,
-    lba: u64,
-) -> (Vec<Content>, usize) {
-    let (whole, damaged) = listed(trace, rules, denied, lba);
-    let feasible = |contents: Vec<Content>, into: &mut Vec<Content>, arena: &Arena| {
-        for mut content in contents {
-            content.why.retain(|why| worlds.admit(std::slice::from_ref(why), rules.budget));
-            if content.why.is_empty() {
-                continue;
-            }
-            match into.iter_mut().find(|other| arena.same(other.content, content.content)) {
-                Some(other) => other.why.append(&mut content.why),
-                None => into.push(content),
-            }
-        }
-    };
-    let mut options = Vec::new();
-    feasible(whole, &mut options, &trace.arena);
-    let count = options.len();
-    feasible(damaged, &mut options, &trace.arena);
-    (options, count)
+/// What the contract allows a sector to hold, whatever else was read since the last cut: each newest
+/// first. Some may read the same.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Whole contents.
+    pub whole: Vec<Content>,
+    /// Damaged ones.
+    pub damaged: Vec<Content>,
 }
 
-/// What the contract allows a sector to hold, whatever else was read: whole contents and damaged ones,
-/// each newest first. Some may read the same.
-pub fn listed(
-    trace: &mut Trace,
-    rules: &Rules,
+/// The options of a sector under any contract, whole ones first and newest first; with the number
+/// of whole ones. Those denied since the last cut are dropped, and those for which no reason is
+/// admitted.
+pub fn coupled(
+    trace: &Trace,
     denied: &Denied,
-    lba: u64,
-) -> (Vec<Content>, Vec<Content>) {
+    (lba, listed): (u64, &Listed),
+    admits: &dyn Fn(ContentId, &World) -> bool,
+) -> (Vec<Content>, usize) {
+    let (arena, cut) = (&trace.arena, trace.cuts.len() as u32);
+    let mut options: Vec<Content> = Vec::with_capacity(listed.whole.len() + listed.damaged.len());
+    let mut feasible = |contents: &[Content]| {
+        for content in contents {
+            if denied.after(arena, lba, cut, content.content) {
+                continue;
+            }
+            let admitted = |why: &&World| admits(content.content, why);
+            let mut why = content.why.iter().filter(admitted).cloned().peekable();
+            if why.peek().is_none() {
+                continue;
+            }
+            match options.iter_mut().find(|other| arena.same(other.content, content.content)) {
+                Some(other) => other.why.extend(why),
+                None => options.push(Content { why: why.collect(), ..*content }),
+            }
+        }
+        options.len()
+    };
+    let whole = feasible(&listed.whole);
+    feasible(&listed.damaged);
+    (options, whole)
+}
+
+/// See [`Listed`].
+pub fn listed(trace: &mut Trace, rules: &Rules, denied: &Denied, lba: u64) -> Listed {
     let (start, mut whole) = ground::beginning(trace, rules, lba);
     let mut damaged: Vec<Content> = Vec::new();
     for cut in start..trace.cuts.len() as u32 {
@@ -199,11 +207,13 @@ pub fn listed(
         newer.append(&mut whole);
         whole = newer;
         damaged.extend(fresh);
-        let stands = |c: &Content| !denied.after(&trace.arena, lba, cut + 1, c.content);
-        whole.retain(stands);
-        damaged.retain(stands);
+        if (cut as usize) + 1 < trace.cuts.len() {
+            let stands = |c: &Content| !denied.after(&trace.arena, lba, cut + 1, c.content);
+            whole.retain(stands);
+            damaged.retain(stands);
+        }
     }
-    (whole, damaged)
+    Listed { whole, damaged }
 }
 
 /// The versions of a sector at risk at a cut, newest first.

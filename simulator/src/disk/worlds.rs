@@ -13,16 +13,21 @@
 //!
 //! What it is not: a list of images. It grows with the sectors read and not with their product.
 
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
 pub use super::boxes::{Budget, Latent, Range, World, merged, narrow};
 use super::boxes::{absorb, within};
 
 /// The state of knowledge. Never impossible.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Worlds {
     /// What is certain.
     sure: World,
-    /// Of each part, the boxes of which one holds: two at least, sorted; the parts sorted too.
-    parts: Vec<Vec<World>>,
+    /// Of each part, the boxes of which one holds: two at least, sorted; the parts sorted too. Most
+    /// questions change one part, and each fork keeps all.
+    parts: Vec<Arc<Vec<World>>>,
 }
 
 /// What two boxes may not both say something of without being in one part: a latent, or the budget
@@ -54,7 +59,7 @@ fn counted(latent: Latent, range: &Range, lba: u64) -> Option<Latent> {
     }
 }
 
-type Bonds = Vec<(u8, u32, u64)>;
+type Bonds = SmallVec<[(u8, u32, u64); 4]>;
 
 fn bonds<'a>(boxes: impl IntoIterator<Item = &'a World>) -> Bonds {
     let mut bonds: Bonds = boxes.into_iter().flatten().map(|(l, _)| bond(*l)).collect();
@@ -95,7 +100,7 @@ impl Worlds {
                 let pairs = part.iter().flat_map(|a| other.iter().filter_map(|b| both(a, b)));
                 part = pairs.collect();
             } else {
-                after.parts.push(other.clone());
+                after.parts.push(Arc::clone(other));
             }
         }
         let mut boxes: Vec<(u64, World)> = Vec::new();
@@ -137,7 +142,7 @@ impl Worlds {
                 continue;
             }
             for world in &mut boxes {
-                world.retain(|&(other, _)| other != latent);
+                world.retain(|known| known.0 != latent);
             }
             self.sure.push(certain);
         }
@@ -145,7 +150,7 @@ impl Worlds {
         boxes.sort_unstable();
         boxes.dedup();
         if boxes.iter().all(|world| !world.is_empty()) {
-            self.parts.push(boxes);
+            self.parts.push(Arc::new(boxes));
         }
         self.parts.sort_unstable();
     }
@@ -155,7 +160,7 @@ impl Worlds {
     #[must_use]
     pub fn project(&self, keep: impl Fn(&Latent) -> bool) -> Worlds {
         let project = |world: &World| {
-            let mut left: World = Vec::with_capacity(world.len());
+            let mut left = World::new();
             let mut dropped = 0;
             for (latent, range) in world {
                 if keep(latent) {
@@ -171,10 +176,15 @@ impl Worlds {
         };
         let mut after = Worlds { sure: project(&self.sure), parts: Vec::new() };
         for part in &self.parts {
+            if part.iter().flatten().all(|(latent, _)| keep(latent)) {
+                after.parts.push(Arc::clone(part));
+                continue;
+            }
             let mut boxes = Vec::with_capacity(part.len());
             part.iter().for_each(|world| absorb(&mut boxes, project(world)));
             after.add(boxes.into_iter().map(|(_, world)| world).collect());
         }
+        after.parts.sort_unstable();
         after
     }
 
@@ -182,13 +192,14 @@ impl Worlds {
     #[must_use]
     pub fn kept_bytes(&self) -> u64 {
         let of = |world: &World| (size_of::<World>() + size_of_val(&world[..])) as u64;
-        size_of_val(&self.sure[..]) as u64 + self.parts.iter().flatten().map(of).sum::<u64>()
+        let parts = self.parts.iter().flat_map(|part| part.iter());
+        size_of_val(&self.sure[..]) as u64 + parts.map(of).sum::<u64>()
     }
 
     /// How many boxes the largest part has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.parts.iter().map(Vec::len).max().unwrap_or(1)
+        self.parts.iter().map(|part| part.len()).max().unwrap_or(1)
     }
 
     /// Whether one of `explanations` is still possible.
@@ -205,13 +216,14 @@ impl Worlds {
         if !sure.all(|(latent, range)| narrow(&mut world, *latent, range.clone())) {
             return false;
         }
-        let parts: Vec<&Vec<World>> = self.parts.iter().filter(|p| bound(p, &touched)).collect();
+        let parts: SmallVec<[&[World]; 4]> =
+            self.parts.iter().filter(|p| bound(p, &touched)).map(|p| &p[..]).collect();
         fits(&world, &parts, budget)
     }
 }
 
 /// Whether `world` can hold together with one box of each part.
-fn fits(world: &World, parts: &[&Vec<World>], budget: Budget) -> bool {
+fn fits(world: &World, parts: &[&[World]], budget: Budget) -> bool {
     let Some((part, others)) = parts.split_first() else { return budget.covers(world) };
     let mut with = part.iter().filter_map(|other| both(world, other));
     with.any(|both| fits(&both, others, budget))
@@ -219,31 +231,36 @@ fn fits(world: &World, parts: &[&Vec<World>], budget: Budget) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use smallvec::smallvec;
+
     use super::*;
 
     const DRAIN: Latent = Latent::Drain { cut: 0 };
     const FREE: Budget = Budget { strikes: u32::MAX, flips: 0, lost: 0, rollbacks: 0, absent: 0 };
 
     fn strike(lba: u64) -> World {
-        vec![(Latent::Strike { cut: 0, lba }, Range::of(1, 1))]
+        smallvec![(Latent::Strike { cut: 0, lba }, Range::of(1, 1))]
     }
 
     #[test]
     fn contradicting_facts_are_impossible_together() {
         let worlds = Worlds::default();
-        let worlds = worlds.and(&[vec![(DRAIN, Range::of(2, 5))]], FREE).unwrap();
-        assert!(worlds.admit(&[vec![(DRAIN, Range::of(5, 9))]], FREE));
-        assert!(!worlds.admit(&[vec![(DRAIN, Range::of(6, 9))]], FREE));
+        let worlds = worlds.and(&[smallvec![(DRAIN, Range::of(2, 5))]], FREE).unwrap();
+        assert!(worlds.admit(&[smallvec![(DRAIN, Range::of(5, 9))]], FREE));
+        assert!(!worlds.admit(&[smallvec![(DRAIN, Range::of(6, 9))]], FREE));
     }
 
     #[test]
     fn a_content_with_two_explanations_keeps_both_open() {
         let worlds = Worlds::default();
-        let either = [vec![(DRAIN, Range::of(0, 1))], vec![(DRAIN, Range::of(5, 6))]];
+        let either = [smallvec![(DRAIN, Range::of(0, 1))], smallvec![(DRAIN, Range::of(5, 6))]];
         let worlds = worlds.and(&either, FREE).unwrap();
-        assert!(worlds.admit(&[vec![(DRAIN, Range::of(1, 1))]], FREE));
-        assert!(!worlds.admit(&[vec![(DRAIN, Range::of(3, 4))]], FREE), "a hole, not an interval");
-        assert!(worlds.admit(&[vec![(DRAIN, Range::of(6, 6))]], FREE));
+        assert!(worlds.admit(&[smallvec![(DRAIN, Range::of(1, 1))]], FREE));
+        assert!(
+            !worlds.admit(&[smallvec![(DRAIN, Range::of(3, 4))]], FREE),
+            "a hole, not an interval"
+        );
+        assert!(worlds.admit(&[smallvec![(DRAIN, Range::of(6, 6))]], FREE));
     }
 
     #[test]
@@ -257,8 +274,8 @@ mod tests {
         let worlds = (0..8).fold(Worlds::default(), |worlds, _| worlds.and(&why, FREE).unwrap());
         assert_eq!(worlds, Worlds::default());
         // What is wider is kept, whatever came first.
-        let narrow = vec![(DRAIN, Range::of(2, 3))];
-        let wide = vec![(DRAIN, Range::of(1, 5))];
+        let narrow = smallvec![(DRAIN, Range::of(2, 3))];
+        let wide = smallvec![(DRAIN, Range::of(1, 5))];
         let worlds = Worlds::default().and(&[narrow, wide.clone()], FREE).unwrap();
         assert_eq!(worlds, Worlds::default().and(&[wide], FREE).unwrap());
     }
@@ -269,7 +286,7 @@ mod tests {
         let worlds = Worlds::default().and(&[strike(3)], one).unwrap();
         assert!(worlds.admit(&[strike(3)], one), "the same domain costs once");
         assert!(!worlds.admit(&[strike(4)], one));
-        let second_cut = vec![(Latent::Strike { cut: 1, lba: 4 }, Range::of(1, 1))];
+        let second_cut = smallvec![(Latent::Strike { cut: 1, lba: 4 }, Range::of(1, 1))];
         assert!(worlds.admit(&[second_cut], one));
     }
 
@@ -278,12 +295,12 @@ mod tests {
         let stop = Latent::Stop { command: 7 };
         // Sector 1 of 3 persisted: at least two from the front, or at most one missing there.
         let worlds =
-            Worlds::default().and(&[vec![(stop, Range::two((2, 3), (0, 1)))]], FREE).unwrap();
+            Worlds::default().and(&[smallvec![(stop, Range::two((2, 3), (0, 1)))]], FREE).unwrap();
         // Sector 0 lost: only the second way is left.
-        let lost_first = vec![(stop, Range::two((0, 0), (1, 3)))];
+        let lost_first = smallvec![(stop, Range::two((0, 0), (1, 3)))];
         let worlds = worlds.and(&[lost_first], FREE).unwrap();
         // Then sector 2 must have persisted.
-        assert!(!worlds.admit(&[vec![(stop, Range::two((0, 2), (3, 3)))]], FREE));
+        assert!(!worlds.admit(&[smallvec![(stop, Range::two((0, 2), (3, 3)))]], FREE));
     }
 
     #[test]
@@ -291,23 +308,26 @@ mod tests {
         // Found by a campaign that did not end: 1. A page cache was never flushed. 2. Each page has
         // several versions that read the same. 3. All combinations over all pages were kept.
         let page = |lba: u64| Latent::Page { cut: 0, lba };
-        let either = |lba| [1, 3, 5].map(|v| vec![(page(lba), Range::of(v, v))]);
+        let either = |lba| [1, 3, 5].map(|v| smallvec![(page(lba), Range::of(v, v))]);
         let worlds = (0..40)
             .fold(Worlds::default(), |worlds, lba| worlds.and(&either(8 * lba), FREE).unwrap());
         // Each page has one of three versions: one box, and certain.
         assert_eq!((worlds.parts.len(), worlds.len(), worlds.sure.len()), (0, 1, 40));
         assert!(
-            worlds.admit(&[vec![(page(16), Range::of(2, 3)), (page(24), Range::of(5, 9))]], FREE)
+            worlds.admit(
+                &[smallvec![(page(16), Range::of(2, 3)), (page(24), Range::of(5, 9))]],
+                FREE
+            )
         );
-        assert!(!worlds.admit(&[vec![(page(16), Range::of(2, 2))]], FREE));
+        assert!(!worlds.admit(&[smallvec![(page(16), Range::of(2, 2))]], FREE));
     }
 
     #[test]
     fn a_part_of_which_one_box_is_left_is_certain() {
-        let either = [vec![(DRAIN, Range::of(0, 1))], vec![(DRAIN, Range::of(5, 6))]];
+        let either = [smallvec![(DRAIN, Range::of(0, 1))], smallvec![(DRAIN, Range::of(5, 6))]];
         let worlds = Worlds::default().and(&either, FREE).unwrap();
-        let worlds = worlds.and(&[vec![(DRAIN, Range::of(1, 4))]], FREE).unwrap();
-        assert_eq!(worlds.sure, [(DRAIN, Range::of(1, 1))]);
+        let worlds = worlds.and(&[smallvec![(DRAIN, Range::of(1, 4))]], FREE).unwrap();
+        assert_eq!(worlds.sure[..], [(DRAIN, Range::of(1, 1))]);
         assert!(worlds.parts.is_empty());
     }
 }

@@ -24,7 +24,7 @@ pub mod totals;
 use std::sync::Arc;
 
 pub use finding::{Design, Fingerprint, Found, RowKey, Spot};
-pub use run::{block, found_again};
+pub use run::{Bare, bare, block, found_again};
 pub use swarm::VARIED;
 pub use totals::{Seen, Totals};
 

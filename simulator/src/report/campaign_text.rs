@@ -7,7 +7,7 @@
 //!
 //! What it is not: complete. The JSON is.
 
-use super::model::{Campaign, CampaignRow, Report};
+use super::model::{Campaign, CampaignRow, Report, Shard};
 use super::picture;
 use super::text::{grouped, wrap};
 
@@ -78,7 +78,7 @@ pub fn draw(report: &Report, folder: Option<&str>, width: usize) -> String {
         out.push('\n');
         out += &wrap("Nothing found on ", &text, width);
     }
-    out += &news(campaign, width);
+    out += &news(report.shard, campaign, width);
     let first = campaign.rows.iter().find_map(|row| Some((row, row.counterexample.as_ref()?)));
     if let Some((row, found)) = first {
         out += "\nThe first of them:\n\n";
@@ -98,8 +98,25 @@ pub fn draw(report: &Report, folder: Option<&str>, width: usize) -> String {
     out
 }
 
+/// The number of the last block that was done, from 1, as all shards count them together.
+fn last_block(shard: Option<Shard>, blocks: u64, dealt: &[u64]) -> u64 {
+    let last = |index: u64, of: u64, done: u64| match done.checked_sub(1) {
+        Some(before) => 1 + index + before * of,
+        None => 0,
+    };
+    match shard {
+        Some(shard) => last(u64::from(shard.index), u64::from(shard.of), blocks),
+        None if dealt.is_empty() => blocks,
+        None => (0u64..)
+            .zip(dealt)
+            .map(|(index, &done)| last(index, dealt.len() as u64, done))
+            .max()
+            .unwrap_or(0),
+    }
+}
+
 /// What was found, and whether anything new was still seen.
-fn news(campaign: &Campaign, width: usize) -> String {
+fn news(shard: Option<Shard>, campaign: &Campaign, width: usize) -> String {
     let mut out = String::new();
     if !campaign.findings.is_empty() {
         let text = format!(
@@ -116,10 +133,23 @@ fn news(campaign: &Campaign, width: usize) -> String {
             grouped(seen.outcomes),
             grouped(seen.decisions),
             grouped(seen.last_new_at),
-            grouped(campaign.blocks)
+            grouped(last_block(shard, campaign.blocks, &campaign.blocks_by_shard))
         );
         out += if out.is_empty() { "\n" } else { "" };
         out += &wrap("seen       ", &text, width);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_counted_over_all_shards() {
+        assert_eq!(last_block(None, 12, &[]), 12);
+        assert_eq!(last_block(Some(Shard { index: 1, of: 3 }), 2, &[]), 5, "blocks 2 and 5");
+        assert_eq!(last_block(Some(Shard { index: 1, of: 3 }), 0, &[]), 0);
+        assert_eq!(last_block(None, 5, &[1, 4]), 8, "block 1; blocks 2, 4, 6 and 8");
+    }
 }

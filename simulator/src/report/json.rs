@@ -114,7 +114,8 @@ pub fn write(report: &Report, beside: Beside<'_>, out: &Path) -> Result<PathBuf,
         if latest.exists() {
             fs::rename(&latest, &previous).map_err(io("cannot rename", &latest))?;
         }
-        fs::rename(&fresh, &latest).map_err(io("cannot rename", &fresh))
+        fs::rename(&fresh, &latest).map_err(io("cannot rename", &fresh))?;
+        flush(out)
     });
     if written.is_err() {
         let _ = fs::remove_dir_all(&fresh);
@@ -155,6 +156,16 @@ fn fill(report: &Report, beside: Beside<'_>, folder: &Path) -> Result<(), FileEr
         if let Ok(case) = Case::parse(&finding.token) {
             put(&format!("cases/{}.json", finding.fingerprint), &case.json())?;
         }
+    }
+    flush(&folder.join("cases"))?;
+    flush(folder)
+}
+
+/// Puts the names in a folder on the medium, where the system has a way to.
+fn flush(folder: &Path) -> Result<(), FileError> {
+    if cfg!(unix) {
+        let flushed = fs::File::open(folder).and_then(|folder| folder.sync_all());
+        flushed.map_err(io("cannot flush", folder))?;
     }
     Ok(())
 }

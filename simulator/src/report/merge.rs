@@ -14,6 +14,9 @@ use super::grid::{Grid, GridCell};
 use super::merge_campaign;
 use super::model::{CellRow, Report, Shard};
 
+/// Missing shards that are named, at most: how many there should be is told by a file.
+const NAMED_MAX: usize = 100;
+
 /// Puts shards together; each comes with what to call it.
 ///
 /// # Errors
@@ -45,10 +48,13 @@ pub fn merge(shards: Vec<(String, Report)>) -> Result<Report, String> {
     let missing: Vec<String> = (0..first.of)
         .filter(|&index| !there(index))
         .map(|index| Shard { index, of: first.of }.to_string())
-        .take(10)
+        .take(NAMED_MAX)
         .collect();
     if !missing.is_empty() {
-        return Err(format!("missing: shard {}", missing.join(", ")));
+        // No two are the same.
+        let more = first.of as usize - dealt.len() - missing.len();
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        return Err(format!("missing: shard {}{more}", missing.join(", ")));
     }
     if dealt.iter().all(|(.., report)| report.campaign.is_some()) {
         let parts = dealt

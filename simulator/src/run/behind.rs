@@ -13,8 +13,8 @@
 
 use journal_core::Stepwise;
 
+use super::grown::Tree;
 use super::kept::Reads;
-use super::tree::Tree;
 use super::{Images, Run};
 use crate::choose::{Exhaustive, Path};
 

@@ -9,7 +9,7 @@
 
 use journal_core::Stepwise;
 
-use super::tree::Fork;
+use super::grown::Fork;
 use super::{Run, Tree};
 use crate::disk::Mark;
 

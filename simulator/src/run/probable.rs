@@ -52,6 +52,8 @@ impl<J: Stepwise> Run<'_, J> {
         let mut ways = [const { BigUint::ZERO }; Oracle::ALL.len()];
         let (mut any, mut sum) = (BigUint::default(), BigUint::default());
         let mut tree = Tree::default();
+        // Chances are multiplied sector by sector.
+        tree.ask_whole(false);
         let mut leaves = 0;
         while self.next_leaf(&mut tree).is_some() {
             leaves += 1;

@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 
 use journal_core::Stepwise;
 
-use super::tree::Tree;
+use super::grown::Tree;
 use super::witness::Witness;
 use super::{Leaf, Run};
 use crate::choose::{Chooser, Decision, Exhaustive, Label, Record, What};
@@ -84,8 +84,12 @@ impl<J: Stepwise> Run<'_, J> {
         let mut tree = Tree::below(Exhaustive::below(path.to_vec()));
         tree.questions.heard = Some(Heard { wanted, ..Heard::default() });
         let found = self.next_leaf(&mut tree);
-        let heard = tree.questions.heard.unwrap_or_default().decisions;
-        let mut witness = Witness::new(heard, self.disk().denied());
+        let heard = tree.questions.heard.take().unwrap_or_default().decisions;
+        let broken = |at: &&(u32, OracleSet)| !at.1.and(wanted).is_empty();
+        let at = tree.stands_for().iter().find(broken).map_or(self.disk().window().1, |at| at.0);
+        // Of a range that does not pass, a case says which sector is at fault.
+        let denied = [self.disk().denied(), &self.disk().denials_of_clauses(at)].concat();
+        let mut witness = Witness::new(heard, &denied);
         self.leave();
         let evaluated = self.evaluated;
         for _ in 0..WITNESSES_MAX {

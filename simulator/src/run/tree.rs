@@ -23,176 +23,17 @@
 //!
 //! What it is not: parallel, or bounded. Its caller is both (`behind.rs`, `explore/parallel.rs`).
 
-use journal_core::{Error, Lsn, Opened, Recovery, Stepwise};
-use num_bigint::BigUint;
+use journal_core::{Error, Opened, Recovery, Stepwise};
 
-use super::kept::{Reads, kept_with};
+use super::grown::{Begun, Fork, Images, Tree};
+use super::kept::kept_with;
 use super::leaf::{Over, Power};
 use super::points::{self, Point};
-use super::questions::{Questions, cut_of};
+use super::questions::cut_of;
 use super::{Leaf, Run, guarded, reads_max};
-use crate::choose::{Exhaustive, What, pick};
-use crate::disk::{Live, Mark, Stamp, Universe};
-use crate::oracle::{Judge, Judgement, Ledger, OracleSet, Shown, SoFar};
-
-/// A recovery step that asked something, as things were before it.
-#[derive(Debug)]
-pub(super) struct Fork<R> {
-    /// Questions of the path before it.
-    pub(super) depth: usize,
-    life: usize,
-    recovery: R,
-    judged: SoFar,
-    names: usize,
-    strangers: usize,
-    /// Bytes kept by it and by the forks before it.
-    pub(super) kept: u64,
-    disk: Mark,
-}
-
-/// What is known of a life's recovery besides the recovery itself.
-#[derive(Debug)]
-pub(super) struct Begun {
-    leaf: Leaf,
-    /// State of the disk when the recovery began.
-    stamp: Stamp,
-    /// The crash points of the life before that are possible.
-    points: Vec<Point>,
-    /// What an open before this one showed, if that was not followed by a complete resume.
-    shown: Option<Judgement>,
-    /// The ledger, if it is not that of the recording.
-    ledger: Ledger,
-    /// The sectors that are open.
-    pub(super) universe: Universe,
-    /// Entries that were in the ledger when the life before began.
-    sent_before: usize,
-    names: Vec<Lsn>,
-    /// What was handed out, to be judged again.
-    entries: Shown,
-}
-
-impl Begun {
-    fn new(stamp: Stamp) -> Self {
-        Begun {
-            leaf: Leaf::default(),
-            stamp,
-            points: Vec::new(),
-            shown: None,
-            ledger: Ledger::default(),
-            universe: Universe::default(),
-            sent_before: 0,
-            names: Vec::new(),
-            entries: Shown::default(),
-        }
-    }
-}
-
-/// Images of the medium after one of a run's cuts, over all crash points that speak for others and
-/// all that happened before.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Images {
-    /// Those that the contract allows, counted when the power was cut.
-    pub all: BigUint,
-    /// Those that agree with what was read in the leaves visited, counted leaf by leaf.
-    pub covered: BigUint,
-    /// Of these, those whose recovery violates something that is owed.
-    pub failing: BigUint,
-}
-
-/// The leaves of a run, one by one.
-#[derive(Debug)]
-pub struct Tree<R> {
-    pub(super) questions: Questions,
-    pub(super) forks: Vec<Fork<R>>,
-    /// One for each life that was reached on the present path.
-    pub(super) begun: Vec<Begun>,
-    /// The crash points of the last life that the present leaf stands for, and what is violated there.
-    stands_for: Vec<(u32, OracleSet)>,
-    /// For each cut, the images that it may leave and those that leaves stand for.
-    pub(super) images: Vec<Images>,
-    /// Some checksum was asked for contents that were once written, and not for all mixtures.
-    pub(super) modulo_collisions: bool,
-    /// Recoveries run to their end, from wherever they began.
-    pub(super) recoveries: u64,
-    /// What recoveries read of the sectors at risk.
-    pub(super) reads: Reads,
-    /// The present path ends at crash points that others speak for, and is none of the leaves.
-    pub(super) for_nothing: bool,
-    /// Whether there was a leaf before.
-    started: bool,
-}
-
-impl<R> Default for Tree<R> {
-    fn default() -> Self {
-        Tree::below(Exhaustive::new())
-    }
-}
-
-impl<R> Tree<R> {
-    /// The leaves that this odometer visits.
-    #[must_use]
-    pub fn below(odometer: Exhaustive) -> Self {
-        let questions = Questions { odometer, ..Questions::default() };
-        Tree {
-            questions,
-            forks: Vec::new(),
-            begun: Vec::new(),
-            stands_for: Vec::new(),
-            images: Vec::new(),
-            modulo_collisions: false,
-            for_nothing: false,
-            recoveries: 0,
-            reads: Reads::default(),
-            started: false,
-        }
-    }
-
-    /// Begins again, with all leaves, and the memory that it has.
-    pub fn restart(&mut self) {
-        self.questions.odometer.restart();
-        self.questions.heard = None;
-        self.questions.told_twice = false;
-        self.forks.clear();
-        self.stands_for.clear();
-        self.images.clear();
-        (self.modulo_collisions, self.for_nothing, self.started) = (false, false, false);
-        (self.recoveries, self.reads) = (0, Reads::default());
-        (self.recoveries, self.reads) = (0, Reads::default());
-    }
-
-    /// The path of the present leaf.
-    #[must_use]
-    pub fn path(&self) -> &[(u32, u32)] {
-        self.questions.odometer.path()
-    }
-
-    /// The crash points of its last life that the present leaf stands for, each speaking for those
-    /// before it at which nothing else is possible; newest first. Each with what is violated there.
-    /// Empty for a leaf that ended before its last recovery.
-    #[must_use]
-    pub fn stands_for(&self) -> &[(u32, OracleSet)] {
-        &self.stands_for
-    }
-
-    /// Whether no leaf comes after the present one.
-    #[must_use]
-    pub fn is_last(&self) -> bool {
-        self.started && self.questions.odometer.is_last()
-    }
-
-    /// For each cut so far, how many images there are and how many of them were covered; empty where
-    /// some have several leaves.
-    #[must_use]
-    pub fn images(&self) -> &[Images] {
-        if self.questions.told_twice { &[] } else { &self.images }
-    }
-
-    /// See [`Exhaustive::nondeterminism`].
-    #[must_use]
-    pub fn nondeterminism(&self) -> Option<(What, u32, u32)> {
-        self.questions.odometer.nondeterminism()
-    }
-}
+use crate::choose::pick;
+use crate::disk::Live;
+use crate::oracle::{Judge, Judgement, OracleSet, SoFar};
 
 /// A recovery that goes on: where it is, and what was judged of it.
 struct Going<R> {
@@ -323,6 +164,7 @@ impl<J: Stepwise> Run<'_, J> {
     fn recover(&mut self, tree: &mut Tree<J::Recovery>, going: Going<J::Recovery>) -> Ended<J> {
         let Going { life, mut recovery, judged } = going;
         tree.recoveries += 1;
+        let tree_asks_whole = tree.asks_whole;
         let Tree { questions, forks, begun, .. } = tree;
         let Begun { points, names, entries, .. } = &mut begun[life - 1];
         // At the last point most is owed and most may be there.
@@ -330,6 +172,8 @@ impl<J: Stepwise> Run<'_, J> {
         let payloads = &self.setup.workload.payloads;
         let mut judge = Judge::going_on(&self.ledger, payloads, owed, judged);
         self.disk.limit_reads(Some(reads_max(&self.disk)));
+        let lives = self.setup.workload.lives.len();
+        self.disk.allow_clauses(tree_asks_whole && life == lives);
         let (disk, options) = (&mut self.disk, self.options);
         let opened = guarded(|| {
             loop {

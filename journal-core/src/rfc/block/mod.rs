@@ -42,6 +42,7 @@ mod inspect;
 mod layout;
 mod open_tail;
 mod options;
+mod read;
 mod recover;
 mod renew;
 mod resume;

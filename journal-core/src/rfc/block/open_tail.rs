@@ -28,7 +28,8 @@
 
 use super::codec::{Block, FIRST, Front, Head, LAST, Seen, see};
 use super::layout::{Layout, Pointer, Seq};
-use super::recover::{Found, read};
+use super::read::read;
+use super::recover::Found;
 use super::{BlockJournal, BlockOptions, Extra};
 use crate::device::{BlockDevice, DeviceError, Durability, Write};
 use crate::journal::{Damage, End, Entry, Error, Lsn};
@@ -210,7 +211,15 @@ impl<'a> OpenLog<'a> {
             let mut read = Slots { bytes: [[0; HEADER_BYTES]; 2], there: [false; 2] };
             for which in 0..2 {
                 let into = &mut read.bytes[which][..layout.block_bytes as usize];
-                read.there[which] = match device.read(layout.slot_lba(which as u64), into) {
+                let slot = (layout.slot_lba(which as u64), layout.slot_bytes(which as u64));
+                // What is not whole is no slot, and need not be read.
+                if let Front::Variant(variant) = front
+                    && let sector = layout.logical_bytes() as usize
+                    && variant.ask(device, slot, None, (sector, into))?.is_some()
+                {
+                    continue;
+                }
+                read.there[which] = match device.read(slot.0, into) {
                     Ok(()) => true,
                     Err(DeviceError::Unreadable(_)) => false,
                     Err(error) => return Err(error),

@@ -1,4 +1,4 @@
-//! Recovery of a V9 journal.
+//! Recovery of a journal in blocks.
 //!
 //! Method
 //! 1. Walk from start_seq, block by block, as far as each block is good for its place, chained to
@@ -18,13 +18,16 @@
 //!
 //! What it is not: a repair. Nothing behind a stop is handed out, proven damage or not.
 
-use super::codec::{Block, Front, HEAD_BYTES, SUMMED_FROM, Seen, claimed, see, v9_bytes};
+use super::codec::{Block, Front, HEAD_BYTES, Seen, claimed, see};
 use super::decide::{Conditions, decide};
 use super::layout::{self, Layout, Seq};
-use super::sealed::recover_variant;
-use super::{BlockJournal, BlockOptions};
-use crate::checksum::Checksum;
-use crate::device::{BlockDevice, DeviceError, Piece};
+use super::open_tail::{OpenLog, Tail};
+use super::read::read;
+use super::sealed::held_against;
+use super::{BlockJournal, BlockOptions, Extra};
+use alloc::boxed::Box;
+
+use crate::device::{BlockDevice, DeviceError};
 use crate::journal::{Damage, End, Entry, Error, Lsn, Opened};
 use crate::rfc::header::{HEADER_BYTES, Header, HeaderPair, Newest};
 use crate::steps::Recovery;
@@ -110,67 +113,8 @@ pub(super) struct Found {
     pub damage: Option<Damage>,
 }
 
-/// Reads one place; `V9` says that the blocks are of its form. Only an unreadable sector is an answer; other errors are not the medium's.
-#[inline(always)]
-pub(super) fn read<'a, const V9: bool>(
-    device: &'a mut dyn BlockDevice,
-    layout: &Layout,
-    seq: Seq,
-    front: Front,
-    scratch: &'a mut [u8],
-) -> Result<Seen<'a>, DeviceError> {
-    let scratch = &mut scratch[..layout.block_bytes as usize];
-    if V9
-        && layout.block_bytes > layout.logical_bytes()
-        && let Some(seen) = ask(device, layout, seq, front, scratch)?
-    {
-        return Ok(seen);
-    }
-    match device.lend(layout.lba(seq), scratch) {
-        Ok(bytes) => Ok(see::<V9>(bytes, seq, front)),
-        Err(DeviceError::Unreadable(_)) => Ok(Seen::Unreadable),
-        Err(error) => Err(error),
-    }
-}
-
-/// What a block of several sectors is, unless it is good so far as its checksum tells: the first
-/// sector says what it claims to be, and whether that is so is asked of the device, which need not
-/// say what the others hold. Whether all of them can be read matters in any case.
-#[cold]
-fn ask<'a>(
-    device: &mut dyn BlockDevice,
-    layout: &Layout,
-    seq: Seq,
-    front: Front,
-    scratch: &mut [u8],
-) -> Result<Option<Seen<'a>>, DeviceError> {
-    let sector = layout.logical_bytes() as usize;
-    if scratch.len() <= sector || sector < HEAD_BYTES {
-        return Ok(None);
-    }
-    let claim = match device.lend(layout.lba(seq), &mut scratch[..sector]) {
-        Ok(first) => claimed(first, seq).map(Block::crc),
-        Err(DeviceError::Unreadable(_)) => return Ok(Some(Seen::Unreadable)),
-        Err(error) => return Err(error),
-    };
-    let Front::V9(_, salt) = front else { return Ok(None) };
-    let before = v9_bytes(salt);
-    let covered = scratch.len() - SUMMED_FROM;
-    let at_bytes = layout.at_bytes(seq) + SUMMED_FROM as u64;
-    let pieces = [Piece::Given(&before), Piece::Device { at_bytes, bytes: covered as u64 }];
-    // No bytes have this checksum: then it is only told whether they can be read.
-    let expected = claim.map_or(u64::MAX, u64::from);
-    match device.verify(&pieces, Checksum::Crc32c, expected) {
-        Ok(true) => Ok(None),
-        Ok(false) if claim.is_some() => Ok(Some(Seen::Claims)),
-        Ok(false) => Ok(Some(Seen::Foreign)),
-        Err(DeviceError::Unreadable(_)) => Ok(Some(Seen::Unreadable)),
-        Err(error) => Err(error),
-    }
-}
-
-/// The recovery of a V9 journal, on its way: headers, then block by block, then the look-ahead.
-/// Other points of the grid recover in one step.
+/// The recovery of a journal in blocks, on its way: headers, then block by block, then the look-ahead.
+/// A log whose last block stays open is walked all at once.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockRecovery {
     stage: Stage,
@@ -182,8 +126,16 @@ pub struct BlockRecovery {
 enum Stage {
     Headers,
     Walk,
-    /// Behind the stop.
-    Ahead,
+    /// Behind the stop: the next block to look at.
+    Ahead(Ahead),
+}
+
+/// Where the look-ahead is.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    next: Seq,
+    /// A good block was seen: what is looked for now is a proof.
+    seen_good: bool,
 }
 
 /// Where the walk is, and what it met.
@@ -216,17 +168,17 @@ impl Recovery<BlockJournal> for BlockRecovery {
         options: &BlockOptions,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<Option<(BlockJournal, Opened)>, Error> {
-        if options.grid.is_some() {
-            return open_variant(device, options, replay).map(Some);
-        }
         let Some(walk) = &mut self.walk else {
             self.walk = Some(Walk::begin(device, options)?);
             self.stage = Stage::Walk;
             return Ok(None);
         };
+        if options.grid.is_some() {
+            return variant_step(&mut self.stage, walk, device, options, replay);
+        }
         // Clearing scratch that the device never needs costs more than the read.
         let small = walk.layout.block_bytes <= 512;
-        if matches!(self.stage, Stage::Ahead) {
+        if matches!(self.stage, Stage::Ahead(_)) {
             if small {
                 walk.look_ahead::<true>(device, &mut [0; 512])?;
             } else {
@@ -243,27 +195,38 @@ impl Recovery<BlockJournal> for BlockRecovery {
             return Ok(Some(walk.journal(options)));
         }
         if !on {
-            self.stage = Stage::Ahead;
+            self.stage = walk.behind_stop();
         }
         Ok(None)
     }
 }
 
-/// Hands out what survived, and tells how the log ended: all at once, for any point of the grid.
-pub(super) fn recover<const V9: bool>(
+/// A step behind the headers, at any other point of the grid than V9.
+#[inline(never)]
+fn variant_step(
+    stage: &mut Stage,
+    walk: &mut Walk,
     device: &mut dyn BlockDevice,
-    layout: &Layout,
-    (pair, header): (HeaderPair, &Header),
-    front: Front,
-    scratch: &mut [u8],
+    options: &BlockOptions,
     replay: &mut dyn FnMut(Entry<'_>),
-) -> Result<Found, Error> {
-    let mut walk = Walk::over(Newest { header: *header, spoiled: None }, pair, *layout, front);
-    while walk.on::<V9>(device, scratch, replay)? {}
-    if !walk.seen.area_end {
-        walk.look_ahead::<V9>(device, scratch)?;
+) -> Result<Option<(BlockJournal, Opened)>, Error> {
+    if options.stays_open() {
+        return walk.open_tail(device, options, replay).map(Some);
     }
-    Ok(walk.found())
+    let scratch = &mut [0; HEADER_BYTES];
+    if let Stage::Ahead(ahead) = stage {
+        if !walk.look_at(ahead, device, scratch)? {
+            return Ok(None);
+        }
+    } else if walk.on::<false>(device, scratch, replay)? {
+        return Ok(None);
+    } else if !walk.seen.area_end {
+        *stage = walk.behind_stop();
+        return Ok(None);
+    }
+    let found = walk.found();
+    let found = held_against(options, &walk.header, found, &walk.layout);
+    Ok(Some(walk.variant(options, found, None)))
 }
 
 impl Walk {
@@ -291,6 +254,10 @@ impl Walk {
             last: Lsn(0),
             chain: cursor.prev_crc,
         }
+    }
+
+    fn behind_stop(&self) -> Stage {
+        Stage::Ahead(Ahead { next: self.cursor.seq.plus(1), seen_good: false })
     }
 
     fn lap_end(&self) -> Seq {
@@ -372,31 +339,71 @@ impl Walk {
         device: &mut dyn BlockDevice,
         scratch: &mut [u8],
     ) -> Result<(), DeviceError> {
-        let stop = self.cursor.seq;
-        let good = self.first_behind::<V9>(device, scratch, stop.plus(1), |_| true)?;
+        let (stop, end) = (self.cursor.seq, self.ahead_end());
+        let good = self.first_behind::<V9>(device, scratch, (stop.plus(1), end), |_| true)?;
         let Some(good) = good else { return Ok(()) };
         let proves = |block: Block<'_>| block.durable_upto() > stop;
-        self.seen.proof = self.first_behind::<V9>(device, scratch, good, proves)?.is_some();
+        self.seen.proof = self.first_behind::<V9>(device, scratch, (good, end), proves)?.is_some();
         self.seen.later = !self.seen.proof;
         Ok(())
     }
 
-    /// The first of the blocks from `from` on, as far as they may be unflushed, that is good and
-    /// `says` so.
+    /// One block of [`Walk::look_ahead`], of another point than V9: where several may be torn, what was
+    /// learned of the ones before need not be asked again. True when all was looked at.
+    fn look_at(
+        &mut self,
+        ahead: &mut Ahead,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
+    ) -> Result<bool, DeviceError> {
+        let (stop, at) = (self.cursor.seq, ahead.next);
+        if at >= self.ahead_end() {
+            self.seen.later = ahead.seen_good;
+            return Ok(true);
+        }
+        let range = (at, at.plus(1));
+        if !ahead.seen_good {
+            let good = self.first_behind::<false>(device, scratch, range, |_| true)?;
+            ahead.seen_good = good.is_some();
+            if ahead.seen_good {
+                // The same block once more: does it prove anything?
+                return Ok(false);
+            }
+        } else {
+            let proves = |block: Block<'_>| block.durable_upto() > stop;
+            self.seen.proof = self.first_behind::<false>(device, scratch, range, proves)?.is_some();
+        }
+        ahead.next = at.plus(1);
+        Ok(self.seen.proof)
+    }
+
+    /// Behind the last block that may be unflushed.
+    fn ahead_end(&self) -> Seq {
+        let window = u64::from(self.layout.window);
+        self.cursor.seq.plus(window + 1).min(self.lap_end())
+    }
+
+    /// The first of the blocks from `from` to `end` that is good and `says` so.
     fn first_behind<const V9: bool>(
         &self,
         device: &mut dyn BlockDevice,
         scratch: &mut [u8],
-        mut from: Seq,
+        (mut from, end): (Seq, Seq),
         says: impl Fn(Block<'_>) -> bool,
     ) -> Result<Option<Seq>, DeviceError> {
-        let (layout, front, stop) = (self.layout, self.front, self.cursor.seq);
+        let (layout, front) = (self.layout, self.front);
         let scratch = &mut scratch[..layout.block_bytes as usize];
-        let end = stop.plus(u64::from(layout.window) + 1).min(self.lap_end());
         let sector = layout.logical_bytes() as usize;
         // A block of several sectors is asked for by its first one; most are out by that.
-        while V9 && from < end && (HEAD_BYTES..scratch.len()).contains(&sector) {
-            let claims = |_: u64, first: &[u8]| claimed(first, from).is_some_and(&says);
+        let by_its_first = match front {
+            Front::V9(..) => V9 && (HEAD_BYTES..scratch.len()).contains(&sector),
+            Front::Variant(variant) => variant.can_be_asked(sector, scratch.len()),
+        };
+        while by_its_first && from < end {
+            let claims = |_: u64, first: &[u8]| match front {
+                Front::V9(..) => claimed(first, from).is_some_and(&says),
+                Front::Variant(variant) => variant.claimed(first, from).is_some_and(&says),
+            };
             let at = layout.lba(from);
             if device.find(at, 1, &mut scratch[..sector], &claims)?.is_some()
                 && let Seen::Good(block) = read::<V9>(device, &layout, from, front, scratch)?
@@ -443,21 +450,29 @@ impl Walk {
         let at = (self.pair, self.layout, self.header, self.front);
         BlockJournal::opened(options, at, self.spoiled, found, None)
     }
-}
 
-/// Opens a journal of another point of the grid than V9.
-#[inline(never)]
-fn open_variant(
-    device: &mut dyn BlockDevice,
-    options: &BlockOptions,
-    replay: &mut dyn FnMut(Entry<'_>),
-) -> Result<(BlockJournal, Opened), Error> {
-    let geometry = device.geometry();
-    let pair = layout::pair(options, geometry)?;
-    let Newest { header, spoiled } = pair.read_newest(device, options.magic())?;
-    let layout = Layout::of(options, &header, &pair, geometry)?;
-    let front = options.front(header.salt, &layout);
-    let (found, more) = recover_variant(device, options, &layout, (pair, &header), replay)?;
-    let at = (pair, layout, header, front);
-    Ok(BlockJournal::opened(options, at, spoiled, found, Some(more)))
+    /// The journal, of another point of the grid.
+    fn variant(
+        &self,
+        options: &BlockOptions,
+        found: Found,
+        tail: Option<Tail>,
+    ) -> (BlockJournal, Opened) {
+        let Front::Variant(variant) = self.front else { unreachable!("V9 is no variant") };
+        let at = (self.pair, self.layout, self.header, self.front);
+        let extra = Box::new(Extra::recovered(options, variant, tail));
+        BlockJournal::opened(options, at, self.spoiled, found, Some(extra))
+    }
+
+    /// Opens a journal whose last block stays open.
+    fn open_tail(
+        &self,
+        device: &mut dyn BlockDevice,
+        options: &BlockOptions,
+        replay: &mut dyn FnMut(Entry<'_>),
+    ) -> Result<(BlockJournal, Opened), Error> {
+        let log = OpenLog::new(device, options, &self.layout, self.front)?;
+        let (found, tail) = log.recover(device, options.commit(), &self.header, replay)?;
+        Ok(self.variant(options, found, tail))
+    }
 }

@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use super::codec::{Block, Front, Head, LAST, Seen, seal};
 use super::layout::{Pointer, Seq};
 use super::open_tail::{OpenLog, Tail};
-use super::recover::read;
+use super::read::read;
 use super::{BlockJournal, Extra, Phase};
 use crate::device::{BlockDevice, Durability};
 use crate::journal::{Error, Lsn, Resume, Survivors};

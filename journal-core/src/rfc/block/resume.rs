@@ -32,7 +32,7 @@ use alloc::vec::Vec;
 
 use super::codec::{Front, Head, Seen, seal};
 use super::layout::{Layout, Seq};
-use super::recover::read;
+use super::read::read;
 use super::{BlockJournal, INDEX_BITS, Phase};
 use crate::device::{BlockDevice, DeviceError};
 use crate::journal::{Error, Lsn, Resume, Survivors};

@@ -23,20 +23,28 @@
 //!
 //! What it is not: V9's commit, which is in `append` and pays for none of this.
 
-use alloc::boxed::Box;
-
-use super::codec::{Front, Head, LAST};
+use super::codec::{Head, LAST};
 use super::layout::{Layout, Pointer, Seq};
-use super::open_tail::OpenLog;
-use super::recover::{Found, recover};
-use super::variant::RECORD;
+use super::open_tail::Tail;
+use super::recover::Found;
+use super::variant::{RECORD, Variant};
 use super::{BlockJournal, BlockOptions, Extra, State};
 use crate::device::{BlockDevice, Durability};
-use crate::journal::{Damage, End, Entry, Error, Lsn};
-use crate::rfc::header::{HEADER_BYTES, Header, HeaderPair};
+use crate::journal::{Damage, End, Error, Lsn};
+use crate::rfc::header::Header;
 use crate::rfc::strategy::CommitRule;
 
 impl Extra {
+    /// What recovery leaves to go on with.
+    pub(super) const fn recovered(
+        options: &BlockOptions,
+        variant: Variant,
+        tail: Option<Tail>,
+    ) -> Extra {
+        let options = *options;
+        Extra { options, variant, tail, open: false, tail_version: 0, tail_committed: 0, slot: 0 }
+    }
+
     /// Blocks that a commit of `data` blocks has besides: filler and record.
     pub(super) fn sealing_blocks(&self, state: &State, data: u64) -> u64 {
         if self.options.stays_open() {
@@ -122,49 +130,23 @@ impl BlockJournal {
     }
 }
 
-/// Recovery at any point but V9.
-pub(super) fn recover_variant(
-    device: &mut dyn BlockDevice,
+/// What a walk found, where a commit pointer says how far the log is committed: the blocks in front of
+/// it were flushed before it was written.
+pub(super) fn held_against(
     options: &BlockOptions,
+    header: &Header,
+    found: Found,
     layout: &Layout,
-    (pair, header): (HeaderPair, &Header),
-    replay: &mut dyn FnMut(Entry<'_>),
-) -> Result<(Found, Box<Extra>), Error> {
-    let front = options.front(header.salt, layout);
-    let Front::Variant(variant) = front else { unreachable!("V9 has its own recovery") };
-    let mut extra = Extra {
-        options: *options,
-        variant,
-        tail: None,
-        open: false,
-        tail_version: 0,
-        tail_committed: 0,
-        slot: 0,
-    };
-    let found = if options.stays_open() {
-        let log = OpenLog::new(device, options, layout, front)?;
-        let (found, tail) = log.recover(device, options.commit(), header, replay)?;
-        extra.tail = tail;
-        found
-    } else {
-        let mut scratch = [0; HEADER_BYTES];
-        let found = recover::<false>(device, layout, (pair, header), front, &mut scratch, replay)?;
-        if options.commit() == CommitRule::Pointer {
-            let (end, damage) = held_against(Pointer::of(header.pointer), found.stop, layout);
-            Found { end, damage, ..found }
-        } else {
-            found
-        }
-    };
-    Ok((found, Box::new(extra)))
-}
-
-/// What a walk that came to `stop` says about a log that is committed up to `pointer`: the blocks
-/// in front of it were flushed before it was written.
-fn held_against(pointer: Pointer, stop: Seq, layout: &Layout) -> (End, Option<Damage>) {
-    if stop >= pointer.seq {
-        return (End::Clean, None);
+) -> Found {
+    if options.commit() != CommitRule::Pointer {
+        return found;
     }
-    let what = "a block before the commit pointer is not there";
-    (End::Torn, Some(Damage { at_bytes: layout.at_bytes(stop), proven: true, what }))
+    let (end, damage) = if found.stop >= Pointer::of(header.pointer).seq {
+        (End::Clean, None)
+    } else {
+        let what = "a block before the commit pointer is not there";
+        let at_bytes = layout.at_bytes(found.stop);
+        (End::Torn, Some(Damage { at_bytes, proven: true, what }))
+    };
+    Found { end, damage, ..found }
 }

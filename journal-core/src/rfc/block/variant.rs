@@ -48,6 +48,7 @@ use super::codec::{
 };
 use super::layout::Seq;
 use crate::checksum::Checksum;
+use crate::device::{BlockDevice, DeviceError, Lba, Piece};
 use crate::rfc::header::Salt;
 use crate::rfc::strategy::{ReuseBy, Strategy};
 
@@ -293,14 +294,18 @@ impl Variant {
         if self.proves_itself(block) { Seen::Good(block) } else { Seen::Claims }
     }
 
+    /// What can be asked of a head, for a block of so many bytes.
+    fn head_makes_sense(block: Block<'_>, block_bytes: usize) -> bool {
+        block_bytes >= STAMPED
+            && block.flags() & !(FIRST | LAST | RECORD) == 0
+            && HEAD_BYTES + usize::from(block.used()) <= block_bytes
+            && block.committed() <= block.used()
+            && block.bytes[ZERO..HEAD_BYTES] == [0; HEAD_BYTES - ZERO]
+    }
+
     fn proves_itself(&self, block: Block<'_>) -> bool {
         let bytes = block.bytes;
-        if bytes.len() < STAMPED
-            || block.flags() & !(FIRST | LAST | RECORD) != 0
-            || HEAD_BYTES + usize::from(block.used()) > bytes.len()
-            || block.committed() > block.used()
-            || bytes[ZERO..HEAD_BYTES] != [0; HEAD_BYTES - ZERO]
-        {
+        if !Self::head_makes_sense(block, bytes.len()) {
             return false;
         }
         let mark = self.mark(block.seq());
@@ -325,6 +330,78 @@ impl Variant {
             }
         }
         entries.is_done()
+    }
+}
+
+/// What the device is asked, so that it need not say what a block of several sectors holds.
+impl Variant {
+    /// Whether blocks of so many bytes are asked of sectors of so many. A weak checksum is passed by
+    /// torn blocks, too, so it tells nothing that need not be computed.
+    pub fn can_be_asked(&self, sector: usize, block_bytes: usize) -> bool {
+        !self.block.is_weak() && (HEAD_BYTES..block_bytes).contains(&sector)
+    }
+
+    /// Block `seq` as the first sector of a place has it, if that says that it is: a head to look
+    /// at, and nothing that was checked.
+    pub fn claimed<'a>(&self, first: &'a [u8], seq: Seq) -> Option<Block<'a>> {
+        let block = Block { head: first.first_chunk()?, bytes: first, seq, shape: self.shape() };
+        (block.head[MAGIC..CRC] == MAGIC_BYTES && block.mark() == self.mark(seq)).then_some(block)
+    }
+
+    /// What the block at a place, a sector and the byte it begins at, is, unless it is good so far as
+    /// its checksum tells; of any number, where none is given. What claims nothing is not looked at
+    /// further: whether its other sectors can be read is of no matter.
+    pub fn ask<'a>(
+        &self,
+        device: &mut dyn BlockDevice,
+        (at, at_bytes): (Lba, u64),
+        seq: Option<Seq>,
+        (sector, scratch): (usize, &mut [u8]),
+    ) -> Result<Option<Seen<'a>>, DeviceError> {
+        if !self.can_be_asked(sector, scratch.len()) {
+            return Ok(None);
+        }
+        let block_bytes = scratch.len();
+        let first = match device.lend(at, &mut scratch[..sector]) {
+            Ok(first) => first,
+            Err(DeviceError::Unreadable(_)) => return Ok(Some(Seen::Unreadable)),
+            Err(error) => return Err(error),
+        };
+        let head: [u8; HEAD_BYTES] = array(first, 0);
+        let claim = match seq {
+            Some(seq) => self.claimed(&head, seq),
+            None if head[MAGIC..CRC] == MAGIC_BYTES => {
+                let shape = self.shape();
+                head.first_chunk().map(|start| Block {
+                    head: start,
+                    bytes: &head,
+                    seq: Seq(0),
+                    shape,
+                })
+            }
+            None => None,
+        };
+        let Some(claim) = claim else { return Ok(Some(Seen::Foreign)) };
+        if !Self::head_makes_sense(claim, block_bytes) {
+            return Ok(Some(Seen::Claims));
+        }
+        let high = u32::from_be_bytes(array(&head, SUM_HIGH));
+        let expected = u64::from(high) << 32 | u64::from(claim.crc());
+        let (zeros, behind) = ([0; 4], VERSION as u64);
+        let pieces = [
+            Piece::Given(&self.salt.0),
+            Piece::Given(&head[MAGIC..CRC]),
+            Piece::Given(&zeros),
+            Piece::Given(&head[SEQ..SUM_HIGH]),
+            Piece::Given(&zeros),
+            Piece::Device { at_bytes: at_bytes + behind, bytes: block_bytes as u64 - behind },
+        ];
+        match device.verify(&pieces, self.block, expected) {
+            Ok(true) => Ok(None),
+            Ok(false) => Ok(Some(Seen::Claims)),
+            Err(DeviceError::Unreadable(_)) => Ok(Some(Seen::Unreadable)),
+            Err(error) => Err(error),
+        }
     }
 }
 

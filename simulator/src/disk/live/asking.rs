@@ -42,16 +42,16 @@ enum Segment<'p> {
 }
 
 /// One answer of a question.
-struct Answer {
+pub(super) struct Answer {
     /// The options it leaves.
-    group: Vec<usize>,
+    pub group: Vec<usize>,
     /// The crash points it leaves.
-    window: (u32, u32),
-    means: Means,
+    pub window: (u32, u32),
+    pub means: Means,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Means {
+pub(super) enum Means {
     /// A class that a choice has there which passes so far.
     Class(u32),
     /// Any such class, where nothing open comes behind it.
@@ -155,11 +155,14 @@ impl<C: Chooser> Live<'_, C> {
         if !(lba..lba + each).any(is_open) {
             return None;
         }
-        if each == 1
-            && self.disk.rules.independent
-            && let Some(answer) = self.test_sector(lba, test)
-        {
-            return Some(answer);
+        let alone = each == 1;
+        let answer = match self.disk.rules.independent {
+            _ if !alone => None,
+            true => self.test_sector(lba, test),
+            false => self.test_coupled(lba, test),
+        };
+        if answer.is_some() {
+            return answer;
         }
         let sector = self.disk.geometry.logical_bytes as usize;
         let parts: Vec<Part> =
@@ -182,7 +185,7 @@ impl<C: Chooser> Live<'_, C> {
         let options = if let Some(content) = certain {
             vec![admitted(content, Label::Old)]
         } else if disk.rules.independent {
-            undecided::independent(&disk.trace, &disk.denied, lba, &mut disk.options);
+            disk.list_independent(lba);
             let option = |choice: &undecided::Choice| {
                 let label = match choice.command {
                     NONE => Label::Old,
@@ -192,8 +195,7 @@ impl<C: Chooser> Live<'_, C> {
             };
             disk.options.iter().map(option).collect()
         } else {
-            let (trace, rules) = (&mut disk.trace, &disk.rules);
-            let (options, _) = undecided::coupled(trace, rules, &disk.worlds, &disk.denied, lba);
+            let (options, _) = disk.coupled(lba, true);
             let option =
                 |c: undecided::Content| Admitted { why: c.why, ..admitted(c.content, c.label) };
             options.into_iter().map(option).collect()
@@ -211,6 +213,12 @@ impl<C: Chooser> Live<'_, C> {
     ) -> Result<bool, DeviceError> {
         if tells {
             self.can_be_read(parts)?;
+        }
+        if self.disk.clauses.allowed
+            && let [choice] = &alive[..]
+            && let Some(answer) = self.ask_whole(parts, choice)?
+        {
+            return Ok(answer);
         }
         let last_open = parts.iter().rposition(|part| part.open);
         for (at, part) in parts.iter().enumerate() {
@@ -304,7 +312,7 @@ impl<C: Chooser> Live<'_, C> {
     }
 
     /// Whether an option is still possible after the answers since it was listed.
-    fn is_feasible(&self, lba: u64, option: &Admitted) -> bool {
+    pub(super) fn is_feasible(&self, lba: u64, option: &Admitted) -> bool {
         let disk = &self.disk;
         if disk.denied.after(&disk.trace.arena, lba, disk.cuts(), option.content) {
             return false;
@@ -313,17 +321,23 @@ impl<C: Chooser> Live<'_, C> {
             let now = disk.window();
             return option.window.0.max(now.0) <= option.window.1.min(now.1);
         }
-        disk.worlds.admit(&option.why, disk.rules.budget)
+        option.why.iter().any(|why| disk.admits(lba, option.content, why))
     }
 
     /// Takes in what an answer tells of a sector.
-    fn keep(&mut self, part: &Part, answer: &Answer) {
+    pub(super) fn keep(&mut self, part: &Part, answer: &Answer) {
         if answer.window != self.disk.window() {
             self.disk.trace.narrow(answer.window.0, answer.window.1);
         }
         let kept = |i: &usize| &part.options[*i];
         if !self.disk.rules.independent {
-            let why = answer.group.iter().flat_map(|i| kept(i).why.iter().cloned()).collect();
+            let reasons = answer
+                .group
+                .iter()
+                .flat_map(|i| kept(i).why.iter().map(|why| (kept(i).content, why)));
+            let admitted =
+                reasons.filter(|(content, why)| self.disk.admits(part.lba, *content, why));
+            let why = admitted.map(|(_, why)| why.clone()).collect();
             self.explain(part.lba, why);
         }
         let cut = self.disk.cuts();
@@ -357,7 +371,7 @@ fn stretches(part: &Part, group: &[usize], now: (u32, u32)) -> Vec<(u32, u32)> {
 }
 
 /// Makes stretches, newest first, of the windows from `first` on.
-pub(super) fn merge_stretches(windows: &mut Vec<(u32, u32)>, first: usize) {
+pub(in crate::disk) fn merge_stretches(windows: &mut Vec<(u32, u32)>, first: usize) {
     windows[first..].sort_unstable();
     let mut kept = first;
     for at in first + 1..windows.len() {

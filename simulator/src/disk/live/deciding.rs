@@ -15,19 +15,18 @@ use journal_core::{DeviceError, Lba};
 use super::super::arena::ContentId;
 use super::super::at_rest::{AtRest, Pick};
 use super::super::trace::NONE;
-use super::super::undecided;
 use super::super::worlds::{Latent, Range, World, merged};
 use super::Live;
 use crate::choose::{Chooser, Label, What, pick};
 
 /// Most boxes of worlds that are kept side by side: where one leaf is wanted, and where all are.
 const BOXES_MAX: usize = 512;
-const BOXES_MAX_OF_ALL: usize = 4096;
+pub(super) const BOXES_MAX_OF_ALL: usize = 4096;
 
 impl<C: Chooser> Live<'_, C> {
     pub(super) fn decide_independent(&mut self, lba: u64) -> ContentId {
         let disk = &mut *self.disk;
-        undecided::independent(&disk.trace, &disk.denied, lba, &mut disk.options);
+        disk.list_independent(lba);
         let answer = match NonZeroU32::new(disk.options.len() as u32) {
             Some(n) if n.get() > 1 => {
                 if self.went_before() {
@@ -81,8 +80,7 @@ impl<C: Chooser> Live<'_, C> {
 
     pub(super) fn decide(&mut self, lba: u64) -> ContentId {
         let disk = &mut *self.disk;
-        let (mut options, whole) =
-            undecided::coupled(&mut disk.trace, &disk.rules, &disk.worlds, &disk.denied, lba);
+        let (mut options, whole) = disk.coupled(lba, true);
         let (cut, budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
         let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);
         let count = options.len() as u32;
@@ -113,7 +111,7 @@ impl<C: Chooser> Live<'_, C> {
             Pick::Whole(i) => (options[i].content, options.swap_remove(i).why),
             Pick::Lost => {
                 let lost = (Latent::Lost { cut, lba }, Range::of(1, 1));
-                (ContentId::UNREADABLE, vec![vec![lost]])
+                (ContentId::UNREADABLE, vec![World::from_iter([lost])])
             }
             Pick::Flip(of, bit) => {
                 let arena = &mut self.disk.trace.arena;

@@ -1,8 +1,8 @@
-//! Asking of one sector whether it passes a test, where a device couples nothing.
+//! Asking of one sector whether it passes a test.
 //!
-//! The one idea: what `asking.rs` does for any range and any device, for the case that proofs spend
+//! The one idea: what `asking.rs` does for any range, for the case that proofs spend
 //! their time in: a look-ahead, sector by sector, over what was pending. Its options fall into two
-//! groups, and nothing is allocated to say so.
+//! groups, and little is allocated to say so: nothing where a device couples nothing.
 //!
 //! Invariant: the same questions, in the same order, with the same answers as `asking.rs` has.
 //!
@@ -12,9 +12,10 @@ use std::num::NonZeroU32;
 
 use journal_core::DeviceError;
 
+use super::super::arena::ContentId;
 use super::super::denied::Denial;
 use super::super::trace::NONE;
-use super::super::undecided;
+use super::super::undecided::Content;
 use super::Live;
 use super::asking::merge_stretches;
 use crate::choose::{Chooser, Label, What};
@@ -27,7 +28,7 @@ impl<C: Chooser> Live<'_, C> {
         test: &dyn Fn(&[u8]) -> bool,
     ) -> Option<Result<bool, DeviceError>> {
         let disk = &mut *self.disk;
-        undecided::independent(&disk.trace, &disk.denied, lba, &mut disk.options);
+        disk.list_independent(lba);
         if disk.options.len() > u64::BITS as usize {
             return None;
         }
@@ -83,6 +84,74 @@ impl<C: Chooser> Live<'_, C> {
         if let Some(content) = left.filter(|_| one_is_left) {
             let now = disk.trace.life_start;
             disk.trace.put(lba, content, NONE, now);
+        }
+        Some(Ok(passes))
+    }
+
+    /// [`Live::test_sector`] where sectors are coupled.
+    pub(super) fn test_coupled(
+        &mut self,
+        lba: u64,
+        test: &dyn Fn(&[u8]) -> bool,
+    ) -> Option<Result<bool, DeviceError>> {
+        let disk = &mut *self.disk;
+        let listed = disk.listed(lba);
+        let options = || listed.whole.iter().chain(&listed.damaged);
+        if options().count() > u64::BITS as usize {
+            return None;
+        }
+        let cut = disk.cuts();
+        let arena = &disk.trace.arena;
+        let (mut possible, mut passing) = (0u64, 0u64);
+        for (i, option) in options().enumerate() {
+            let content = option.content;
+            if disk.denied.after(arena, lba, cut, content)
+                || !option.why.iter().any(|why| disk.admits(lba, content, why))
+            {
+                continue;
+            }
+            possible |= 1 << i;
+            let passes = content != ContentId::UNREADABLE && test(arena.get(content));
+            passing |= u64::from(passes) << i;
+        }
+        if passing == 0 || passing == possible {
+            return Some(Ok(passing != 0));
+        }
+        if self.went_before() {
+            return Some(Err(DeviceError::PowerCut));
+        }
+        let two = const { NonZeroU32::new(2).unwrap() };
+        let what = What::Class { cut, lba };
+        self.disk.traffic.decided += 1;
+        let newest = self.chooser.choose(what, two, &Label::Index) == 0;
+        let newest_passes = passing & possible & possible.wrapping_neg() != 0;
+        let passes = newest == newest_passes;
+        let group = if passes { passing } else { possible & !passing };
+        let members = || options().enumerate().filter(|(i, _)| group >> i & 1 == 1);
+        let admitted = |option: &Content| {
+            let content = option.content;
+            let all = option.why.iter().filter(|why| self.disk.admits(lba, content, why));
+            all.cloned().collect::<Vec<_>>()
+        };
+        let why = members().flat_map(|(_, option)| admitted(option)).collect();
+        self.explain(lba, why);
+        let disk = &mut *self.disk;
+        let arena = &disk.trace.arena;
+        for (i, option) in options().enumerate().filter(|(i, _)| possible >> i & 1 == 1) {
+            let known = |other: &(usize, &Content)| {
+                other.0 < i
+                    && possible >> other.0 & 1 == 1
+                    && arena.same(other.1.content, option.content)
+            };
+            if group >> i & 1 == 0 && !options().enumerate().any(|other| known(&other)) {
+                let (content, label) = (option.content, option.label);
+                disk.denied.push(Denial { lba, cut, content, label });
+            }
+        }
+        let (_, first) = members().next().expect("an answer has a content");
+        if members().all(|(_, option)| arena.same(first.content, option.content)) {
+            let now = disk.trace.life_start;
+            disk.trace.put(lba, first.content, NONE, now);
         }
         Some(Ok(passes))
     }

@@ -31,8 +31,6 @@ use crate::workload::generate_with;
 /// What came of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Its number.
-    pub number: u64,
     /// What was seen in it.
     pub totals: Totals,
     /// Its findings that were not known when they were looked at, shrunk.
@@ -64,7 +62,7 @@ pub fn block(plan: &Plan, number: u64, known: &Known) -> Result<Block, FromFileE
         found.push(one);
     }
     found.sort_by_key(|one| one.spot);
-    Ok(Block { number, totals, found })
+    Ok(Block { totals, found })
 }
 
 /// Makes a finding again.
@@ -136,10 +134,7 @@ impl Visitor for OneRun<'_, '_> {
         run.record(journal, None);
         let mut classes = Vec::with_capacity(2 * LEAVES_PER_RUN as usize);
         for number in 0..LEAVES_PER_RUN {
-            match styles {
-                Some(styles) => self.random.draw_style_of(styles),
-                None => self.random.draw_style(),
-            }
+            draw_style(&mut self.random, styles);
             let before = self.random.clone();
             let mut counting = Counting { chooser: &mut self.random, questions: 0 };
             let leaf = if number == 0 {
@@ -171,6 +166,52 @@ impl Visitor for OneRun<'_, '_> {
             self.into.classes.entry(class).or_insert(block);
         }
         Ok(())
+    }
+}
+
+/// A run's experiment and its chooser, without the campaign around them: for whoever wants the same work
+/// done bare, and compares.
+#[derive(Clone, Debug)]
+pub struct Bare {
+    /// The journal's name.
+    pub journal: &'static str,
+    /// The experiment.
+    pub setup: Setup,
+    /// Behind all that the experiment was drawn with.
+    pub random: Random,
+    styles: Option<u8>,
+}
+
+impl Bare {
+    /// Draws the style of the next leaf.
+    pub fn draw_style(&mut self) {
+        draw_style(&mut self.random, self.styles);
+    }
+}
+
+/// What a run is about; nothing if the plan has nothing to draw from.
+///
+/// # Errors
+/// When the file that payloads come from cannot be read any more.
+pub fn bare(plan: &Plan, number: u64) -> Result<Option<Bare>, FromFileError> {
+    struct Draws<'a, 'p>(&'a Plan, u64, Drawn<'p>, Random);
+    impl Visitor for Draws<'_, '_> {
+        type Out = Result<Bare, FromFileError>;
+        fn visit<J: Format>(self, row: Row, options: J::Options) -> Self::Out {
+            let Draws(plan, number, drawn, mut random) = self;
+            let setup = setup::<J>(plan, number, &drawn, &mut random, &options)?;
+            Ok(Bare { journal: row.name, setup, random, styles: drawn.styles })
+        }
+    }
+    let mut random = Random::new(seed_of(plan.seed, number));
+    let Some(drawn) = draw(plan, &mut random) else { return Ok(None) };
+    journals::visit(drawn.journal, Draws(plan, number, drawn, random)).transpose()
+}
+
+fn draw_style(random: &mut Random, styles: Option<u8>) {
+    match styles {
+        Some(styles) => random.draw_style_of(styles),
+        None => random.draw_style(),
     }
 }
 

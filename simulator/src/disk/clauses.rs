@@ -1,0 +1,276 @@
+//! Clauses: ranges that are known not to pass.
+//!
+//! The one idea: that a checksum over n undecided sectors fails is one answer. It does not say which
+//! sector is at fault, only that not all of them hold what would make it pass. Told sector by sector,
+//! the same *no* is n answers, and of m torn blocks that are looked at one after the other it is n to
+//! the m-th. So it is kept as it was told, as a *clause*: of these sectors at least one does not hold
+//! its class.
+//!
+//! What is offered later must agree with it: a sector may be found to be of its class only if another
+//! one may still differ; and what is counted leaves out exactly the images in which all are.
+//!
+//! Where sectors are coupled, whether a sector may differ hangs on the same hidden facts as all else.
+//! So an option is offered only if there is, together with it, a way for every clause to hold; the
+//! clauses share no sector, hence one differing sector each is all that has to go together.
+//!
+//! Invariant: no two clauses of a cut share a sector; who asks about a sector of one asks sector by
+//! sector (`live/asking.rs`). Clauses speak of the last cut, and only behind the last cut of a run are
+//! there any: what a later life would make of them is not worked out.
+//!
+//! What it is not: a denial. Those are of one content in one sector (`denied.rs`).
+
+use super::Disk;
+use super::arena::ContentId;
+use super::classes::Admitted;
+use super::denied::Denial;
+use super::live::merge_stretches;
+use super::trace::NONE;
+use super::undecided::Choice;
+use super::worlds::{World, Worlds};
+use crate::choose::Label;
+
+/// That a sector holds a content of its class.
+#[derive(Clone, Debug)]
+pub struct Literal {
+    /// The sector.
+    pub lba: u64,
+    /// The contents of the class.
+    pub class: Vec<(ContentId, Label)>,
+    /// What else it may hold.
+    pub others: Vec<Admitted>,
+}
+
+/// That not all of these hold.
+pub type Clause = Vec<Literal>;
+
+/// All clauses, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Clauses {
+    log: Vec<Clause>,
+    /// Whether there may be any.
+    pub allowed: bool,
+}
+
+impl Clauses {
+    /// How many there are.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.log.len()
+    }
+
+    /// Whether there is none.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.log.is_empty()
+    }
+
+    /// Forgets all but the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        self.log.truncate(len);
+    }
+
+    /// Notes one.
+    pub fn push(&mut self, clause: Clause) {
+        self.log.push(clause);
+    }
+
+    /// Bytes of all of them, but for explanations.
+    #[must_use]
+    pub fn kept_bytes(&self) -> u64 {
+        let of = |literal: &Literal| {
+            size_of::<Literal>()
+                + size_of_val(&literal.class[..])
+                + size_of_val(&literal.others[..])
+        };
+        self.log.iter().flatten().map(of).sum::<usize>() as u64
+    }
+}
+
+/// What is known of a literal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Holds,
+    Fails,
+    Open,
+}
+
+impl Disk {
+    /// From now on a range may be found not to pass without its being said why, if `whether`. Not
+    /// before the last cut of a run.
+    pub fn allow_clauses(&mut self, whether: bool) {
+        self.clauses.allowed = whether;
+    }
+
+    /// What a sector was found to hold since the last cut; `None` if it was not looked at. One that was
+    /// written over before it was looked at holds anything.
+    fn found(&self, lba: u64) -> Option<Option<ContentId>> {
+        let mut at = self.trace.newest(lba);
+        let mut first = None;
+        while at != NONE && at >= self.trace.life_version {
+            let version = self.trace.versions[at as usize];
+            first = Some((version.command == NONE).then_some(version.content));
+            at = version.prev;
+        }
+        first
+    }
+
+    fn known(&self, literal: &Literal) -> Known {
+        match self.found(literal.lba) {
+            None => Known::Open,
+            Some(None) => Known::Fails,
+            Some(Some(content)) if self.in_class(literal, content) => Known::Holds,
+            Some(Some(_)) => Known::Fails,
+        }
+    }
+
+    /// Whether a content is of the class that a literal speaks of.
+    pub(super) fn in_class(&self, literal: &Literal, content: ContentId) -> bool {
+        literal.class.iter().any(|&(known, _)| self.trace.arena.same(known, content))
+    }
+
+    /// The clauses that do not hold yet, each with its literals that are open.
+    pub(super) fn open_clauses(&self) -> impl Iterator<Item = Vec<&Literal>> {
+        self.clauses.log.iter().filter_map(|clause| {
+            let mut open = Vec::with_capacity(clause.len());
+            for literal in clause {
+                match self.known(literal) {
+                    Known::Holds => {}
+                    Known::Fails => return None,
+                    Known::Open => open.push(literal),
+                }
+            }
+            Some(open)
+        })
+    }
+
+    /// Whether a clause that does not hold yet speaks of this sector.
+    pub(super) fn is_in_clause(&self, lba: u64) -> bool {
+        !self.clauses.is_empty()
+            && self.open_clauses().any(|open| open.iter().any(|literal| literal.lba == lba))
+    }
+
+    /// What a sector may hold besides its class.
+    fn others<'a>(&'a self, literal: &'a Literal) -> impl Iterator<Item = &'a Admitted> {
+        let cut = self.cuts();
+        let undenied = move |option: &&Admitted| {
+            !self.denied.after(&self.trace.arena, literal.lba, cut, option.content)
+        };
+        literal.others.iter().filter(undenied)
+    }
+
+    /// Where sectors are independent: leaves of the options of a sector those which clauses allow,
+    /// each at the crash points at which they do.
+    pub(super) fn strike_by_clauses(&self, lba: u64, options: &mut Vec<Choice>) {
+        if self.clauses.is_empty() {
+            return;
+        }
+        for open in self.open_clauses() {
+            let Some(own) = open.iter().find(|literal| literal.lba == lba) else { continue };
+            let rest = open.iter().filter(|literal| literal.lba != lba);
+            let others = rest.flat_map(|literal| self.others(literal));
+            let now = self.window();
+            let clip = |window: (u32, u32)| (window.0.max(now.0), window.1.min(now.1));
+            let mut differ: Vec<(u32, u32)> = others.map(|option| clip(option.window)).collect();
+            differ.retain(|window| window.0 <= window.1);
+            merge_stretches(&mut differ, 0);
+            let mut left = Vec::with_capacity(options.len());
+            for option in options.drain(..) {
+                if !self.in_class(own, option.content) {
+                    left.push(option);
+                    continue;
+                }
+                for stretch in &differ {
+                    let (from, until) =
+                        (option.window.0.max(stretch.0), option.window.1.min(stretch.1));
+                    if from <= until {
+                        left.push(Choice { window: (from, until), ..option });
+                    }
+                }
+            }
+            *options = left;
+        }
+    }
+
+    /// Where sectors are coupled: whether a sector may hold a content for this reason.
+    pub(super) fn admits(&self, lba: u64, content: ContentId, why: &World) -> bool {
+        let why = std::slice::from_ref(why);
+        if self.clauses.is_empty() {
+            return self.worlds.admit(why, self.rules.budget);
+        }
+        let Some(worlds) = self.worlds.and(why, self.rules.budget) else { return false };
+        self.differing(&worlds, Some((lba, content))).is_some()
+    }
+
+    /// Whether all that is known can go together with these worlds.
+    pub(super) fn can_all_hold(&self, worlds: &Worlds) -> bool {
+        self.clauses.is_empty() || self.differing(worlds, None).is_some()
+    }
+
+    /// For each clause that does not hold, a sector that may differ, so that all go together with
+    /// these worlds, and with what one more sector holds.
+    fn differing(
+        &self,
+        worlds: &Worlds,
+        besides: Option<(u64, ContentId)>,
+    ) -> Option<Vec<&Literal>> {
+        let mut open = Vec::new();
+        for mut literals in self.open_clauses() {
+            if let Some((lba, content)) = besides
+                && let Some(at) = literals.iter().position(|literal| literal.lba == lba)
+            {
+                let own = literals.swap_remove(at);
+                if !self.in_class(own, content) {
+                    continue;
+                }
+            }
+            open.push(literals);
+        }
+        let mut chosen = Vec::with_capacity(open.len());
+        self.differ(worlds, &open, &mut chosen).then_some(chosen)
+    }
+
+    fn differ<'a>(
+        &'a self,
+        worlds: &Worlds,
+        open: &[Vec<&'a Literal>],
+        chosen: &mut Vec<&'a Literal>,
+    ) -> bool {
+        let Some((clause, others)) = open.split_first() else { return true };
+        for &literal in clause {
+            for why in self.others(literal).flat_map(|option| &option.why) {
+                let why = std::slice::from_ref(why);
+                let Some(worlds) = worlds.and(why, self.rules.budget) else { continue };
+                chosen.push(literal);
+                if self.differ(&worlds, others, chosen) {
+                    return true;
+                }
+                chosen.pop();
+            }
+        }
+        false
+    }
+
+    /// Denials that make all clauses hold, if the cut came at crash point `at`: of the ways to do so
+    /// the first.
+    #[must_use]
+    pub fn denials_of_clauses(&self, at: u32) -> Vec<Denial> {
+        let differing: Vec<&Literal> = if self.rules.independent {
+            let possible = |literal: &&Literal| {
+                self.others(literal).any(|o| o.window.0 <= at && at <= o.window.1)
+            };
+            self.open_clauses().filter_map(|open| open.into_iter().find(possible)).collect()
+        } else {
+            self.differing(&self.worlds, None).unwrap_or_default()
+        };
+        let cut = self.cuts();
+        let denied = |literal: &Literal| {
+            let lba = literal.lba;
+            let denial =
+                move |&(content, label): &(ContentId, Label)| Denial { lba, cut, content, label };
+            literal.class.iter().map(denial).collect::<Vec<_>>()
+        };
+        differing.into_iter().flat_map(denied).collect()
+    }
+}

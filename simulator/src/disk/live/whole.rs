@@ -1,0 +1,159 @@
+//! Asking whether a range passes, and nothing else.
+//!
+//! Method. Where one choice of contents passes, the answers are *yes*, which says of every sector that
+//! it holds its class, and *no*, which is kept as a clause (`clauses.rs`). Where the cut was left open
+//! each of the two is an answer for every stretch of crash points at which it is possible.
+//!
+//! It is asked so behind the last cut of a run, of sectors that no clause speaks of yet, and if at
+//! least two of them may be at fault: otherwise sector by sector is as short (`asking.rs`).
+//!
+//! Invariant: that of `asking.rs`.
+//!
+//! What it is not: for checksums that several mixtures pass.
+
+use std::num::NonZeroU32;
+
+use journal_core::DeviceError;
+
+use super::super::classes::{Choice, Part};
+use super::super::clauses::Literal;
+use super::super::worlds::{World, Worlds, merged};
+use super::Live;
+use super::asking::{Answer, Means, merge_stretches};
+use super::deciding::BOXES_MAX_OF_ALL;
+use crate::choose::{Chooser, Label, What};
+
+/// An open sector, with the options that pass and those that do not.
+struct Side<'p> {
+    part: &'p Part,
+    passing: Vec<usize>,
+    others: Vec<usize>,
+}
+
+impl<C: Chooser> Live<'_, C> {
+    /// Whether the parts hold the choice; `None` where that is to be asked sector by sector.
+    pub(super) fn ask_whole(
+        &mut self,
+        parts: &[Part],
+        choice: &Choice,
+    ) -> Result<Option<bool>, DeviceError> {
+        let mut sides: Vec<Side> = Vec::with_capacity(parts.len());
+        for (part, &class) in parts.iter().zip(choice).filter(|(part, _)| part.open) {
+            let feasible = |i: &usize| self.is_feasible(part.lba, &part.options[*i]);
+            let class = &part.classes[class as usize];
+            let passing: Vec<usize> = class.iter().copied().filter(feasible).collect();
+            if passing.is_empty() {
+                return Ok(Some(false));
+            }
+            let is_other = |i: &usize| !class.contains(i);
+            let others = (0..part.options.len()).filter(is_other).filter(feasible).collect();
+            sides.push(Side { part, passing, others });
+        }
+        let may_fail = || sides.iter().filter(|side| !side.others.is_empty());
+        if may_fail().count() < 2 || may_fail().any(|side| self.disk.is_in_clause(side.part.lba)) {
+            return Ok(None);
+        }
+        let now = self.disk.window();
+        let (yes, no) = if self.disk.rules.independent {
+            (all_of(&sides, now), any_of(&sides, now))
+        } else {
+            let Some(possible) = self.both_possible(&sides) else { return Ok(None) };
+            let window = |possible: bool| if possible { vec![now] } else { Vec::new() };
+            (window(possible.0), window(possible.1))
+        };
+        let count = NonZeroU32::new((yes.len() + no.len()) as u32).expect("some image explains it");
+        if count.get() == 1 {
+            return Ok(Some(no.is_empty()));
+        }
+        if self.went_before() {
+            return Err(DeviceError::PowerCut);
+        }
+        let what = What::Class { cut: self.disk.cuts(), lba: sides[0].part.lba };
+        self.disk.traffic.decided += 1;
+        let answer = self.chooser.choose(what, count, &Label::Index) as usize;
+        if let Some(&window) = yes.get(answer) {
+            for Side { part, passing, .. } in sides {
+                self.keep(part, &Answer { group: passing, window, means: Means::Passes });
+            }
+            return Ok(Some(true));
+        }
+        let window = no[answer - yes.len()];
+        if window != now {
+            self.disk.trace.narrow(window.0, window.1);
+        }
+        if !self.disk.rules.independent {
+            let why = sides.iter().flat_map(|side| self.reasons(side, &side.others)).collect();
+            self.explain(sides[0].part.lba, why);
+        }
+        let clause = sides.iter().filter(|side| !side.others.is_empty()).map(literal).collect();
+        self.disk.clauses.push(clause);
+        Ok(Some(false))
+    }
+
+    /// Why a sector may hold one of these options.
+    fn reasons(&self, side: &Side<'_>, options: &[usize]) -> Vec<World> {
+        let lba = side.part.lba;
+        let options = options.iter().map(|&i| &side.part.options[i]);
+        let all = options.flat_map(|option| option.why.iter().map(|why| (option.content, why)));
+        let admitted = all.filter(|(content, why)| self.disk.admits(lba, *content, why));
+        admitted.map(|(_, why)| why.clone()).collect()
+    }
+
+    /// Where sectors are coupled: whether all may pass, and whether one of them may not. `None` where
+    /// that has more explanations than are kept.
+    fn both_possible(&self, sides: &[Side<'_>]) -> Option<(bool, bool)> {
+        let mut worlds: Option<Worlds> = Some(self.disk.worlds.clone());
+        for side in sides {
+            let why = merged(self.reasons(side, &side.passing));
+            worlds = worlds.and_then(|worlds| worlds.and(&why, self.disk.rules.budget));
+            if worlds.as_ref().is_some_and(|worlds| worlds.len() > BOXES_MAX_OF_ALL) {
+                return None;
+            }
+        }
+        let passes = worlds.is_some_and(|worlds| self.disk.can_all_hold(&worlds));
+        // Each option that is feasible is so together with all that is known.
+        let fails = sides.iter().any(|side| !side.others.is_empty());
+        Some((passes, fails))
+    }
+}
+
+/// What a clause says of a sector.
+fn literal(side: &Side<'_>) -> Literal {
+    let options = |of: &[usize]| of.iter().map(|&i| &side.part.options[i]).collect::<Vec<_>>();
+    Literal {
+        lba: side.part.lba,
+        class: options(&side.passing).into_iter().map(|o| (o.content, o.label)).collect(),
+        others: options(&side.others).into_iter().cloned().collect(),
+    }
+}
+
+/// The crash points at which these options of a sector are possible, as stretches, newest first.
+fn windows(side: &Side<'_>, options: &[usize], now: (u32, u32)) -> Vec<(u32, u32)> {
+    let clip = |&i: &usize| {
+        let window = side.part.options[i].window;
+        (window.0.max(now.0), window.1.min(now.1))
+    };
+    let mut windows: Vec<_> = options.iter().map(clip).filter(|w| w.0 <= w.1).collect();
+    merge_stretches(&mut windows, 0);
+    windows
+}
+
+/// The crash points at which every sector may pass.
+fn all_of(sides: &[Side<'_>], now: (u32, u32)) -> Vec<(u32, u32)> {
+    let mut all = vec![now];
+    for side in sides {
+        let here = windows(side, &side.passing, now);
+        let meet = |a: (u32, u32), b: (u32, u32)| (a.0.max(b.0), a.1.min(b.1));
+        let pairs = all.iter().flat_map(|&a| here.iter().map(move |&b| meet(a, b)));
+        all = pairs.filter(|w| w.0 <= w.1).collect();
+    }
+    merge_stretches(&mut all, 0);
+    all
+}
+
+/// The crash points at which some sector may not.
+fn any_of(sides: &[Side<'_>], now: (u32, u32)) -> Vec<(u32, u32)> {
+    let mut any: Vec<_> = sides.iter().flat_map(|side| windows(side, &side.others, now)).collect();
+    merge_stretches(&mut any, 0);
+    any
+}

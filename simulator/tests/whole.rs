@@ -1,0 +1,176 @@
+//! "It does not pass" as one answer, against one answer for each sector at fault.
+//!
+//! Behind the last cut a tree is told of a torn range only that it is torn, and keeps that as a
+//! clause. Told sector by sector it needs no clauses, and has many more leaves. Both must find the
+//! same violations, and, since that is where clauses are easy to get wrong, in exactly as many images.
+
+use std::collections::BTreeSet;
+
+use journal_core::Survivors;
+use journal_core::formats::Format;
+use proptest::prelude::*;
+use simulator::disk::contract::{
+    CacheOrder, Contract, Flush, Fua, InnerTear, TearShape, TornContents,
+};
+use simulator::disk::{Fill, presets};
+use simulator::journals::{self, Row, Visitor};
+use simulator::oracle::OracleSet;
+use simulator::run::{Images, Run, Setup, Tree};
+use simulator::workload::{Identity, Life, Op, Payloads, Workload};
+
+/// Leaves of a tree at most; a case that has more is left out.
+const LEAVES_MAX: u32 = 2_000;
+
+/// What a tree found: leaves, the sets of violations, images.
+type Found = (u32, BTreeSet<OracleSet>, Vec<Images>);
+
+fn found<J: Format>(options: &J::Options, setup: &Setup, whole: bool) -> Option<Found> {
+    let (mut run, journal) = Run::<J>::new(options, setup.clone()).ok()?;
+    run.record(journal, None);
+    let mut tree = Tree::default();
+    tree.ask_whole(whole);
+    let (mut leaves, mut violated) = (0, BTreeSet::new());
+    while let Some(leaf) = run.next_leaf(&mut tree) {
+        leaves += 1;
+        violated.extend(tree.stands_for().iter().map(|&(_, violated)| violated));
+        violated.insert(leaf.violated);
+        assert_eq!(tree.nondeterminism(), None);
+        if leaves > LEAVES_MAX {
+            return None;
+        }
+    }
+    Some((leaves, violated, tree.images().to_vec()))
+}
+
+struct Compare<'a>(&'a Setup);
+
+impl Visitor for Compare<'_> {
+    type Out = Option<(u32, u32)>;
+
+    fn visit<J: Format>(self, row: Row, options: J::Options) -> Self::Out {
+        let case = || format!("{} on {:?}", row.name, self.0.contract);
+        let by_sector = found::<J>(&options, self.0, false)?;
+        let whole = found::<J>(&options, self.0, true).expect("it has no more leaves");
+        assert!(whole.0 <= by_sector.0, "{}: {} and {} leaves", case(), whole.0, by_sector.0);
+        assert_eq!(whole.1, by_sector.1, "{}", case());
+        assert_eq!(whole.2, by_sector.2, "{}", case());
+        for images in &whole.2 {
+            assert_eq!(images.covered, images.all, "{}", case());
+        }
+        Some((whole.0, by_sector.0))
+    }
+}
+
+fn setup(contract: &Contract, workload: Workload) -> Setup {
+    let bytes = 96 * 1024;
+    Setup {
+        contract: contract.clone(),
+        device_bytes: bytes,
+        fill: Fill::Noise,
+        workload,
+        fault: None,
+    }
+}
+
+fn workload(lives: &[&[u32]], identity: Identity) -> Workload {
+    let life = |sizes: &&[u32]| {
+        let appends = sizes.iter().map(|bytes| Op::Append(*bytes));
+        Life { resume: Survivors::Carry, ops: appends.chain([Op::Commit]).collect() }
+    };
+    let lives = lives.iter().map(life).collect();
+    Workload { before: Vec::new(), lives, identity, payloads: Payloads::Generated }
+}
+
+/// Journals that ask for checksums over several sectors; sound and flawed ones.
+const JOURNALS: [&str; 11] = [
+    "v9-4096",
+    "leveldb",
+    "leveldb-reuse",
+    "sqlite-wal-4096",
+    "block-4096/block:crc32c/pad-sector/erase/flush",
+    "block-4096/block:crc32c/pad-sector/salt+clear/record-fua",
+    "block-4096/block:crc32c+chain:crc32c/pad-sector/erase/flush",
+    "block-4096/block:xxh3/pad-sector/erase/flush",
+    "block-4096/block:crc32c/ping-pong/erase/flush",
+    "twin-middle-unsummed",
+    "twin-append-behind-torn-tail",
+];
+
+#[test]
+fn a_clause_finds_what_each_sector_at_fault_finds_on_every_device() {
+    let (mut compared, mut fewer, mut leaves) = (0, 0, (0u64, 0u64));
+    for preset in presets::all() {
+        for journal in JOURNALS {
+            let one_life: &[&[u32]] = &[&[240, 240, 240, 240]];
+            let two_lives: &[&[u32]] = &[&[48, 240], &[240]];
+            for (lives, identity) in [
+                (one_life, Identity::Fresh),
+                (two_lives, Identity::Fresh),
+                (two_lives, Identity::SameAgain),
+            ] {
+                let setup = setup(&preset.contract, workload(lives, identity));
+                let Some(Some((whole, by_sector))) = journals::visit(journal, Compare(&setup))
+                else {
+                    continue;
+                };
+                compared += 1;
+                fewer += u32::from(whole < by_sector);
+                leaves = (leaves.0 + u64::from(whole), leaves.1 + u64::from(by_sector));
+            }
+        }
+    }
+    assert!(compared > 100 && fewer > 20, "{compared} compared, {fewer} with fewer leaves");
+    assert!(leaves.0 < leaves.1, "{leaves:?}");
+    println!("{compared} compared, {fewer} with fewer leaves: {leaves:?}");
+}
+
+fn contracts() -> impl Strategy<Value = Contract> {
+    let orders = prop_oneof![
+        Just(CacheOrder::WriteThrough),
+        Just(CacheOrder::Any),
+        Just(CacheOrder::Prefix),
+        Just(CacheOrder::Epoch),
+        (1u32..6).prop_map(CacheOrder::Window),
+    ];
+    let flushes =
+        prop_oneof![Just(Flush::Honoured), Just(Flush::BarrierOnly), Just(Flush::Ignored)];
+    let shapes =
+        prop_oneof![Just(TearShape::Any), Just(TearShape::Prefix), Just(TearShape::PrefixOrSuffix)];
+    let damage = (0u32..3, any::<(bool, bool, bool)>());
+    (orders, flushes, shapes, damage, prop_oneof![Just(512u32), Just(4096)]).prop_map(
+        |(order, flush, tear_shape, (damage_max, (unreadable, zeros, neighbours)), page_bytes)| {
+            let torn = TornContents { unreadable, zeros, ..TornContents::default() };
+            let damages = damage_max > 0 && (unreadable || zeros) && page_bytes == 512;
+            Contract {
+                physical_bytes: 4096,
+                order,
+                flush,
+                fua: Fua::PostFlush,
+                tear_shape: if page_bytes == 512 { tear_shape } else { TearShape::Any },
+                torn: if damages { torn } else { TornContents::default() },
+                inner_tear: InnerTear::Never,
+                damage_max: if damages { damage_max } else { 0 },
+                neighbours: neighbours && damages,
+                page_bytes,
+                ..Contract::base("drawn")
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_clause_finds_what_each_sector_at_fault_finds_on_any_device(
+        contract in contracts(),
+        journal in 0..JOURNALS.len(),
+        lives in prop::collection::vec(prop::collection::vec(1u32..250, 1..4), 1..3),
+        again in any::<bool>(),
+    ) {
+        let identity = if again { Identity::SameAgain } else { Identity::Fresh };
+        let lives: Vec<&[u32]> = lives.iter().map(|sizes| &sizes[..]).collect();
+        let setup = setup(&contract, workload(&lives, identity));
+        journals::visit(JOURNALS[journal], Compare(&setup));
+    }
+}
