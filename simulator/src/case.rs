@@ -9,6 +9,7 @@
 //! What it is not: a result. It says what to run; the verdict is found by running it.
 
 use journal_core::formats::Format;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::choose::{Decision, Record, Replay};
@@ -19,13 +20,13 @@ use crate::oracle::{Oracle, OracleSet};
 use crate::run::{Leaf, Run, Setup, SetupError, Watch};
 use crate::workload::Workload;
 
-mod token;
+pub(crate) mod token;
 
 /// Version of the case format.
 pub const CASE_VERSION: u32 = 1;
 
 /// A complete experiment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// Version of this format.

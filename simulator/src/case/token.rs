@@ -185,7 +185,7 @@ fn decode(version: usize, body: &str) -> Result<Case, String> {
     })
 }
 
-mod base64url {
+pub(crate) mod base64url {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
     pub fn encode(bytes: &[u8]) -> String {

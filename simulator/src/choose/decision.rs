@@ -10,6 +10,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What is being decided.
@@ -126,13 +127,15 @@ pub enum Label {
 }
 
 /// One question and its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Decision {
     /// What was asked, as text in files.
     #[serde(with = "text")]
+    #[schemars(with = "String")]
     pub what: What,
     /// The answer, as text in files.
     #[serde(with = "text")]
+    #[schemars(with = "String")]
     pub is: Label,
 }
 

@@ -18,9 +18,11 @@ use rayon::prelude::*;
 use simulator::case::Case;
 use simulator::disk::contract::Contract;
 use simulator::disk::{Fill, presets};
+use simulator::explore::frontier::Effort;
 use simulator::explore::sample::sample;
 use simulator::explore::{Bounds, Verdict, prove};
 use simulator::journals::Family;
+use simulator::report::json::Beside;
 use simulator::report::model::{Asked, CostRow, DeviceRow, JournalRow, Shard, Tool, WorkloadRow};
 use simulator::report::{Report, SCHEMA_VERSION, build, cost, json, matrix, oracles};
 use simulator::run::Setup;
@@ -29,7 +31,7 @@ use simulator::workload::{Identity, Life, Op, Payloads, Workload, from_file};
 
 use super::exit::{Exit, Failure};
 use super::screen::{Progress, Screen, remark};
-use super::{Common, grid, list, shrink, signal};
+use super::{Common, frontier, grid, list, ratchet, shrink, signal};
 
 /// Crash states visited at most in each experiment, unless told otherwise.
 const LEAVES_MAX: u64 = 20_000;
@@ -80,6 +82,9 @@ pub struct Arguments {
     /// orders writes. Its workload is its own
     #[arg(long, conflicts_with_all = ["journal", "payload_from"])]
     grid: bool,
+    /// Also how far each journal holds: the most hostile devices that it survives, as `frontier` finds them
+    #[arg(long, conflicts_with = "shard")]
+    frontier: bool,
     /// Only the cells whose rank, counted journal by journal, leaves K when divided by N;
     /// `report merge` puts the shards together
     #[arg(long, value_name = "K/N", value_parser = super::shard::parse)]
@@ -94,6 +99,8 @@ pub struct Arguments {
     /// Take payloads from the 64 KiB clusters of a file, such as a disk image
     #[arg(long, value_name = "FILE")]
     payload_from: Option<PathBuf>,
+    #[command(flatten)]
+    ratchet: ratchet::Ratchet,
 }
 
 impl Default for Arguments {
@@ -109,19 +116,24 @@ impl Default for Arguments {
 
 /// Compares.
 pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    let running = common.begin();
+    let held = arguments.ratchet.prepare()?;
     signal::listen();
     let report = report(arguments, common)?;
-    let written = json::write(&report, &arguments.out);
+    let diff = held.diff(&report);
+    let beside = Beside { diff: diff.as_ref(), running: Some(&running) };
+    let written = json::write(&report, beside, &arguments.out);
     let folder = written.as_ref().ok().map(|path| path.display().to_string());
     screen.show(&report, || {
         let mut out = matrix::draw(&report, folder.as_deref(), screen.look);
         if let Some(folder) = &folder {
-            out += &format!("\nreport   {folder}/report.json\n");
+            out += &format!("\nreport   {folder}/report.json, report.html\n");
         }
         out
     })?;
     written?;
-    Ok(exit(arguments.strict || arguments.journal.len() == 1, &report))
+    let exit = exit(arguments.strict || arguments.journal.len() == 1, &report);
+    held.end(&report, diff.as_ref(), exit, screen)
 }
 
 /// How a comparison ends; `strict`: what is refuted or inconclusive is told by the exit code.
@@ -169,10 +181,14 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let (cells, partial) = pool.install(|| cells(&journals, &contracts, &workloads, arguments));
     let grid = arguments.grid;
     let grid = grid.then(|| pool.install(|| grid::run(&contracts, arguments.shard)));
+    let frontiers = match arguments.frontier && !partial {
+        true => pool.install(|| frontier::surveys(&journals, Effort::default())),
+        false => Vec::new(),
+    };
     let partial = partial || grid.as_ref().is_some_and(|(_, partial)| *partial);
     let mut report = Report {
         schema_version: SCHEMA_VERSION,
-        tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        tool: Tool::this(),
         asked: Asked {
             command: "compare".to_owned(),
             device_bytes: DEVICE_BYTES,
@@ -189,6 +205,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
         owed: oracles::owed(&contracts),
         cells,
         grid: grid.map(|(grid, _)| grid),
+        frontiers,
         campaign: None,
     };
     report.name_neighbours();

@@ -10,10 +10,11 @@ use simulator::explore::frontier::lattice::BASES;
 use simulator::explore::frontier::{Effort, Survey, survey};
 use simulator::journals::Family;
 use simulator::report::frontier;
+use simulator::report::model::JournalRow;
 
 use super::exit::{Exit, Failure};
 use super::screen::{Progress, Screen};
-use super::{Common, list};
+use super::{Common, list, signal};
 
 /// What to survey.
 #[derive(Debug, clap::Args)]
@@ -34,20 +35,25 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         true => row.family != Family::Twin,
         false => arguments.journal.contains(&row.name),
     });
+    let effort = Effort { leaves_max: arguments.leaves_max, ..Effort::default() };
+    let found = common.pool()?.install(|| surveys(&journals, effort));
+    screen.show(&found, || frontier::draw(&found, screen.look.width))?;
+    let complete = found.iter().flat_map(|survey| &survey.claims).all(|claim| claim.complete);
+    Ok(if complete { Exit::Clean } else { Exit::Inconclusive })
+}
+
+/// A survey for each journal and geometry, in order. An interrupt leaves out what was not begun.
+pub fn surveys(journals: &[JournalRow], effort: Effort) -> Vec<Survey> {
     let pairs: Vec<_> =
         journals.iter().flat_map(|row| BASES.map(|base| (row.name.as_str(), base))).collect();
-    let effort = Effort { leaves_max: arguments.leaves_max, ..Effort::default() };
     let progress = Progress::new("surveys", Some(pairs.len() as u64));
     let surveyed = |&(journal, base): &(&str, _)| {
+        if signal::stopped() {
+            return None;
+        }
         let found = survey(journal, base, effort);
         progress.one_more();
         found
     };
-    let pool = common.pool()?;
-    let found: Vec<Survey> =
-        pool.install(|| pairs.par_iter().with_max_len(1).filter_map(surveyed).collect());
-    drop(progress);
-    screen.show(&found, || frontier::draw(&found, screen.look.width))?;
-    let complete = found.iter().flat_map(|survey| &survey.claims).all(|claim| claim.complete);
-    Ok(if complete { Exit::Clean } else { Exit::Inconclusive })
+    pairs.par_iter().with_max_len(1).filter_map(surveyed).collect()
 }

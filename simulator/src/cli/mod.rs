@@ -18,8 +18,10 @@ mod inspect;
 mod list;
 mod names;
 mod prove;
+mod ratchet;
 mod replay;
 mod report;
+mod schema;
 mod screen;
 mod selftest;
 mod shard;
@@ -36,6 +38,7 @@ use clap::{Parser, Subcommand};
 use exit::{Exit, Failure};
 use names::journal_names;
 use screen::{Form, Screen};
+use simulator::report::environment::Running;
 
 /// Crash-tests journals and write-ahead logs on a simulated disk.
 #[derive(Debug, Parser)]
@@ -73,6 +76,12 @@ impl Common {
         self.jobs.map_or_else(cores, usize::from)
     }
 
+    /// The run that begins now.
+    fn begin(&self) -> Running {
+        let arguments = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+        Running::begin(arguments.collect(), self.jobs(), ratchet::unattended())
+    }
+
     fn pool(&self) -> Result<rayon::ThreadPool, Failure> {
         let builder = rayon::ThreadPoolBuilder::new().num_threads(self.jobs());
         builder.build().map_err(|e| Failure::new(Exit::Io, format!("cannot start threads: {e}")))
@@ -97,8 +106,10 @@ enum Command {
     Explain(explain::Arguments),
     /// What each byte of a journal image means, and where a reader would stop
     Inspect(inspect::Arguments),
-    /// Puts the shards of a report together
+    /// A report drawn again, held against another one, or put together from shards
     Report(report::Arguments),
+    /// The JSON Schema of a report, a case, a baseline or an environment
+    Schema(schema::Arguments),
     /// What there is
     List(list::Arguments),
     /// Every flawed journal caught, every sound one silent: can this program still see?
@@ -131,7 +142,8 @@ pub fn main() -> ExitCode {
         Command::Shrink(mine) => shrink::run(&mine, &screen),
         Command::Explain(mine) => explain::run(&mine, &screen),
         Command::Inspect(mine) => inspect::run(&mine, &screen),
-        Command::Report(mine) => report::run(&mine, &screen),
+        Command::Report(mine) => report::run(&mine, common, &screen),
+        Command::Schema(mine) => schema::run(&mine, &screen),
         Command::List(mine) => list::run(&mine, &screen),
         Command::Selftest(mine) => selftest::run(&mine, common, &screen),
     };

@@ -141,7 +141,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     shrink::shown(experiment.counterexample.as_mut(), Budget::BRISK);
     Ok(Report {
         schema_version: SCHEMA_VERSION,
-        tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        tool: Tool::this(),
         asked: Asked {
             command: "prove".to_owned(),
             device_bytes: setup.device_bytes,
@@ -158,6 +158,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
         cells: vec![build::cell(&arguments.journal, &contract, vec![experiment])],
         costs: Vec::new(),
         grid: None,
+        frontiers: Vec::new(),
         campaign: None,
     })
 }

@@ -1,16 +1,22 @@
 //! `report`: what can be done with reports that are there.
 //!
-//! The one idea: a report is data; putting shards together runs nothing.
+//! The one idea: a report is data; to put shards together, to draw it or to hold it against another
+//! one runs nothing.
 //!
-//! Invariant: the merged report is the bytes of the unsharded one.
+//! Invariant: the merged report is the bytes of the unsharded one, and what is drawn from a file is
+//! what was drawn beside it.
 
 use std::path::PathBuf;
 
-use simulator::report::{Report, campaign_text, json, matrix, merge};
+use simulator::report::baseline::Baseline;
+use simulator::report::diff::Diff;
+use simulator::report::environment::Running;
+use simulator::report::json::Beside;
+use simulator::report::{Report, campaign_text, html, json, junit, markdown, matrix, merge};
 
 use super::exit::{Exit, Failure};
 use super::screen::Screen;
-use super::{cases, compare};
+use super::{Common, cases, compare, ratchet};
 
 /// What to do.
 #[derive(Debug, clap::Args)]
@@ -33,16 +39,76 @@ enum What {
         #[arg(long)]
         strict: bool,
     },
+    /// Says what got worse and what got better; exit code 1 if anything got worse
+    Diff {
+        /// The old one: a report or a baseline
+        #[arg(value_name = "OLD")]
+        old: String,
+        /// The new one: a report or a baseline
+        #[arg(value_name = "NEW")]
+        new: String,
+        /// Write the new one, in brief, over the old one, which must be a file; refused where CI is set
+        #[arg(long)]
+        update_baseline: bool,
+        /// Annotations for GitHub, behind the text
+        #[arg(long)]
+        github: bool,
+    },
+    /// One HTML page of a report
+    Html(Drawn),
+    /// JUnit XML of a report
+    Junit(Drawn),
+    /// A Markdown summary of a report, of at most 1 MiB
+    Markdown(Drawn),
+}
+
+/// A report to draw.
+#[derive(Debug, clap::Args)]
+struct Drawn {
+    /// The report: a file or a folder
+    #[arg(value_name = "REPORT")]
+    report: String,
+    /// An older report or a baseline: what got worse is told, and what was known is no failure
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<String>,
+    /// Write into this file [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// Does it.
-pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
-    let What::Merge { shards, out, strict } = &arguments.what;
-    let (mut read, mut lost) = (Vec::new(), Vec::new());
+pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    match &arguments.what {
+        What::Merge { shards, out, strict } => {
+            merged(shards, out.as_ref(), *strict, &common.begin(), screen)
+        }
+        What::Diff { old, new, update_baseline: true, .. } => updated(old, new, screen),
+        What::Diff { old, new, github, .. } => compared(old, new, *github, screen),
+        What::Html(drawn) => drawn.draw(screen, html::page),
+        What::Junit(drawn) => drawn.draw(screen, junit::text),
+        What::Markdown(drawn) => {
+            drawn.draw(screen, |report, diff| markdown::text(report, diff, markdown::ROOM))
+        }
+    }
+}
+
+fn read(argument: &str) -> Result<Report, Failure> {
+    let bad = |what: String| Failure::new(Exit::BadData, format!("{argument}: {what}"));
+    json::parse(&cases::text(argument)?).map_err(bad)
+}
+
+fn merged(
+    shards: &[String],
+    out: Option<&PathBuf>,
+    strict: bool,
+    running: &Running,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    let (mut parts, mut lost) = (Vec::new(), Vec::new());
     for shard in shards {
         let bad = |what: String| Failure::new(Exit::BadData, format!("{shard}: {what}"));
         match cases::text(shard) {
-            Ok(text) => read.push((shard.clone(), json::parse(&text).map_err(bad)?)),
+            Ok(text) => parts.push((shard.clone(), json::parse(&text).map_err(bad)?)),
             Err(failure) => lost.push(failure),
         }
     }
@@ -51,24 +117,72 @@ pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
         let said: Vec<String> = lost.iter().map(|failure| failure.said.clone()).collect();
         return Err(Failure::new(*exit, said.join("\n")));
     }
-    let report: Report = merge::merge(read).map_err(|what| Failure::new(Exit::BadData, what))?;
+    let report: Report = merge::merge(parts).map_err(|what| Failure::new(Exit::BadData, what))?;
     let folder = match out {
-        Some(out) => Some(json::write(&report, out)?.display().to_string()),
+        Some(out) => {
+            let beside = Beside { running: Some(running), diff: None };
+            Some(json::write(&report, beside, out)?.display().to_string())
+        }
         None => None,
     };
     if report.campaign.is_some() {
         screen
             .show(&report, || campaign_text::draw(&report, folder.as_deref(), screen.look.width))?;
         let found = report.campaign.iter().any(|campaign| !campaign.findings.is_empty());
-        let told = *strict || report.journals.len() == 1;
+        let told = strict || report.journals.len() == 1;
         return Ok(if found && told { Exit::Violation } else { Exit::Clean });
     }
     screen.show(&report, || {
         let mut text = matrix::draw(&report, folder.as_deref(), screen.look);
         if let Some(folder) = &folder {
-            text += &format!("\nreport   {folder}/report.json\n");
+            text += &format!("\nreport   {folder}/report.json, report.html\n");
         }
         text
     })?;
-    Ok(compare::exit(*strict || report.journals.len() == 1, &report))
+    Ok(compare::exit(strict || report.journals.len() == 1, &report))
+}
+
+fn compared(old: &str, new: &str, github: bool, screen: &Screen) -> Result<Exit, Failure> {
+    let before = ratchet::read(old)?;
+    // A whole report tells its tokens, too.
+    let diff = match read(new) {
+        Ok(report) => Diff::of_report(&before, &report),
+        Err(_) => Diff::between(&before, &ratchet::read(new)?),
+    };
+    screen.show(&diff, || ratchet::text(&diff, old, github, screen))?;
+    Ok(if diff.holds() { Exit::Clean } else { Exit::Violation })
+}
+
+fn updated(old: &str, new: &str, screen: &Screen) -> Result<Exit, Failure> {
+    let path = PathBuf::from(old);
+    ratchet::may_update(&path)?;
+    let brief: Baseline = ratchet::read(new)?;
+    if path.is_file() {
+        let diff = Diff::between(&ratchet::read(old)?, &brief);
+        screen.show(&diff, || ratchet::text(&diff, old, false, screen))?;
+    }
+    ratchet::write(&brief, &path)?;
+    Ok(Exit::Clean)
+}
+
+impl Drawn {
+    fn draw(
+        &self,
+        screen: &Screen,
+        text: impl FnOnce(&Report, Option<&Diff>) -> String,
+    ) -> Result<Exit, Failure> {
+        let report = read(&self.report)?;
+        let diff = match &self.baseline {
+            Some(baseline) => Some(Diff::of_report(&ratchet::read(baseline)?, &report)),
+            None => None,
+        };
+        let text = text(&report, diff.as_ref());
+        match &self.out {
+            None => screen.write(&text)?,
+            Some(path) => std::fs::write(path, text).map_err(|error| {
+                Failure::new(Exit::Io, format!("cannot write {}: {error}", path.display()))
+            })?,
+        }
+        Ok(Exit::Clean)
+    }
 }

@@ -5,11 +5,9 @@
 //!
 //! Invariant: what is wrong here is wrong with the program, and its exit code says so.
 
-use serde::Serialize;
-use simulator::explore::Verdict;
-use simulator::oracle::Oracle;
+use simulator::report::seen::{Seen, Selftest};
 use simulator::report::text::{grouped, wrap};
-use simulator::selftest::{self, Checked, Expect};
+use simulator::selftest;
 
 use super::Common;
 use super::exit::{Exit, Failure};
@@ -23,68 +21,41 @@ pub struct Arguments {
     only: String,
 }
 
-/// What came of a case.
-#[derive(Debug, Serialize)]
-struct Row {
-    name: &'static str,
-    journal: String,
-    device: String,
-    expected: Expect,
-    found: Vec<Oracle>,
-    verdict: Option<Verdict>,
-    leaves: u64,
-    /// What is wrong, if anything is.
-    wrong: Option<String>,
-}
-
-impl Row {
-    fn new(checked: &Checked) -> Row {
-        Row {
-            name: checked.name,
-            journal: checked.journal.clone(),
-            device: checked.device.clone(),
-            expected: checked.expect.clone(),
-            found: checked.found.iter().collect(),
-            verdict: checked.verdict,
-            leaves: checked.leaves,
-            wrong: checked.wrong.clone(),
-        }
-    }
-
-    fn text(&self, width: usize) -> String {
-        let found: Vec<&str> = self.found.iter().map(|oracle| oracle.name()).collect();
-        let found = match found.is_empty() {
-            true => "silent".to_owned(),
-            false => format!("caught by {}", found.join(", ")),
-        };
-        let text = match &self.wrong {
-            None => format!("{found} ({} crash states)", grouped(self.leaves)),
-            Some(wrong) => format!("WRONG: {wrong}"),
-        };
-        let sign = if self.wrong.is_none() { '+' } else { 'x' };
-        wrap(&format!("  {sign} {:<34} ", self.name), &text, width)
-    }
+/// A case in a line.
+fn text(case: &Seen, width: usize) -> String {
+    let found: Vec<&str> = case.found.iter().map(|oracle| oracle.name()).collect();
+    let found = match found.is_empty() {
+        true => "silent".to_owned(),
+        false => format!("caught by {}", found.join(", ")),
+    };
+    let text = match &case.wrong {
+        None => format!("{found} ({} crash states)", grouped(case.leaves)),
+        Some(wrong) => format!("WRONG: {wrong}"),
+    };
+    let sign = if case.wrong.is_none() { '+' } else { 'x' };
+    wrap(&format!("  {sign} {:<34} ", case.name), &text, width)
 }
 
 /// Checks.
 pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     let pool = common.pool()?;
-    let report = pool.install(|| selftest::run(&arguments.only));
-    let rows: Vec<Row> = report.checked.iter().map(Row::new).collect();
-    if rows.is_empty() {
+    let checked = pool.install(|| selftest::run(&arguments.only)).checked;
+    let report = Selftest::of(&checked);
+    let cases = &report.cases;
+    if cases.is_empty() {
         let said = format!("selftest: no case is named like `{}`", arguments.only);
         return Err(Failure::new(Exit::Usage, said));
     }
-    screen.show(&rows, || {
-        let mut out: String = rows.iter().map(|row| row.text(screen.look.width)).collect();
-        let wrong = rows.iter().filter(|row| row.wrong.is_some()).count();
+    screen.show(&report, || {
+        let mut out: String = cases.iter().map(|case| text(case, screen.look.width)).collect();
+        let wrong = cases.iter().filter(|case| case.wrong.is_some()).count();
         out += &match wrong {
-            0 => format!("\n{} cases, all as they must be\n", rows.len()),
+            0 => format!("\n{} cases, all as they must be\n", cases.len()),
             wrong => {
-                format!("\n{wrong} of {} cases WRONG: do not trust this program\n", rows.len())
+                format!("\n{wrong} of {} cases WRONG: do not trust this program\n", cases.len())
             }
         };
         out
     })?;
-    Ok(if report.passed() { Exit::Clean } else { Exit::Ours })
+    Ok(if report.passed { Exit::Clean } else { Exit::Ours })
 }

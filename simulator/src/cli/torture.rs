@@ -19,6 +19,7 @@ use simulator::campaign::{self, CampaignError, Folder, FolderError, Hands, Progr
 use simulator::disk::contract::Contract;
 use simulator::explore::torture::{DEVICE_BYTES, Found, Plan};
 use simulator::journals::Family;
+use simulator::report::json::Beside;
 use simulator::report::model::{Asked, DeviceRow, JournalRow, Shard, Tool};
 use simulator::report::{Report, SCHEMA_VERSION, campaign_text, json, oracles};
 use simulator::workload::Sizes;
@@ -26,7 +27,7 @@ use simulator::workload::clusters::Clusters;
 
 use super::exit::{Exit, Failure};
 use super::screen::{self, Screen, remark};
-use super::{Common, list, shard, signal};
+use super::{Common, list, ratchet, shard, signal};
 
 /// Runs, if neither they nor a budget are given.
 const RUNS: u64 = 20_000;
@@ -71,6 +72,8 @@ pub struct Arguments {
     /// reads a stretch of its own
     #[arg(long, value_name = "FILE")]
     payload_from: Option<PathBuf>,
+    #[command(flatten)]
+    ratchet: ratchet::Ratchet,
 }
 
 /// Reads `30s`, `10m`, `8h`, `2d`.
@@ -138,6 +141,8 @@ fn entropy() -> [u8; 16] {
 
 /// Tortures.
 pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    let mut running = common.begin();
+    let held = arguments.ratchet.prepare()?;
     signal::listen();
     let begun = Instant::now();
     let (plan, lists) = plan(arguments)?;
@@ -171,7 +176,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     let contracts: Vec<Contract> = plan.contracts.clone();
     let report = Report {
         schema_version: SCHEMA_VERSION,
-        tool: Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        tool: Tool::this(),
         asked: Asked {
             command: "torture".to_owned(),
             device_bytes: DEVICE_BYTES,
@@ -186,12 +191,16 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         cells: Vec::new(),
         costs: Vec::new(),
         grid: None,
+        frontiers: Vec::new(),
         campaign: Some(campaign),
         journals: lists.journals,
         devices: lists.devices,
     };
     let failing = totals.seen.values().any(|seen| seen.failing > 0);
-    let written = json::write(&report, &out);
+    running.elapsed_ms_all = Some(before + u64::try_from(begun.elapsed().as_millis()).unwrap_or(0));
+    let diff = held.diff(&report);
+    let beside = Beside { diff: diff.as_ref(), running: Some(&running) };
+    let written = json::write(&report, beside, &out);
     let latest = written.as_ref().ok().map(|path| path.display().to_string());
     screen.show(&report, || campaign_text::draw(&report, latest.as_deref(), screen.look.width))?;
     written?;
@@ -199,13 +208,14 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         let finished = progress.finish();
         finished.map_err(|error| folder.told(error, progress.device(), "cannot write"))?;
     }
-    Ok(if partial {
+    let exit = if partial {
         Exit::Interrupted
     } else if failing && (arguments.strict || arguments.journal.len() == 1) {
         Exit::Violation
     } else {
         Exit::Clean
-    })
+    };
+    held.end(&report, diff.as_ref(), exit, screen)
 }
 
 /// Runs what is left, and returns what it found.

@@ -76,10 +76,13 @@
 //! write missing (lost write: Bairavasundaram et al., FAST 2008) misses the command.
 
 use journal_core::Geometry;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// In which order the volatile cache reaches the medium.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum CacheOrder {
     /// No volatile cache, or one that survives: completed is stable.
@@ -95,7 +98,9 @@ pub enum CacheOrder {
 }
 
 /// What a flush does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flush {
     /// Writes completed before it are stable when it returns.
@@ -107,7 +112,9 @@ pub enum Flush {
 }
 
 /// What forced unit access does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fua {
     /// The write is stable when it completes; nothing is said of other writes.
@@ -120,7 +127,9 @@ pub enum Fua {
 }
 
 /// Which sectors of a command may persist when it tears.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum TearShape {
     /// The first so many.
@@ -132,7 +141,9 @@ pub enum TearShape {
 }
 
 /// How a sector tears inside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum InnerTear {
     /// Sectors do not tear inside.
@@ -145,7 +156,18 @@ pub enum InnerTear {
 
 /// Contents that a damaged sector may take besides mixes: a set.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(deny_unknown_fields)]
 pub struct TornContents {
@@ -172,7 +194,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 pub const DAMAGE_UNBOUNDED: u32 = u32::MAX;
 
 /// A device contract.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Contract {
     /// Name of the preset, or the user's own.

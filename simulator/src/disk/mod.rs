@@ -37,6 +37,7 @@ mod verified;
 mod worlds;
 
 use journal_core::{DeviceError, Geometry, Lba};
+use schemars::JsonSchema;
 
 use arena::ContentId;
 use clauses::Clauses;
@@ -58,7 +59,9 @@ pub use live::Live;
 pub use trace::{CallKind, Fill};
 
 /// One device operation that fails, once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, JsonSchema,
+)]
 pub struct Fault {
     /// Which operation of the run (reads, writes and flushes, counted from 0).
     pub operation: u32,
@@ -67,7 +70,9 @@ pub struct Fault {
 }
 
 /// How an operation fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// An I/O error and no effect. A flush that fails so drops what it was to make durable: the

@@ -10,6 +10,7 @@
 //! What it is not: knowledge of contracts. It says which call wrote what; what survives is worked
 //! out in `undecided.rs`.
 
+use schemars::JsonSchema;
 use std::ops::Range;
 
 use super::arena::{Arena, ContentId, NOISE_SECTORS};
@@ -18,7 +19,9 @@ use super::arena::{Arena, ContentId, NOISE_SECTORS};
 pub const NONE: u32 = u32::MAX;
 
 /// What untouched sectors hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fill {
     /// Zeros, as a fresh file.

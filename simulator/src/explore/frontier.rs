@@ -30,7 +30,8 @@ use std::collections::BTreeMap;
 
 use journal_core::formats::Format;
 use journal_core::{Stepwise, Survivors};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::cell::{Verdict, prove_with};
 use super::prove::Bounds;
@@ -44,7 +45,8 @@ use crate::workload::{Life, Op, Workload};
 use lattice::{Base, KNOBS, Knob, Point, at_most, point, size};
 
 /// A journal on the contracts of a geometry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Survey {
     /// The journal.
     pub journal: String,
@@ -59,10 +61,10 @@ pub struct Survey {
 }
 
 /// A fixed set of claims, owed or not, and the lives over which they are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     /// What it is called.
-    pub name: &'static str,
+    pub name: String,
     /// The claims.
     pub oracles: OracleSet,
     /// Lives of the script: 1 or 2.
@@ -74,15 +76,16 @@ impl Claim {
     #[must_use]
     pub fn claims(&self) -> Claims {
         let oracles = self.oracles.iter().copied().collect();
-        Claims { name: self.name, oracles, lives: self.lives }
+        Claims { name: self.name.clone(), oracles, lives: self.lives }
     }
 }
 
 /// How far a set of claims holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Claim {
     /// `promises` or `nothing-wrong`.
-    pub name: &'static str,
+    pub name: String,
     /// The claims.
     pub oracles: Vec<Oracle>,
     /// Lives of the script, each ended by a power cut.
@@ -96,7 +99,8 @@ pub struct Claim {
 }
 
 /// A contract that is survived, and what breaks just beyond it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Maximal {
     /// The contract.
     pub contract: Contract,
@@ -105,12 +109,13 @@ pub struct Maximal {
 }
 
 /// One step beyond.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Beyond {
     /// The knob.
     pub knob: Knob,
     /// The step, in words.
-    pub step: &'static str,
+    pub step: String,
     /// The claims that break; none if that was not decided within the bound.
     pub broken: Vec<Oracle>,
     /// Whether one of them is owed on that device at all.
@@ -262,14 +267,14 @@ impl Visitor for Surveyor {
         let always: OracleSet =
             [Oracle::Order, Oracle::Integrity, Oracle::Atomicity].into_iter().collect();
         for claims in [
-            Claims { name: "promises", oracles: cell.owed, lives: 2 },
-            Claims { name: "nothing-wrong", oracles: cell.owed.and(always), lives: 1 },
+            Claims { name: "promises".to_owned(), oracles: cell.owed, lives: 2 },
+            Claims { name: "nothing-wrong".to_owned(), oracles: cell.owed.and(always), lives: 1 },
         ] {
             let test = |contract: &Contract| {
                 tested::<J>(row.name, &options, contract, &claims, effort.leaves_max)
             };
             let mut search = Search::new(base, &test, effort);
-            found.claims.push(search.claim(claims));
+            found.claims.push(search.claim(&claims));
         }
         found
     }
@@ -371,7 +376,7 @@ impl<'t> Search<'t> {
         point
     }
 
-    fn claim(&mut self, claims: Claims) -> Claim {
+    fn claim(&mut self, claims: &Claims) -> Claim {
         let mut found: Vec<Point> = Vec::new();
         let mut from = 0;
         while let Some(next) =
@@ -402,7 +407,7 @@ impl<'t> Search<'t> {
             |point: &&Point| !normal.iter().any(|other| other != *point && at_most(point, other));
         let highest: Vec<Point> = normal.iter().filter(highest).copied().collect();
         Claim {
-            name: claims.name,
+            name: claims.name.clone(),
             oracles: claims.oracles.iter().collect(),
             lives: claims.lives,
             maximal: highest.iter().rev().map(|point| self.maximal(point)).collect(),
@@ -424,7 +429,7 @@ impl<'t> Search<'t> {
                 Some(contract) if contract != here => {}
                 _ => continue,
             }
-            let step = knob.step(point[knob as usize]);
+            let step = knob.step(point[knob as usize]).to_owned();
             let (broken, owed, token) = match self.tested(&next) {
                 Tested::Holds => continue,
                 Tested::Breaks(broken, case, owed) => (*broken, *owed, Some(case.token())),

@@ -14,6 +14,7 @@ mod judge;
 mod ledger;
 mod shown;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use judge::{Evaluated, Judge, Judgement, SoFar};
@@ -24,7 +25,9 @@ use crate::disk::contract::Contract;
 use journal_core::Promises;
 
 /// The nine claims.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Oracle {
     /// Acknowledged entries survive.

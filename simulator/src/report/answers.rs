@@ -20,7 +20,7 @@ pub fn draw(grid: &Grid, look: Look) -> String {
     if grid.changes.is_empty() {
         return out;
     }
-    let shown: Vec<&Change> = AXES.iter().flat_map(|axis| against_nearest(grid, axis)).collect();
+    let shown = told(grid);
     let left = shown.iter().map(|change| brief(&change.to).len()).max().unwrap_or(0) + 4;
     out.push('\n');
     let head = format!("{:<left$} {:>5} {:>5} {:>6}", "", "pairs", "mends", "breaks");
@@ -58,8 +58,15 @@ const LEGEND: &str = "Over pairs of strategies that differ in that answer alone,
     (+), still (=). Checksums are CRC-32C where none is named. The whole grid, with a token for each \
     counterexample, is in report.json.";
 
+/// The changes that are told: each answer beside one other.
+#[must_use]
+pub fn told(grid: &Grid) -> Vec<&Change> {
+    AXES.iter().flat_map(|axis| against_nearest(grid, axis)).collect()
+}
+
 /// How many cells there are, and of which verdict.
-fn sentence(grid: &Grid) -> String {
+#[must_use]
+pub fn sentence(grid: &Grid) -> String {
     let count = |verdict| grid.cells.iter().filter(|cell| cell.verdict == verdict).count() as u64;
     let devices = grid.cells.len() / grid.strategies.len().max(1);
     let others = [
@@ -106,7 +113,8 @@ fn brief(answer: &str) -> String {
 }
 
 /// A ratio as a factor.
-fn times(ratio: &super::model::Ratio) -> String {
+#[must_use]
+pub fn times(ratio: &super::model::Ratio) -> String {
     if ratio.per == 0 { "-".to_owned() } else { format!("x{ratio}") }
 }
 

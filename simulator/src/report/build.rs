@@ -25,7 +25,7 @@ use crate::run::{Images, Probable};
 use crate::shrink::Shrunk;
 
 /// Verdicts from gravest to best.
-const GRAVEST_FIRST: [Verdict; 7] = [
+pub(super) const GRAVEST_FIRST: [Verdict; 7] = [
     Verdict::Nondeterministic,
     Verdict::Refuted,
     Verdict::Senseless,
@@ -179,7 +179,7 @@ pub fn experiment(workload: &str, cell: &Cell) -> Experiment {
 }
 
 /// The owed oracles that were violated in these figures.
-fn broken(tallies: &[Tally]) -> OracleSet {
+pub(super) fn broken(tallies: &[Tally]) -> OracleSet {
     let owed = tallies.iter().filter(|tally| tally.excused.is_none() && tally.violations > 0);
     owed.map(|tally| tally.oracle).collect()
 }

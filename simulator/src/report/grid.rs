@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::build;
@@ -23,7 +24,7 @@ use crate::oracle::{Oracle, OracleSet};
 pub const AXES: [&str; 5] = ["framing", "integrity", "tail", "reuse", "commit"];
 
 /// The grid section.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grid {
     /// How the strategies were chosen, and how large their devices are.
@@ -41,7 +42,7 @@ pub struct Grid {
 }
 
 /// One strategy on one device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GridCell {
     /// The strategy by spelling.
@@ -71,7 +72,7 @@ pub struct GridCell {
 }
 
 /// What an undisturbed first life asked of the device.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cost {
     /// Bytes of the payloads that were taken.
@@ -90,7 +91,7 @@ pub struct Cost {
 
 /// What one answer of an axis changes, told from another: over all pairs of strategies that differ in
 /// it alone, and all devices on which both are PROVEN or REFUTED.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
     /// The axis.
@@ -128,7 +129,7 @@ pub struct Change {
 }
 
 /// What an answer changes on one device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceChange {
     /// The device.
@@ -140,7 +141,7 @@ pub struct DeviceChange {
 }
 
 /// How often something is so of an oracle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OracleCount {
     /// Which.

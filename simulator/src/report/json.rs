@@ -1,4 +1,5 @@
-//! The run folder: `latest/report.json`, `latest/cases/*.json`, and the one before as `previous`.
+//! The run folder: `latest/report.json`, what is drawn from it (`report.html`, `junit.xml`, `summary.md`),
+//! `latest/cases/*.json`, `latest/environment.json`, and the one before as `previous`.
 //!
 //! The one idea: everything is written into a new folder beside, and takes its place by renaming,
 //! so that a reader never sees half a report, and a full disk never costs the last good one.
@@ -11,8 +12,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::layout;
+use super::diff::Diff;
+use super::environment::Running;
 use super::model::{Report, SCHEMA_VERSION};
+use super::{html, junit, layout, markdown};
 use crate::case::Case;
 
 /// What went wrong with a file.
@@ -87,17 +90,26 @@ pub fn case_file(journal: &str, device: &str, workload: &str) -> String {
     format!("cases/{}--{}--{}.json", plain(journal), plain(device), plain(workload))
 }
 
+/// What is written beside a report, or drawn with it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'b> {
+    /// What differs from an older report: what is drawn tells it.
+    pub diff: Option<&'b Diff>,
+    /// The run that made it: `environment.json` tells of it.
+    pub running: Option<&'b Running>,
+}
+
 /// Writes a report into `out/latest`; what was there becomes `out/previous`. Returns the folder.
 ///
 /// # Errors
 /// When the machine does not let it; then `latest` is as it was.
-pub fn write(report: &Report, out: &Path) -> Result<PathBuf, FileError> {
+pub fn write(report: &Report, beside: Beside<'_>, out: &Path) -> Result<PathBuf, FileError> {
     let latest = out.join("latest");
     let previous = out.join("previous");
     // Named by process, so that two runs do not write into one folder.
     let fresh = out.join(format!(".new-{}", std::process::id()));
     fs::create_dir_all(fresh.join("cases")).map_err(io("cannot create", &fresh))?;
-    let written = fill(report, &fresh).and_then(|()| {
+    let written = fill(report, beside, &fresh).and_then(|()| {
         remove_report(&previous)?;
         if latest.exists() {
             fs::rename(&latest, &previous).map_err(io("cannot rename", &latest))?;
@@ -111,7 +123,8 @@ pub fn write(report: &Report, out: &Path) -> Result<PathBuf, FileError> {
     written.map(|()| latest)
 }
 
-fn fill(report: &Report, folder: &Path) -> Result<(), FileError> {
+fn fill(report: &Report, beside: Beside<'_>, folder: &Path) -> Result<(), FileError> {
+    let Beside { diff, running } = beside;
     let put = |name: &str, text: &str| {
         let path = folder.join(name);
         // On the medium before it gets its name: a campaign forgets what it knows once this is there.
@@ -122,7 +135,14 @@ fn fill(report: &Report, folder: &Path) -> Result<(), FileError> {
         };
         write().map_err(io("cannot write", &path))
     };
-    put("report.json", &text(report))?;
+    let results = text(report);
+    put("report.json", &results)?;
+    if let Some(running) = running {
+        put("environment.json", &running.end(&report.tool, &results).text())?;
+    }
+    put("report.html", &html::page(report, diff))?;
+    put("junit.xml", &junit::text(report, diff))?;
+    put("summary.md", &markdown::text(report, diff, markdown::ROOM))?;
     for cell in &report.cells {
         for experiment in &cell.experiments {
             if let Some(found) = &experiment.counterexample {

@@ -38,7 +38,9 @@ pub const fn sign(verdict: Verdict) -> char {
     }
 }
 
-const fn about(verdict: Verdict) -> &'static str {
+/// What a sign means.
+#[must_use]
+pub const fn about(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Proven => "proven: every crash state of these workloads",
         Verdict::Refuted => "refuted, by what",
@@ -436,12 +438,12 @@ fn pass(cell: &CellRow, experiment: &Experiment, look: Look) -> String {
 }
 
 /// What a proof here does not say.
-const LIMITS: &str = "A proof here covers these workloads on these contracts, and no others: not \
+pub const LIMITS: &str = "A proof here covers these workloads on these contracts, and no others: not \
     longer logs, larger devices, or devices that do what their contract excludes; and it is a proof \
     about this implementation's writes, not about a compiler or a drive.";
 
 /// What it does not say where checksums were too long.
-const COLLISIONS: &str = "Modulo checksum collisions: some checksum covered more mixtures of old and \
+pub const COLLISIONS: &str = "Modulo checksum collisions: some checksum covered more mixtures of old and \
     new sectors than can be tried; that a mixture of different writes has the checksum of another \
     by chance is left out.";
 

@@ -11,17 +11,25 @@
 
 pub mod answers;
 mod atlas;
+pub mod baseline;
 pub mod build;
 pub mod campaign;
 pub mod campaign_text;
 pub mod cost;
 pub mod device;
+pub mod diff;
+pub mod dump;
 pub mod emit;
+pub mod environment;
 pub mod figures;
 pub mod frontier;
+pub mod github;
 pub mod grid;
+pub mod html;
 pub mod json;
+pub mod junit;
 pub mod layout;
+pub mod markdown;
 pub mod matrix;
 pub mod merge;
 mod merge_campaign;
@@ -30,7 +38,10 @@ pub mod oracles;
 pub mod picture;
 pub mod proof;
 pub mod requirement;
+pub mod schema;
+pub mod seen;
 pub mod story;
+pub mod summary;
 pub mod text;
 mod why;
 

@@ -10,6 +10,7 @@
 
 mod campaign;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use campaign::{Campaign, CampaignRow, FindingRow, Saturation, SaturationPoint};
@@ -19,6 +20,7 @@ use super::story::Story;
 use crate::case::Case;
 use crate::disk::contract::Contract;
 use crate::explore::Verdict;
+use crate::explore::frontier::Survey;
 use crate::journals::Family;
 use crate::oracle::Oracle;
 use crate::shrink::Measure;
@@ -28,7 +30,7 @@ use crate::workload::Workload;
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// A report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// Version of this format.
@@ -57,12 +59,15 @@ pub struct Report {
     /// Many strategies under one workload, and what each answer buys and costs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<Grid>,
+    /// How far each journal holds: the most hostile contracts that it survives, by geometry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frontiers: Vec<Survey>,
     /// A random campaign, if that is what was run.
     pub campaign: Option<Campaign>,
 }
 
 /// The program that made a report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tool {
     /// Its name.
@@ -71,9 +76,17 @@ pub struct Tool {
     pub version: String,
 }
 
+impl Tool {
+    /// This program.
+    #[must_use]
+    pub fn this() -> Tool {
+        Tool { name: "tornwrite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+}
+
 /// One of several parts of a report: the cells whose rank, counted journal by journal and in each
 /// device by device (in the grid strategy by strategy), leaves `index` when divided by `of`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {
     /// From 0.
@@ -97,7 +110,7 @@ impl std::fmt::Display for Shard {
 }
 
 /// What was run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     /// The command.
@@ -114,7 +127,7 @@ pub struct Asked {
 }
 
 /// A workload by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorkloadRow {
     /// Its name in this report.
@@ -126,7 +139,7 @@ pub struct WorkloadRow {
 }
 
 /// A journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JournalRow {
     /// Its name.
@@ -138,7 +151,7 @@ pub struct JournalRow {
 }
 
 /// A device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceRow {
     /// Its name.
@@ -154,7 +167,7 @@ pub struct DeviceRow {
 }
 
 /// An oracle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OracleRow {
     /// Which.
@@ -166,7 +179,7 @@ pub struct OracleRow {
 }
 
 /// Whether a claim is owed on a device, by a journal that promises everything.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OwedRow {
     /// The device.
@@ -178,7 +191,7 @@ pub struct OwedRow {
 }
 
 /// One journal on one device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CellRow {
     /// The journal.
@@ -196,7 +209,7 @@ pub struct CellRow {
 }
 
 /// One journal on one device under one workload.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
     /// The workload.
@@ -253,7 +266,7 @@ pub struct Experiment {
 /// The crash states of one power cut: images that the contract allows at the crash points that
 /// speak for all others. Behind the first cut, decision histories: what was read before, and an
 /// image that may follow; there `all` counts those whose past was begun.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImagesRow {
     /// Which power cut, from 1.
@@ -268,7 +281,7 @@ pub struct ImagesRow {
 
 /// Crash states drawn at random, each with the same probability: bounds on a share of them, and no
 /// proof.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SampleRow {
     /// The seed of the draws.
@@ -289,7 +302,7 @@ pub struct SampleRow {
 }
 
 /// How many of the draws failed, and the Wilson interval of their share at 95 %.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShareRow {
     /// How many.
@@ -302,7 +315,7 @@ pub struct ShareRow {
 
 /// Probabilities over one power cut, exactly. They follow from chances that the user gave; there are no
 /// others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProbabilityRow {
     /// Where the power goes, as the user said.
@@ -318,7 +331,7 @@ pub struct ProbabilityRow {
 }
 
 /// The probability that a recovery violates an oracle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChanceRow {
     /// Which.
@@ -328,7 +341,7 @@ pub struct ChanceRow {
 }
 
 /// One oracle in one experiment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tally {
     /// Which.
@@ -342,7 +355,7 @@ pub struct Tally {
 }
 
 /// A violation that can be run again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Counterexample {
     /// The case as one word for a command line.
@@ -359,7 +372,7 @@ pub struct Counterexample {
 }
 
 /// The failing case that a smaller one was made of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
     /// The case that was found, as one word for a command line.
@@ -375,7 +388,7 @@ pub struct Origin {
 }
 
 /// What a journal costs on a shape of device, counted over an undisturbed life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CostRow {
     /// The journal.
@@ -410,7 +423,7 @@ pub struct CostRow {
 }
 
 /// A fraction, as counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ratio {
     /// Numerator.

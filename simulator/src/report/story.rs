@@ -11,9 +11,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use journal_core::{DeviceError, Error, Lba, Survivors};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::atlas::Atlas;
+use super::dump::{self, Dump};
 use super::why::{self, Facts};
 use crate::case::{Case, CaseError, Outcome};
 use crate::choose::{Label, Torn, What};
@@ -24,7 +26,7 @@ use crate::run::Event;
 use crate::workload::Op;
 
 /// What happened in a case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Story {
     /// The journal.
@@ -44,7 +46,7 @@ pub struct Story {
 }
 
 /// One life, its cut and the recovery after it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LifeStory {
     /// What was done, as far as it had begun when the power went. A later life begins with the
@@ -54,12 +56,15 @@ pub struct LifeStory {
     pub cut_in_flight: bool,
     /// The sectors that the lives so far wrote or damaged, in order of address.
     pub sectors: Vec<SectorStory>,
+    /// The bytes of the first sectors that the recovery did not find as written last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dumps: Vec<Dump>,
     /// What the recovery after the cut did; none if the case ended before it.
     pub recovery: Option<RecoveryStory>,
 }
 
 /// One thing the client did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Number of the operation over all lives; none for a resume.
@@ -85,7 +90,7 @@ pub struct Step {
 }
 
 /// A write command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandStory {
     /// Its number in the run, as decisions name it.
@@ -101,7 +106,7 @@ pub struct CommandStory {
 }
 
 /// What recovery found in a sector.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SectorStory {
     /// The sector.
@@ -116,7 +121,9 @@ pub struct SectorStory {
 }
 
 /// What recovery found in a sector, in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum SectorState {
     /// What was written last.
@@ -138,7 +145,7 @@ pub enum SectorState {
 }
 
 /// What a recovery did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecoveryStory {
     /// Entries handed out, in order; none for bytes that are no entry of the run.
@@ -214,6 +221,7 @@ impl<'c> Scribe<'c> {
             steps: Vec::new(),
             cut_in_flight: false,
             sectors: Vec::new(),
+            dumps: Vec::new(),
             recovery: None,
         });
     }
@@ -348,7 +356,7 @@ impl<'c> Scribe<'c> {
             (from..to).filter_map(|at| log.get(at as usize).copied()).collect()
         };
         let facts = Facts::gather(self.case, disk, ledger, &self.happened, &shown);
-        let sectors = self.sectors(disk, &facts);
+        let (sectors, dumps) = self.sectors(disk, &facts);
         let recovery = RecoveryStory {
             shown: numbers,
             wanted: range(owed.released, owed.acked),
@@ -359,11 +367,12 @@ impl<'c> Scribe<'c> {
         self.facts = Some(facts);
         let story = self.lives.last_mut().expect("a life has begun");
         story.sectors = sectors;
+        story.dumps = dumps;
         story.recovery = Some(recovery);
     }
 
     /// What the recovery found in each sector that the lives wrote, or that was damaged.
-    fn sectors(&self, disk: &Disk, facts: &Facts) -> Vec<SectorStory> {
+    fn sectors(&self, disk: &Disk, facts: &Facts) -> (Vec<SectorStory>, Vec<Dump>) {
         let cut = disk.cuts();
         let happened =
             |call: u32| self.happened.iter().any(|&(from, to)| (from..=to).contains(&call));
@@ -402,11 +411,12 @@ impl<'c> Scribe<'c> {
         let damaged =
             |label: &Label| !matches!(label, Label::Index(_) | Label::Old | Label::Write(_));
         of_interest.extend(decided.iter().filter(|(_, label)| damaged(label)).map(|(lba, _)| *lba));
-        of_interest
+        let last = |lba| newest.get(&lba).and_then(|&n| disk.written(n, Lba(lba)));
+        let sectors: Vec<SectorStory> = of_interest
             .into_iter()
             .map(|lba| {
                 let label = decided.get(&lba);
-                let written = newest.get(&lba).and_then(|&n| disk.written(n, Lba(lba)));
+                let written = last(lba);
                 let certain = newest.get(&lba).is_some_and(|&n| stable(commands[n as usize].call));
                 let state = match (disk.peek(Lba(lba)), label) {
                     // Flushed before the cut: nothing was asked, and nothing was open.
@@ -426,7 +436,9 @@ impl<'c> Scribe<'c> {
                 let decided = label.map(ToString::to_string);
                 SectorStory { lba, state, decided, held: facts.held(lba) }
             })
-            .collect()
+            .collect();
+        let dumps = dump::dumps(self.case, disk, &sectors, &last);
+        (sectors, dumps)
     }
 
     fn finish(self, outcome: &Outcome) -> Story {

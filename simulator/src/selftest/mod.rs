@@ -14,6 +14,7 @@ pub mod experiments;
 pub mod failures;
 
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
@@ -27,7 +28,7 @@ use crate::twins::Flaw;
 pub use embedded::CASES;
 
 /// What must come of a case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Expect {
     /// Nothing trips; without decisions: every crash state is covered.

@@ -20,6 +20,7 @@
 
 use std::num::NonZeroU32;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::limited::Background;
@@ -30,7 +31,7 @@ use crate::run::Setup;
 use crate::workload::{Identity, Op, Payloads};
 
 /// The size of a failing case; see the table above. Compared part by part, in this order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
     /// Appends.

@@ -8,6 +8,7 @@
 
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::choose::Rng;
@@ -21,7 +22,7 @@ static POOL: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 /// What names an entry's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Identity {
     /// Every append has bytes of its own: its number in the run.
@@ -31,13 +32,17 @@ pub enum Identity {
 }
 
 /// Where payloads come from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Payloads {
     /// From the pool.
     Generated,
     /// These, in turn, as lower-case hex: the case is complete without the file they came from.
-    Given(#[serde(with = "hex")] Vec<Vec<u8>>),
+    Given(
+        #[serde(with = "hex")]
+        #[schemars(with = "Vec<String>")]
+        Vec<Vec<u8>>,
+    ),
 }
 
 impl Payloads {

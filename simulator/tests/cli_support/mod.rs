@@ -30,8 +30,21 @@ pub fn tornwrite(arguments: &[&str]) -> Ran {
 
 /// Runs it with something on stdin.
 pub fn tornwrite_with(arguments: &[&str], stdin: &str) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tornwrite"))
-        .args(arguments)
+    ran(Command::new(env!("CARGO_BIN_EXE_tornwrite")).args(arguments), stdin)
+}
+
+/// Runs it where `CI` is set so, or not at all.
+pub fn tornwrite_in(arguments: &[&str], ci: Option<&str>) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tornwrite"));
+    command.args(arguments).env_remove("CI");
+    if let Some(ci) = ci {
+        command.env("CI", ci);
+    }
+    ran(&mut command, "")
+}
+
+fn ran(command: &mut Command, stdin: &str) -> Ran {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

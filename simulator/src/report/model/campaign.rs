@@ -6,13 +6,14 @@
 //!
 //! What it is not: the progress of a campaign. That is in its journal.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Counterexample, Tally};
 use crate::oracle::Oracle;
 
 /// A random campaign.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Campaign {
     /// Everything follows from it.
@@ -51,7 +52,7 @@ pub struct Campaign {
 }
 
 /// Outcome classes and recovery decisions that were never seen before, by block.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Saturation {
     /// Outcome classes seen.
@@ -67,7 +68,7 @@ pub struct Saturation {
 }
 
 /// A point of the curve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SaturationPoint {
     /// After so many blocks.
@@ -79,7 +80,7 @@ pub struct SaturationPoint {
 }
 
 /// One journal on one device in a campaign.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CampaignRow {
     /// The journal.
@@ -105,7 +106,7 @@ pub struct CampaignRow {
 }
 
 /// A finding of a campaign: the first of its fingerprint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FindingRow {
     /// Row of the journal, row of the device, the oracle and, of points of the grid, the design; the
