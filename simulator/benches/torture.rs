@@ -98,11 +98,13 @@ fn campaign(plan: &Plan, jobs: usize) -> u64 {
         cells: Vec::new(),
         costs: Vec::new(),
         grid: None,
+        frontiers: Vec::new(),
         campaign: Some(simulator::report::campaign::campaign(plan, totals, &found, false)),
         journals: Vec::new(),
         devices: Vec::new(),
     };
-    json::write(&report, out.path()).expect("there is room");
+    json::write(&report, json::Beside { diff: None, running: None }, out.path())
+        .expect("there is room");
     let leaves = totals.seen.values().map(|seen| seen.leaves).sum();
     progress.finish().expect("there is room");
     leaves
