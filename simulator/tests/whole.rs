@@ -62,7 +62,7 @@ impl Visitor for Compare<'_> {
 }
 
 fn setup(contract: &Contract, workload: Workload) -> Setup {
-    let bytes = 96 * 1024;
+    let bytes = 128 * 1024;
     Setup {
         contract: contract.clone(),
         device_bytes: bytes,

@@ -20,7 +20,7 @@ use simulator::disk::contract::Contract;
 use simulator::disk::{Fill, presets};
 use simulator::explore::frontier::Effort;
 use simulator::explore::sample::sample;
-use simulator::explore::{Bounds, Verdict, prove};
+use simulator::explore::{Bounds, Verdict, prove, prove_alone};
 use simulator::journals::Family;
 use simulator::report::json::Beside;
 use simulator::report::model::{Asked, CostRow, DeviceRow, JournalRow, Shard, Tool, WorkloadRow};
@@ -78,10 +78,9 @@ pub struct Arguments {
     /// a violation refutes
     #[arg(long, value_name = "N", default_value_t = SAMPLE)]
     sample: u64,
-    /// Also a selection of the strategy grid, on every device: many minutes where a device damages or
-    /// orders writes. Its workload is its own
-    #[arg(long, conflicts_with_all = ["journal", "payload_from"])]
-    grid: bool,
+    /// Leave out the grid: a selection of all strategies, on every device
+    #[arg(long)]
+    no_grid: bool,
     /// Also how far each journal holds: the most hostile devices that it survives, as `frontier` finds them
     #[arg(long, conflicts_with = "shard")]
     frontier: bool,
@@ -179,8 +178,8 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let contracts: Vec<Contract> = devices.iter().map(|row| row.contract.clone()).collect();
     let pool = common.pool()?;
     let (cells, partial) = pool.install(|| cells(&journals, &contracts, &workloads, arguments));
-    let grid = arguments.grid;
-    let grid = grid.then(|| pool.install(|| grid::run(&contracts, arguments.shard)));
+    let grid =
+        asks_grid(arguments).then(|| pool.install(|| grid::run(&contracts, arguments.shard)));
     let frontiers = match arguments.frontier && !partial {
         true => pool.install(|| frontier::surveys(&journals, Effort::default())),
         false => Vec::new(),
@@ -212,6 +211,19 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     Ok(report)
 }
 
+/// Whether the grid is asked about: not where some journals are, or a workload that is not the grid's.
+fn asks_grid(arguments: &Arguments) -> bool {
+    let usual = Arguments::default();
+    let workload = |of: &Arguments| (of.entries, of.bytes.clone(), of.lives);
+    !arguments.no_grid
+        && arguments.journal.is_empty()
+        && arguments.payload_from.is_none()
+        && workload(arguments) == workload(&usual)
+}
+
+/// Searches for each thread from which on each has one thread.
+const MANY: usize = 16;
+
 /// The experiment of a workload on a contract.
 pub fn setup(contract: &Contract, workload: &Workload) -> Setup {
     Setup {
@@ -241,7 +253,7 @@ fn cells(
     }
     let progress = Progress::new("experiments", Some(questions.len() as u64));
     let Arguments { max_leaves: leaves_max, memory: memory_max, .. } = *arguments;
-    let bounds = Bounds { leaves_max, first_only: false, memory_max };
+    let bounds = Bounds { leaves_max, memory_max, ..Bounds::default() };
     let answers: Vec<_> = questions
         .par_iter()
         .with_max_len(1)
@@ -249,6 +261,9 @@ fn cells(
             if signal::stopped() {
                 return None;
             }
+            // Threads help with one search only where there are few: that costs more work.
+            let many = questions.len() > MANY * rayon::current_num_threads();
+            let prove = if many { prove_alone } else { prove };
             let cell = prove(&journal.name, &setup(contract, &workload.workload), bounds)?;
             let mut row = build::experiment(&workload.name, &cell);
             if cell.verdict == Verdict::Bounded && arguments.sample > 0 {

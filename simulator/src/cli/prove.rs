@@ -113,7 +113,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     devices.retain(|row| named(&row.name, &arguments.device));
     let contract = devices[0].contract.clone();
     let Arguments { leaves_max, memory: memory_max, .. } = *arguments;
-    let bounds = Bounds { leaves_max, first_only: false, memory_max };
+    let bounds = Bounds { leaves_max, memory_max, ..Bounds::default() };
     let setup = compare::setup(&contract, &row.workload);
     let probable = match &given {
         None => None,

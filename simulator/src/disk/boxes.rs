@@ -256,6 +256,9 @@ fn apart(a: &World, b: &World) -> Option<usize> {
 /// The same explanations in as few boxes as that makes of them, in order.
 #[must_use]
 pub fn merged(why: Vec<World>) -> Vec<World> {
+    if why.len() < 2 {
+        return why;
+    }
     let mut boxes = Vec::with_capacity(why.len());
     why.into_iter().for_each(|world| absorb(&mut boxes, world));
     let mut merged: Vec<World> = boxes.into_iter().map(|(_, world)| world).collect();

@@ -12,15 +12,16 @@
 //!
 //! [`Cut::id`]: super::trace::Cut::id
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::Disk;
 use super::undecided::{self, Content, Listed};
 use super::worlds::{World, Worlds};
 
 /// The lists of one cut, by sector.
-type OfCut = (u64, HashMap<u64, Arc<Listed>>);
+type OfCut = (u64, FxHashMap<u64, Arc<Listed>>);
 
 /// The lists that are kept: for each of the cuts that there are.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +29,7 @@ pub struct Listings(Vec<OfCut>);
 
 impl Listings {
     /// The lists of the cut that is the last of `cuts`.
-    fn of(&mut self, cuts: usize, id: u64) -> &mut HashMap<u64, Arc<Listed>> {
+    fn of(&mut self, cuts: usize, id: u64) -> &mut FxHashMap<u64, Arc<Listed>> {
         self.0.truncate(cuts);
         if self.0.len() < cuts || self.0[cuts - 1].0 != id {
             self.0.resize_with(cuts, Default::default);

@@ -15,10 +15,11 @@
 //!
 //! What it is not: the list of contents. See `count.rs`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use num_bigint::BigUint;
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::kept::{COUNTING_SHARE, MEMORY_MAX};
@@ -59,10 +60,10 @@ const END: Rest = Rest::MAX;
 /// What is remembered of a universe.
 #[derive(Clone, Debug)]
 pub struct Residuals {
-    rests: HashMap<Link, Rest>,
+    rests: FxHashMap<Link, Rest>,
     /// The links by number, and the latents that the rest depends on, in order.
     links: Vec<(Link, Arc<[Latent]>)>,
-    known: HashMap<State, BigUint>,
+    known: FxHashMap<State, BigUint>,
     bytes: u64,
     most: u64,
     /// Whether there is not too much to count; none before the first count.
@@ -100,9 +101,9 @@ impl Residuals {
     /// Those that take their share of so many bytes.
     pub fn within(bytes: u64) -> Residuals {
         Residuals {
-            rests: HashMap::new(),
+            rests: FxHashMap::default(),
             links: Vec::new(),
-            known: HashMap::new(),
+            known: FxHashMap::default(),
             bytes: 0,
             most: bytes / COUNTING_SHARE,
             decided: None,
@@ -313,7 +314,7 @@ mod tests {
     fn what_is_remembered_is_what_a_count_from_nothing_finds() {
         let choose = |n: u64, k: u64| (0..k).fold(1, |ways, i| ways * (n - i) / (i + 1));
         let by_hand = |n: u64| {
-            (0..=2.min(n)).map(|k| choose(n, k) * 3u64.pow(k as u32) << (n - k)).sum::<u64>()
+            (0..=2.min(n)).map(|k| (choose(n, k) * 3u64.pow(k as u32)) << (n - k)).sum::<u64>()
         };
         for most in [MEMORY_MAX, COUNTING_SHARE * 100_000] {
             let mut residuals = Residuals::within(most);

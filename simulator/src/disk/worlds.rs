@@ -209,15 +209,25 @@ impl Worlds {
     }
 
     fn admits(&self, why: &World, budget: Budget) -> bool {
-        let touched = bonds([why]);
-        let is_touched = |latent| touched.binary_search(&bond(latent)).is_ok();
+        // What says nothing of any latent holds anyway; and where nothing is known, what is possible.
+        if why.is_empty() {
+            return true;
+        }
+        if self.sure.is_empty() && self.parts.is_empty() {
+            return budget.covers(why);
+        }
+        let is_touched = |latent| {
+            let of = bond(latent);
+            why.iter().any(|(known, _)| bond(*known) == of)
+        };
         let mut world = why.clone();
         let mut sure = self.sure.iter().filter(|known| is_touched(known.0));
         if !sure.all(|(latent, range)| narrow(&mut world, *latent, range.clone())) {
             return false;
         }
+        let tied = |part: &[World]| part.iter().flatten().any(|(latent, _)| is_touched(*latent));
         let parts: SmallVec<[&[World]; 4]> =
-            self.parts.iter().filter(|p| bound(p, &touched)).map(|p| &p[..]).collect();
+            self.parts.iter().filter(|p| tied(p)).map(|p| &p[..]).collect();
         fits(&world, &parts, budget)
     }
 }

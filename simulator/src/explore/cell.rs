@@ -96,26 +96,27 @@ pub struct Cell {
 /// Proves or refutes a named journal, on the threads of the present pool. `None` if there is no such journal.
 #[must_use]
 pub fn prove(journal: &str, setup: &Setup, bounds: Bounds) -> Option<Cell> {
-    journals::visit(journal, Prove { setup, bounds })
+    journals::visit(journal, Prove { setup, bounds, alone: false })
 }
 
-/// As [`prove`], for a cell of which above all the verdict is wanted: looks through `leaves_enough`
-/// leaves for all that breaks, and where that decided nothing, through as many as it takes to find the
-/// first violation or that there is none.
+/// As [`prove`], for one of many cells, on the present thread.
+#[must_use]
+pub fn prove_alone(journal: &str, setup: &Setup, bounds: Bounds) -> Option<Cell> {
+    journals::visit(journal, Prove { setup, bounds, alone: true })
+}
+
+/// As [`prove_alone`], for a cell of which above all the verdict is wanted: looks through
+/// `leaves_enough` leaves for all that breaks, and where that decided nothing, through as many as it
+/// takes to find the first violation or that there is none.
 #[must_use]
 pub fn decide(journal: &str, setup: &Setup, leaves_enough: u64, leaves_max: u64) -> Option<Cell> {
-    let first = Bounds { leaves_max: leaves_enough, ..Bounds::default() };
-    let cell = prove(journal, setup, first)?;
-    if cell.explored.complete || cell.explored.first.is_some() || cell.verdict == Verdict::Senseless
-    {
-        return Some(cell);
-    }
-    prove(journal, setup, Bounds { leaves_max, first_only: true, ..Bounds::default() })
+    prove_alone(journal, setup, Bounds { leaves_max, leaves_enough, ..Bounds::default() })
 }
 
 struct Prove<'s> {
     setup: &'s Setup,
     bounds: Bounds,
+    alone: bool,
 }
 
 impl Visitor for Prove<'_> {
@@ -123,9 +124,10 @@ impl Visitor for Prove<'_> {
 
     fn visit<J: Format>(self, row: Row, options: J::Options) -> Cell {
         let bounds = self.bounds;
-        prove_by::<J>(row.name, &options, self.setup, |run| match rayon::current_num_threads() {
-            1 => explore(run, bounds),
-            _ => explore_together(run, bounds, Grain::default()),
+        let alone = self.alone || rayon::current_num_threads() == 1;
+        prove_by::<J>(row.name, &options, self.setup, |run| match alone {
+            true => explore(run, bounds),
+            false => explore_together(run, bounds, Grain::default()),
         })
     }
 }

@@ -18,6 +18,6 @@ mod stretch;
 pub mod torture;
 
 pub use crate::shrink::shrink;
-pub use cell::{Cell, Verdict, prove, prove_with};
+pub use cell::{Cell, Verdict, prove, prove_alone, prove_with};
 pub use parallel::{Grain, explore_together};
 pub use prove::{Bounds, Explored, explore};

@@ -25,6 +25,9 @@ pub struct Bounds {
     pub leaves_max: u64,
     /// Whether to stop at the first owed violation.
     pub first_only: bool,
+    /// Leaves after which an owed violation, once there is one, ends the search as the bound does: so
+    /// many are looked through for all that breaks. For a search on one thread.
+    pub leaves_enough: u64,
     /// Bytes that may be kept, by the sizes of what is kept: an eighth for counting images. Each
     /// thread that helps keeps as much again; what the journal keeps of its own is not seen.
     pub memory_max: u64,
@@ -32,7 +35,12 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Bounds { leaves_max: 2_000_000, first_only: false, memory_max: MEMORY_MAX }
+        Bounds {
+            leaves_max: 2_000_000,
+            first_only: false,
+            leaves_enough: u64::MAX,
+            memory_max: MEMORY_MAX,
+        }
     }
 }
 

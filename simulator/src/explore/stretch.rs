@@ -60,7 +60,8 @@ impl Stretch {
         let owed = run.owed();
         let found = &mut self.found;
         loop {
-            if found.leaves >= leaves_max {
+            let enough = found.first.is_some() && found.leaves >= bounds.leaves_enough;
+            if found.leaves >= leaves_max || enough {
                 return if tree.is_last() { Ended::Last } else { Ended::Full };
             }
             let leaf = run.next_leaf(tree);
