@@ -6,7 +6,7 @@
 //!
 //! Invariant: a cell follows from its strategy and its device alone. It is PROVEN or REFUTED, SENSELESS
 //! where the strategy does not fit the device, and BOUNDED where the bound ended the search: so far in
-//! three cells on `hdd-512n`, and in some where a device orders what it writes.
+//! none on the devices that are asked of by default.
 //!
 //! What it is not: a choice of strategies (`journal_core::rfc::selection`), or of devices.
 
