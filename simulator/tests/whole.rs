@@ -82,7 +82,7 @@ fn workload(lives: &[&[u32]], identity: Identity) -> Workload {
 }
 
 /// Journals that ask for checksums over several sectors; sound and flawed ones.
-const JOURNALS: [&str; 11] = [
+const JOURNALS: [&str; 13] = [
     "v9-4096",
     "leveldb",
     "leveldb-reuse",
@@ -92,6 +92,8 @@ const JOURNALS: [&str; 11] = [
     "block-4096/block:crc32c+chain:crc32c/pad-sector/erase/flush",
     "block-4096/block:xxh3/pad-sector/erase/flush",
     "block-4096/block:crc32c/ping-pong/erase/flush",
+    "block-4096/block:crc32c/rewrite/erase/flush",
+    "block-4096/block:crc32c/rewrite/sequence+clear/pointer",
     "twin-middle-unsummed",
     "twin-append-behind-torn-tail",
 ];

@@ -76,6 +76,27 @@ impl Part {
         part
     }
 
+    /// The same with each option at other crash points: once for each of these, or not at all.
+    pub fn at(&self, windows: impl Fn(&Admitted) -> Vec<(u32, u32)>) -> Part {
+        let mut part = Part {
+            lba: self.lba,
+            open: self.open,
+            options: Vec::with_capacity(self.options.len()),
+            covered: self.covered.clone(),
+            classes: vec![Vec::new(); self.classes.len()],
+        };
+        for (at, option) in self.options.iter().enumerate() {
+            let class = self.classes.iter().position(|class| class.contains(&at));
+            for window in windows(option) {
+                if let Some(class) = class {
+                    part.classes[class].push(part.options.len());
+                }
+                part.options.push(Admitted { window, ..option.clone() });
+            }
+        }
+        part
+    }
+
     /// A content that stands for a class.
     fn content(&self, class: u32) -> ContentId {
         self.options[self.classes[class as usize][0]].content

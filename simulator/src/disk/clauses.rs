@@ -21,7 +21,7 @@
 
 use super::Disk;
 use super::arena::ContentId;
-use super::classes::Admitted;
+use super::classes::{Admitted, Part};
 use super::denied::Denial;
 use super::live::merge_stretches;
 use super::trace::NONE;
@@ -141,6 +141,10 @@ impl Disk {
                     Known::Open => open.push(literal),
                 }
             }
+            debug_assert!(
+                !open.is_empty(),
+                "all sectors of a clause were found to be of their class"
+            );
             Some(open)
         })
     }
@@ -160,37 +164,51 @@ impl Disk {
         literal.others.iter().filter(undenied)
     }
 
+    /// Where sectors are independent, and a clause speaks of this one: what it says, and the crash points
+    /// at which another sector of it may differ, as stretches.
+    fn of_clause(&self, lba: u64) -> Option<(&Literal, Vec<(u32, u32)>)> {
+        if self.clauses.is_empty() {
+            return None;
+        }
+        let is_own = |literal: &&Literal| literal.lba == lba;
+        let open = self.open_clauses().find(|open| open.iter().any(|l| is_own(l)))?;
+        let now = self.window();
+        let clip = |option: &Admitted| (option.window.0.max(now.0), option.window.1.min(now.1));
+        let rest = open.iter().filter(|literal| literal.lba != lba);
+        let mut differ: Vec<_> = rest.flat_map(|literal| self.others(literal)).map(clip).collect();
+        differ.retain(|window| window.0 <= window.1);
+        merge_stretches(&mut differ, 0);
+        open.into_iter().find(is_own).map(|own| (own, differ))
+    }
+
     /// Where sectors are independent: leaves of the options of a sector those which clauses allow,
     /// each at the crash points at which they do.
     pub(super) fn strike_by_clauses(&self, lba: u64, options: &mut Vec<Choice>) {
-        if self.clauses.is_empty() {
-            return;
-        }
-        for open in self.open_clauses() {
-            let Some(own) = open.iter().find(|literal| literal.lba == lba) else { continue };
-            let rest = open.iter().filter(|literal| literal.lba != lba);
-            let others = rest.flat_map(|literal| self.others(literal));
-            let now = self.window();
-            let clip = |window: (u32, u32)| (window.0.max(now.0), window.1.min(now.1));
-            let mut differ: Vec<(u32, u32)> = others.map(|option| clip(option.window)).collect();
-            differ.retain(|window| window.0 <= window.1);
-            merge_stretches(&mut differ, 0);
-            let mut left = Vec::with_capacity(options.len());
-            for option in options.drain(..) {
-                if !self.in_class(own, option.content) {
-                    left.push(option);
-                    continue;
-                }
-                for stretch in &differ {
-                    let (from, until) =
-                        (option.window.0.max(stretch.0), option.window.1.min(stretch.1));
-                    if from <= until {
-                        left.push(Choice { window: (from, until), ..option });
-                    }
-                }
+        let Some((own, differ)) = self.of_clause(lba) else { return };
+        let mut left = Vec::with_capacity(options.len());
+        for option in options.drain(..) {
+            if self.in_class(own, option.content) {
+                let here = met(option.window, &differ);
+                left.extend(here.map(|window| Choice { window, ..option }));
+            } else {
+                left.push(option);
             }
-            *options = left;
         }
+        *options = left;
+    }
+
+    /// A sector of a range as clauses allow it by now: while the sectors before it were asked about, it
+    /// may have become the only one that may differ.
+    pub(super) fn part_by_clauses(&self, part: &Part) -> Option<Part> {
+        if !self.rules.independent {
+            return None;
+        }
+        let (own, differ) = self.of_clause(part.lba)?;
+        let windows = |option: &Admitted| match self.in_class(own, option.content) {
+            true => met(option.window, &differ).collect(),
+            false => vec![option.window],
+        };
+        Some(part.at(windows))
     }
 
     /// Where sectors are coupled: whether a sector may hold a content for this reason.
@@ -273,4 +291,10 @@ impl Disk {
         };
         differing.into_iter().flat_map(denied).collect()
     }
+}
+
+/// What of a window lies in stretches.
+fn met(window: (u32, u32), stretches: &[(u32, u32)]) -> impl Iterator<Item = (u32, u32)> {
+    let meet = move |other: &(u32, u32)| (window.0.max(other.0), window.1.min(other.1));
+    stretches.iter().map(meet).filter(|met| met.0 <= met.1)
 }

@@ -228,6 +228,8 @@ impl<C: Chooser> Live<'_, C> {
             if !part.open {
                 continue;
             }
+            let by_clauses = self.disk.part_by_clauses(part);
+            let part = by_clauses.as_ref().unwrap_or(part);
             let mut classes: Vec<u32> = alive.iter().map(|choice| choice[at]).collect();
             classes.sort_unstable();
             classes.dedup();
