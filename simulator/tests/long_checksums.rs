@@ -94,12 +94,12 @@ fn images(sectors: u32, zeros: u32, damaged: bool) -> BigUint {
 }
 
 #[test]
-fn two_leveldb_entries_of_twenty_sectors_cost_a_leaf_for_each_sector_and_kind_of_failure() {
+fn two_leveldb_entries_of_twenty_sectors_cost_a_leaf_for_each_answer_and_each_unreadable_sector() {
     for (device, damaged, leaves) in [
-        // Each sector may be the first that is not new.
-        ("consumer-nvme-no-plp", false, 1 + 40),
-        // Or the unreadable one.
-        ("hdd-512n", true, 2 + 40 + 40),
+        // Of each entry the header is missing, or its checksum fails; or both are there.
+        ("consumer-nvme-no-plp", false, 2 * 2 + 1),
+        // Or a sector is unreadable, which is asked of each.
+        ("hdd-512n", true, 2 * 2 + 2 + 40),
     ] {
         let cell = explore("leveldb", device, long(2, 20), 1_000);
         assert_eq!(cell.verdict, Verdict::Proven, "{device}: {:?}", cell.why);
@@ -131,7 +131,7 @@ fn a_hundred_pending_sectors_are_covered_to_the_last_image() {
 fn a_checksum_over_more_mixtures_than_can_be_tried_is_told_to_hold_modulo_collisions() {
     let cell = explore("leveldb", "consumer-nvme-no-plp", long(2, 30), 1_000);
     assert_eq!(cell.verdict, Verdict::Proven, "{:?}", cell.why);
-    assert_eq!(cell.explored.leaves, 1 + 60);
+    assert_eq!(cell.explored.leaves, 2 * 2 + 1);
     assert_eq!(cell.explored.images[0].all, images(60, 4, false));
     assert!(cell.explored.modulo_collisions);
 }
