@@ -171,7 +171,7 @@ impl Disk {
             return None;
         }
         let is_own = |literal: &&Literal| literal.lba == lba;
-        let open = self.open_clauses().find(|open| open.iter().any(|l| is_own(l)))?;
+        let open = self.open_clauses().find(|open| open.iter().any(&is_own))?;
         let now = self.window();
         let clip = |option: &Admitted| (option.window.0.max(now.0), option.window.1.min(now.1));
         let rest = open.iter().filter(|literal| literal.lba != lba);
