@@ -20,7 +20,7 @@ use super::arena::ContentId;
 use super::at_rest::AtRest;
 use super::product::Product;
 use super::readings;
-use super::residuals::{Counting, DeniedOf, Left, Residuals};
+use super::residuals::{Counting, DeniedOf, Left, Residuals, Shape};
 use super::undecided::Content;
 use super::worlds::{World, Worlds, merged};
 use super::{Disk, trace};
@@ -41,8 +41,10 @@ pub struct Universe {
 #[derive(Clone, Debug)]
 struct Sector {
     lba: u64,
-    /// What explains each content, and how many are explained so.
-    contents: Vec<(u64, Vec<World>)>,
+    /// What explains its contents.
+    shape: Shape,
+    /// How many contents there are; under damage at rest, groups of them.
+    contents: u32,
     /// What each of them reads as.
     held: Vec<Held>,
 }
@@ -70,8 +72,10 @@ impl Disk {
             self.product(&mut into.product);
             return;
         }
-        let residuals = Residuals::within(self.memory_max);
-        let mut universe = Universe { residuals, ..Universe::default() };
+        into.sectors.clear();
+        into.bytes = 0;
+        let bits = 8 * u64::from(self.geometry.logical_bytes);
+        into.residuals.begin(self.memory_max, (self.rules.budget, self.cuts() - 1, bits));
         let arena = self.trace.arena.len();
         let mut open = self.open();
         if self.rules.contract.damages_at_rest() {
@@ -84,9 +88,9 @@ impl Disk {
         for lba in open {
             let (options, _) = self.coupled(lba, false);
             if self.rules.contract.damages_at_rest() {
-                let sector = self.at_rest(lba, options);
-                universe.bytes += sector.as_ref().map_or(0, Sector::kept_bytes);
-                universe.sectors.extend(sector);
+                if let Some(contents) = self.at_rest(lba, options) {
+                    into.add(lba, contents, Vec::new());
+                }
                 continue;
             }
             let held = options.iter().map(|option| {
@@ -99,18 +103,15 @@ impl Disk {
             });
             let held = held.collect();
             let contents = options.into_iter().map(|option| (1, merged(option.why))).collect();
-            let sector = Sector { lba, contents, held };
-            universe.bytes += sector.kept_bytes();
-            universe.sectors.push(sector);
+            into.add(lba, contents, held);
         }
         self.trace.arena.truncate(arena);
         self.verified.truncate(arena as u32);
-        *into = universe;
     }
 
-    /// A sector with damage at rest laid over what the cut may have left there; `None` if that is one
-    /// certain content, as it is nearly everywhere.
-    fn at_rest(&mut self, lba: u64, mut options: Vec<Content>) -> Option<Sector> {
+    /// What explains the contents of a sector with damage at rest laid over what the cut may have left
+    /// there; `None` if that is one certain content, as it is nearly everywhere.
+    fn at_rest(&mut self, lba: u64, mut options: Vec<Content>) -> Option<Vec<(u64, Vec<World>)>> {
         let certain =
             |o: &Content| o.content != ContentId::UNREADABLE && o.why.contains(&World::new());
         if let [option] = &options[..]
@@ -124,8 +125,7 @@ impl Disk {
         let mut contents = rest.groups(&mut self.trace.arena, at, &options);
         contents.extend(options.into_iter().map(|option| (1, option.why)));
         let merge = |(many, why)| (many, merged(why));
-        let contents = contents.into_iter().map(merge).collect();
-        Some(Sector { lba, contents, held: Vec::new() })
+        Some(contents.into_iter().map(merge).collect())
     }
 
     /// The sectors that are open, in order of address.
@@ -240,6 +240,14 @@ impl Disk {
 }
 
 impl Universe {
+    /// Adds a sector with what explains its contents, and what they read as.
+    fn add(&mut self, lba: u64, contents: Vec<(u64, Vec<World>)>, held: Vec<Held>) {
+        let sector = Sector { lba, shape: 0, contents: contents.len() as u32, held };
+        self.bytes += sector.kept_bytes(&contents);
+        let shape = self.residuals.shape(contents);
+        self.sectors.push(Sector { shape, ..sector });
+    }
+
     /// The images that agree with what was read since the cut, if it came at crash point `at`.
     pub fn images(&mut self, disk: &Disk, at: u32) -> BigUint {
         let mut images = BigUint::default();
@@ -258,6 +266,7 @@ impl Universe {
 
     fn summed(&mut self, disk: &Disk) -> BigUint {
         let Universe { sectors, residuals, .. } = self;
+        // By number in the universe, then by shape.
         let mut left = Vec::with_capacity(sectors.len());
         for (at, sector) in (0..).zip(&*sectors) {
             if !disk.is_decided(sector.lba) {
@@ -273,10 +282,10 @@ impl Universe {
         let (budget, cut) = (disk.rules.budget, disk.cuts() - 1);
         let bits = 8 * u64::from(disk.geometry.logical_bytes);
         let counting = Counting {
-            contents: &|at| &sectors[at as usize].contents,
             budget,
             alike: &|worlds, alike| readings::of_alike(worlds, budget, cut, alike, bits),
         };
+        left.iter_mut().for_each(|(at, _)| *at = sectors[*at as usize].shape);
         residuals.count(&counting, &left, alike, &disk.worlds)
     }
 }
@@ -303,7 +312,7 @@ impl Universe {
             return self.product.at_risk(disk, at);
         }
         let mut counted = (0, 0);
-        for sector in self.sectors.iter().filter(|sector| sector.contents.len() > 1) {
+        for sector in self.sectors.iter().filter(|sector| sector.contents > 1) {
             counted.0 += 1;
             counted.1 += u32::from(!disk.is_decided(sector.lba));
         }
@@ -312,9 +321,9 @@ impl Universe {
 }
 
 impl Sector {
-    fn kept_bytes(&self) -> u64 {
+    fn kept_bytes(&self, contents: &[(u64, Vec<World>)]) -> u64 {
         let of = |world: &World| size_of::<World>() + size_of_val(&world[..]);
-        let contents: usize = self.contents.iter().flat_map(|(_, why)| why).map(of).sum();
+        let contents: usize = contents.iter().flat_map(|(_, why)| why).map(of).sum();
         let made = |held: &Held| match held {
             Held::Kept(_) => 0,
             Held::Made(bytes) => bytes.len(),

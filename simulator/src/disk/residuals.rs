@@ -6,6 +6,10 @@
 //! alone which the rest depends on. So the count goes from the front to the back by recursion,
 //! and each pair of a rest and a state is counted once.
 //!
+//! A sector counts by what explains its contents, and not by what they are or where it lies. So the
+//! universes of a life behind different leaves, which mostly have the same commands at risk, are the
+//! same to a count, and what is remembered of one holds for the next.
+//!
 //! What that may take is decided by the first count, where nothing was read yet: it goes level by
 //! level, and all states that it meets are added up. Later counts meet hardly more than these, since
 //! knowledge and denials only strike contents out. So the decision does not depend on what is
@@ -45,11 +49,13 @@ pub struct Left {
     pub clause: Option<(DeniedOf, bool)>,
 }
 
+/// The number of what a sector may hold.
+pub type Shape = u32;
+
 /// A sector that is left, and what is left behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Link {
-    /// The sector's number in the universe; at the end of all, how many sectors there are of which
-    /// nothing was open.
+    /// The sector's shape; at the end of all, how many sectors there are of which nothing was open.
     sector: u64,
     left: Left,
     next: Rest,
@@ -57,15 +63,23 @@ struct Link {
 
 const END: Rest = Rest::MAX;
 
-/// What is remembered of a universe.
+/// What is remembered of the universes of a life.
 #[derive(Clone, Debug)]
 pub struct Residuals {
+    shapes: FxHashMap<Arc<Contents>, Shape>,
+    contents: Vec<Arc<Contents>>,
     rests: FxHashMap<Link, Rest>,
     /// The links by number, and the latents that the rest depends on, in order.
     links: Vec<(Link, Arc<[Latent]>)>,
     known: FxHashMap<State, BigUint>,
+    /// First counts, with the bytes of their states.
+    firsts: FxHashMap<(Rest, Worlds), (BigUint, u64)>,
+    /// Bytes of what is known, and of shapes, links and first counts.
     bytes: u64,
+    built: u64,
     most: u64,
+    /// What it is about, besides the shapes.
+    about: Option<About>,
     /// Whether there is not too much to count; none before the first count.
     decided: Option<bool>,
     /// Bytes of the states that the first count met, until it is asked for.
@@ -87,10 +101,12 @@ const DEPTH_MAX: usize = 256;
 /// What a sector may hold: what explains each content, and how many are explained so.
 pub type Contents = [(u64, Vec<World>)];
 
+/// What else a number of images depends on: events per cut, the number of the cut, and the bits of a
+/// sector.
+pub type About = (Budget, u32, u64);
+
 /// How a universe is counted.
 pub struct Counting<'a> {
-    /// The contents of its sectors.
-    pub contents: &'a dyn Fn(u32) -> &'a Contents,
     /// Events per cut.
     pub budget: Budget,
     /// How many ways so many sectors may read of which nothing was open.
@@ -101,36 +117,80 @@ impl Residuals {
     /// Those that take their share of so many bytes.
     pub fn within(bytes: u64) -> Residuals {
         Residuals {
+            shapes: FxHashMap::default(),
+            contents: Vec::new(),
             rests: FxHashMap::default(),
             links: Vec::new(),
             known: FxHashMap::default(),
+            firsts: FxHashMap::default(),
             bytes: 0,
+            built: 0,
             most: bytes / COUNTING_SHARE,
+            about: None,
             decided: None,
             states: 0,
         }
     }
 
-    /// The images of the sectors `left`, each with what was denied, and of `alike` others, given what
-    /// is known. The first count of all decides whether there is too much to count; then it is nothing,
+    /// Begins with another universe, in the share of so many bytes: shapes that were given out are of no
+    /// use any more.
+    pub fn begin(&mut self, bytes: u64, about: About) {
+        let most = bytes / COUNTING_SHARE;
+        if (self.most, self.about) != (most, Some(about)) || self.built > most / 2 {
+            *self = Residuals { about: Some(about), ..Residuals::within(bytes) };
+        }
+        (self.decided, self.states) = (None, 0);
+    }
+
+    /// The shape of a sector that may hold this.
+    pub fn shape(&mut self, contents: Vec<(u64, Vec<World>)>) -> Shape {
+        if let Some(&known) = self.shapes.get(&contents[..]) {
+            return known;
+        }
+        let number = self.contents.len() as Shape;
+        let contents: Arc<Contents> = contents.into();
+        let each = |(_, why): &(u64, Vec<World>)| why.iter().map(bytes_of_world).sum::<u64>();
+        self.built += NODE_BYTES + contents.iter().map(each).sum::<u64>();
+        self.shapes.insert(Arc::clone(&contents), number);
+        self.contents.push(contents);
+        number
+    }
+
+    /// What a sector of some shape may hold.
+    #[must_use]
+    pub fn contents(&self, shape: Shape) -> &Contents {
+        &self.contents[shape as usize]
+    }
+
+    /// The images of the sectors `left`, each a shape with what was denied, and of `alike` others, given
+    /// what is known. The first count of all decides whether there is too much to count; then it is nothing,
     /// and so are all after it.
     pub fn count(
         &mut self,
         counting: &Counting<'_>,
-        left: &[(u32, Left)],
+        left: &[(Shape, Left)],
         alike: u64,
         worlds: &Worlds,
     ) -> BigUint {
         let end = Link { sector: alike, left: Left::default(), next: END };
-        let mut rest = self.rest(counting, end);
+        let mut rest = self.rest(end);
         for (sector, left) in left.iter().rev() {
             let link = Link { sector: u64::from(*sector), left: left.clone(), next: rest };
-            rest = self.rest(counting, link);
+            rest = self.rest(link);
         }
         let start = self.narrowed(rest, worlds);
         match self.decided {
             None => {
-                let (images, bytes) = self.by_levels(counting, rest, start);
+                let first = (rest, start);
+                let (images, bytes) = match self.firsts.get(&first) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let counted = self.by_levels(counting, rest, first.1.clone());
+                        self.built += bytes_of(&first.1, &counted.0);
+                        self.firsts.insert(first, counted.clone());
+                        counted
+                    }
+                };
                 (self.states, self.decided) = (bytes, Some(bytes <= self.most));
                 images
             }
@@ -141,19 +201,20 @@ impl Residuals {
     }
 
     /// The number of a rest, and what it depends on.
-    fn rest(&mut self, counting: &Counting<'_>, link: Link) -> Rest {
+    fn rest(&mut self, link: Link) -> Rest {
         if let Some(&known) = self.rests.get(&link) {
             return known;
         }
         let mut needed: Vec<Latent> = Vec::new();
         if link.next != END {
-            let why = (counting.contents)(link.sector as u32).iter().flat_map(|(_, why)| why);
+            let why = self.contents(link.sector as Shape).iter().flat_map(|(_, why)| why);
             needed.extend(why.flatten().map(|(latent, _)| *latent));
             needed.extend_from_slice(&self.links[link.next as usize].1);
             needed.sort_unstable();
             needed.dedup();
         }
         let number = self.links.len() as Rest;
+        self.built += 2 * size_of::<(Link, Rest)>() as u64 + size_of_val(&needed[..]) as u64;
         self.links.push((link.clone(), needed.into()));
         self.rests.insert(link, number);
         number
@@ -174,7 +235,7 @@ impl Residuals {
         (worlds, all_of_class): (&Worlds, bool),
     ) -> SmallVec<[(Worlds, bool, u64); 4]> {
         let mut behind: SmallVec<[(Worlds, bool, u64); 4]> = SmallVec::new();
-        for (number, (many, why)) in (0..).zip((counting.contents)(link.sector as u32)) {
+        for (number, (many, why)) in (0..).zip(self.contents(link.sector as Shape)) {
             if link.left.denied.contains(&number) {
                 continue;
             }
@@ -256,6 +317,10 @@ impl Residuals {
     }
 }
 
+fn bytes_of_world(world: &World) -> u64 {
+    (size_of::<World>() + size_of_val(&world[..])) as u64
+}
+
 fn bytes_of(worlds: &Worlds, images: &BigUint) -> u64 {
     NODE_BYTES + size_of::<(State, BigUint)>() as u64 + worlds.kept_bytes() + images.bits() / 8
 }
@@ -278,10 +343,9 @@ mod tests {
     }
 
     fn counted(residuals: &mut Residuals, left: &[(u32, Left)]) -> u64 {
-        let sectors: Vec<_> = (0..12).map(sector).collect();
-        let contents = |at: u32| &sectors[at as usize][..];
+        (0..12).for_each(|lba| assert_eq!(residuals.shape(sector(lba)), lba));
         let alike = |_: &Worlds, sectors: u64| BigUint::from(sectors);
-        let counting = Counting { contents: &contents, budget: BUDGET, alike: &alike };
+        let counting = Counting { budget: BUDGET, alike: &alike };
         residuals.count(&counting, left, 1, &Worlds::default()).try_into().unwrap()
     }
 
