@@ -254,7 +254,7 @@ fn cells(
     let progress = Progress::new("experiments", Some(questions.len() as u64));
     let Arguments { max_leaves: leaves_max, memory: memory_max, .. } = *arguments;
     let bounds = Bounds { leaves_max, memory_max, ..Bounds::default() };
-    let answers: Vec<_> = questions
+    let mut answers: Vec<_> = questions
         .par_iter()
         .with_max_len(1)
         .map(|(journal, contract, workload)| {
@@ -269,11 +269,16 @@ fn cells(
             if cell.verdict == Verdict::Bounded && arguments.sample > 0 {
                 sample(&cell.case, arguments.sample).iter().for_each(|s| row.add_sample(s));
             }
-            shrink::shown(row.counterexample.as_mut(), Budget::QUICK);
             progress.one_more();
             Some(row)
         })
         .collect();
+    answers.par_chunks_mut(workloads.len().max(1)).with_max_len(1).for_each(|of_pair| {
+        if !signal::stopped() {
+            let found = of_pair.iter_mut().flatten().filter_map(|row| row.counterexample.as_mut());
+            shrink::shown(found, Budget::QUICK);
+        }
+    });
     let mut answers = answers.into_iter();
     let mut cells = Vec::new();
     let mut partial = false;

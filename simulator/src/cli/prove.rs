@@ -138,7 +138,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     }
     experiment.probabilities =
         probable.map(|(given, found)| build::probabilities(given, experiment.crash_points, &found));
-    shrink::shown(experiment.counterexample.as_mut(), Budget::BRISK);
+    shrink::shown(experiment.counterexample.iter_mut(), Budget::BRISK);
     Ok(Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool::this(),

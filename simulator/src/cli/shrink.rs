@@ -16,7 +16,7 @@ use simulator::oracle::Oracle;
 use simulator::report::model::{Counterexample, Origin};
 use simulator::report::text::{grouped, wrap};
 use simulator::report::{Story, picture, tell};
-use simulator::shrink::{Budget, Measure, Shrunk, shrink};
+use simulator::shrink::{Budget, Measure, Shrunk, shrink, shrink_beside};
 
 use super::cases;
 use super::exit::{Exit, Failure};
@@ -99,12 +99,17 @@ pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
     Ok(Exit::Violation)
 }
 
-/// Makes a counterexample smaller before it is shown. One that cannot be shrunk stays as it is.
-pub fn shown(found: Option<&mut Counterexample>, budget: Budget) {
-    if let Some(found) = found
-        && let Ok(Some(smaller)) = shrink(&found.case, None, budget)
-    {
-        found.show_smaller(&smaller);
+/// Makes the counterexamples of a journal on a device smaller before they are shown. Many fail for one
+/// reason: where the result of one will do for another, it is shown for both. One that cannot be shrunk
+/// stays as it is.
+pub fn shown<'c>(found: impl Iterator<Item = &'c mut Counterexample>, budget: Budget) {
+    let mut known = Vec::new();
+    for found in found {
+        if let Ok(Some(smaller)) = shrink_beside(&found.case, None, budget, &known) {
+            let from = found.case.clone();
+            found.show_smaller(&smaller);
+            known.push((from, smaller));
+        }
     }
 }
 

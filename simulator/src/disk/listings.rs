@@ -17,6 +17,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::Disk;
+use super::arena::ContentId;
 use super::undecided::{self, Content, Listed};
 use super::worlds::{World, Worlds};
 
@@ -52,6 +53,19 @@ impl Disk {
             false => nothing.admit(std::slice::from_ref(why), self.rules.budget),
         };
         undecided::coupled(&self.trace, &self.denied, (lba, &listed), &admits)
+    }
+
+    /// What an open sector holds whatever was read of others, if that is certain: nothing was at risk
+    /// there, and nothing is damaged at rest.
+    pub(super) fn only_content(&mut self, lba: u64) -> Option<ContentId> {
+        if self.rules.contract.damages_at_rest() {
+            return None;
+        }
+        let listed = self.listed(lba);
+        match (&listed.whole[..], &listed.damaged[..]) {
+            ([only], []) => only.why.iter().any(World::is_empty).then_some(only.content),
+            _ => None,
+        }
     }
 
     /// The options of an open sector where sectors are independent, in `options`.

@@ -13,6 +13,8 @@
 //!
 //! What it is not: a choice. It lists; the chooser picks.
 
+use smallvec::SmallVec;
+
 use super::arena::ContentId;
 use super::contract::{CacheOrder, Flush, TearShape};
 use super::denied::Denied;
@@ -217,10 +219,10 @@ pub fn listed(trace: &mut Trace, rules: &Rules, denied: &Denied, lba: u64) -> Li
 }
 
 /// The versions of a sector at risk at a cut, newest first.
-pub fn at_risk(trace: &Trace, rules: &Rules, lba: u64, cut: u32) -> Vec<AtRisk> {
+pub fn at_risk(trace: &Trace, rules: &Rules, lba: u64, cut: u32) -> SmallVec<[AtRisk; 4]> {
     let ended_by = &trace.cuts[cut as usize];
     let next_life = trace.cuts.get(cut as usize + 1).map_or(trace.life_start, |c| c.life_start);
-    let mut risk = Vec::new();
+    let mut risk = SmallVec::new();
     let mut at = trace.newest(lba);
     while at != NONE {
         let version = trace.versions[at as usize];

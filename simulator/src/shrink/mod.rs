@@ -103,7 +103,22 @@ pub fn shrink(
     keep: Option<Oracle>,
     budget: Budget,
 ) -> Result<Option<Shrunk>, CaseError> {
-    let visited = journals::visit(&case.journal, Named { case, keep, budget });
+    shrink_beside(case, keep, budget, &[])
+}
+
+/// As [`shrink`], of a case for which what came of a like one will do: of the same journal on the same
+/// device and with as fresh entries, if it breaks the same oracle, nothing else that this one does not,
+/// and is smaller than it. `known` has what was shrunk, and what came of it.
+///
+/// # Errors
+/// As [`Case::run`].
+pub fn shrink_beside(
+    case: &Case,
+    keep: Option<Oracle>,
+    budget: Budget,
+    known: &[(Case, Shrunk)],
+) -> Result<Option<Shrunk>, CaseError> {
+    let visited = journals::visit(&case.journal, Named { case, keep, budget, known });
     visited.unwrap_or_else(|| Err(CaseError::UnknownJournal(case.journal.clone())))
 }
 
@@ -111,13 +126,29 @@ struct Named<'c> {
     case: &'c Case,
     keep: Option<Oracle>,
     budget: Budget,
+    known: &'c [(Case, Shrunk)],
 }
 
 impl Visitor for Named<'_> {
     type Out = Result<Option<Shrunk>, CaseError>;
 
     fn visit<J: Format>(self, _: Row, options: J::Options) -> Self::Out {
-        shrink_with::<J>(self.case, &options, self.keep, self.budget)
+        let Named { case, keep, budget, known } = self;
+        let Some((quarry, failing)) = quarry::<J>(case, &options, keep)? else { return Ok(None) };
+        let alike = |other: &Case| {
+            (&other.journal, &other.contract) == (&case.journal, &case.contract)
+                && other.workload.identity == case.workload.identity
+        };
+        let will_do = |(from, other): &&(Case, Shrunk)| {
+            alike(from)
+                && other.oracle == quarry.oracle
+                && quarry.is(other.broken)
+                && other.after < failing.measure
+        };
+        if let Some((_, other)) = known.iter().find(will_do) {
+            return Ok(Some(Shrunk { before: failing.measure, leaves: 0, ..other.clone() }));
+        }
+        Ok(Some(made_smaller::<J>(case, &options, budget, (quarry, failing))?))
     }
 }
 
@@ -131,19 +162,42 @@ pub fn shrink_with<J: Stepwise>(
     keep: Option<Oracle>,
     budget: Budget,
 ) -> Result<Option<Shrunk>, CaseError> {
+    match quarry::<J>(case, options, keep)? {
+        None => Ok(None),
+        Some(found) => made_smaller::<J>(case, options, budget, found).map(Some),
+    }
+}
+
+/// What is to be kept broken, and the case's own way of breaking it; `None` if it does not.
+fn quarry<J: Stepwise>(
+    case: &Case,
+    options: &J::Options,
+    keep: Option<Oracle>,
+) -> Result<Option<(Quarry, Failing)>, CaseError> {
     let broken = run_case::<J>(case, options, None)?.broken();
     let kept = keep.or_else(|| worst(broken)).filter(|&oracle| broken.contains(oracle));
     let Some(oracle) = kept else { return Ok(None) };
     let quarry = Quarry { oracle, among: broken };
-    let setup = case.setup();
+    let again = Search::<J>::new(options, &case.setup(), quarry)
+        .and_then(|mut search| search.along(&case.decisions));
+    match again {
+        Some(failing) => Ok(Some((quarry, failing))),
+        None => {
+            let said = "the case, run again, does not show what it showed the first time";
+            Err(CaseError::Mismatch(said.to_owned()))
+        }
+    }
+}
+
+fn made_smaller<J: Stepwise>(
+    case: &Case,
+    options: &J::Options,
+    budget: Budget,
+    (quarry, failing): (Quarry, Failing),
+) -> Result<Shrunk, CaseError> {
     let purse = Purse { left: budget.total, spent: 0 };
-    let again =
-        Search::<J>::new(options, &setup, quarry).and_then(|mut s| s.along(&case.decisions));
-    let Some(failing) = again else {
-        let said = "the case, run again, does not show what it showed the first time";
-        return Err(CaseError::Mismatch(said.to_owned()));
-    };
     let before = failing.measure.clone();
+    let setup = case.setup();
     let mut shrinker = Shrinker::<J> { options, quarry, budget, purse, setup, failing };
     loop {
         shrinker.script();
@@ -156,9 +210,9 @@ pub fn shrink_with<J: Stepwise>(
     let Shrinker { setup, failing, purse, .. } = shrinker;
     let small = Case { decisions: failing.decisions, ..Case::new(&case.journal, &setup) };
     let broken = run_case::<J>(&small, options, None)?.broken();
-    Ok(Some(Shrunk {
+    Ok(Shrunk {
         case: small,
-        oracle,
+        oracle: quarry.oracle,
         broken,
         before,
         after: failing.measure,
@@ -166,7 +220,7 @@ pub fn shrink_with<J: Stepwise>(
         least,
         out_of_leaves: purse.left == 0,
         leaves: purse.spent,
-    }))
+    })
 }
 
 /// The state of shrinking: a setup and a path of it that fails.

@@ -80,6 +80,11 @@ impl<C: Chooser> Live<'_, C> {
 
     pub(super) fn decide(&mut self, lba: u64) -> ContentId {
         let disk = &mut *self.disk;
+        if let Some(content) = disk.only_content(lba) {
+            let now = disk.trace.life_start;
+            disk.trace.put(lba, content, NONE, now);
+            return content;
+        }
         let (mut options, whole) = disk.coupled(lba, true);
         let (cut, budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
         let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);
@@ -129,6 +134,10 @@ impl<C: Chooser> Live<'_, C> {
 
     /// One of these boxes holds.
     pub(super) fn explain(&mut self, lba: u64, why: Vec<World>) {
+        // What says nothing of any latent holds anyway.
+        if why.iter().any(World::is_empty) {
+            return;
+        }
         let mut why = merged(why);
         let budget = self.disk.rules.budget;
         // Where contents repeat on many sectors, the boxes multiply. Past a limit it is asked which
