@@ -8,9 +8,11 @@
 //!
 //! Invariant: no two answers read the same, and no explanation is forgotten.
 
+use smallvec::smallvec;
+
 use super::arena::{Arena, ContentId};
 use super::undecided::Content;
-use super::worlds::{Budget, Latent, Range, World, Worlds, narrow};
+use super::worlds::{Budget, Latent, Range, Why, World, Worlds, narrow};
 
 /// An answer, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub struct AtRest {
     may_lose: bool,
     bits: u32,
     /// Options that may have a bit flipped, with the explanations of that.
-    flippable: Vec<(usize, Vec<World>)>,
+    flippable: Vec<(usize, Why)>,
     /// Flips (by number) that read as something else already, ascending.
     struck: Vec<u32>,
 }
@@ -129,12 +131,7 @@ impl AtRest {
 
     /// Everything that explains the content `flipped`, the number `flipped` being a flip's.
     #[must_use]
-    pub fn why_flipped(
-        &self,
-        arena: &Arena,
-        flipped: ContentId,
-        options: &[Content],
-    ) -> Vec<World> {
+    pub fn why_flipped(&self, arena: &Arena, flipped: ContentId, options: &[Content]) -> Why {
         let flipped = arena.get(flipped);
         let one_away = |i: usize| differing_bits(arena.get(options[i].content), flipped).len() == 1;
         let explain = self.flippable.iter().filter(|(i, _)| one_away(*i));
@@ -148,7 +145,7 @@ impl AtRest {
         arena: &mut Arena,
         (cut, lba): (u32, u64),
         options: &[Content],
-    ) -> Vec<(u64, Vec<World>)> {
+    ) -> Vec<(u64, Why)> {
         // Flips that are flips of two options; each is listed with the first of them.
         let mut shared: Vec<(usize, u32)> = Vec::new();
         for (at, (i, _)) in self.flippable.iter().enumerate() {
@@ -163,7 +160,7 @@ impl AtRest {
         shared.dedup();
         let number = |&(at, bit): &(usize, u32)| at as u32 * self.bits + bit;
         shared.retain(|flip| self.struck.binary_search(&number(flip)).is_err());
-        let mut groups: Vec<(u64, Vec<World>)> = Vec::new();
+        let mut groups: Vec<(u64, Why)> = Vec::new();
         for (at, (_, why)) in self.flippable.iter().enumerate() {
             let numbers = at as u32 * self.bits..(at as u32 + 1) * self.bits;
             let struck = self.struck.iter().filter(|number| numbers.contains(number)).count();
@@ -178,7 +175,7 @@ impl AtRest {
             groups.push((1, self.why_flipped(arena, flipped, options)));
         }
         let lost = World::from_iter([(Latent::Lost { cut, lba }, Range::of(1, 1))]);
-        groups.extend(self.may_lose.then(|| (1, vec![lost])));
+        groups.extend(self.may_lose.then(|| (1, smallvec![lost])));
         groups
     }
 }

@@ -162,6 +162,12 @@ impl Range {
 /// A box: ranges of latents, sorted by latent. Most speak of one or two.
 pub type World = SmallVec<[(Latent, Range); 2]>;
 
+/// What explains something: any one of these boxes. Mostly it is one.
+pub type Why = SmallVec<[World; 1]>;
+
+/// Boxes under way, each with its sketch.
+pub type Boxes = SmallVec<[(u64, World); 2]>;
+
 /// Adds to a box that `latent` lies in `range`. False when the box becomes empty.
 #[must_use]
 pub fn narrow(world: &mut World, latent: Latent, range: Range) -> bool {
@@ -214,13 +220,13 @@ fn sketch(world: &World) -> u64 {
 /// Adds a box to a list, of which none lies within another and no two differ in one latent alone: those
 /// are one box, in which this latent has the values of both. Without this a content with many
 /// explanations, read a few times, makes as many boxes as all combinations of them.
-pub fn absorb(boxes: &mut Vec<(u64, World)>, mut new: World) {
+pub fn absorb(boxes: &mut Boxes, mut new: World) {
     let bits = sketch(&new);
     loop {
         if boxes.iter().any(|(old_bits, old)| old_bits & !bits == 0 && within(&new, old)) {
             return;
         }
-        boxes.retain(|(old_bits, old)| bits & !old_bits != 0 || !within(old, &new));
+        boxes.retain(|(old_bits, old)| bits & !*old_bits != 0 || !within(old, &new));
         let beside = |(old_bits, old): &(u64, World)| match *old_bits == bits {
             true => apart(old, &new),
             false => None,
@@ -255,13 +261,13 @@ fn apart(a: &World, b: &World) -> Option<usize> {
 
 /// The same explanations in as few boxes as that makes of them, in order.
 #[must_use]
-pub fn merged(why: Vec<World>) -> Vec<World> {
+pub fn merged(why: Why) -> Why {
     if why.len() < 2 {
         return why;
     }
-    let mut boxes = Vec::with_capacity(why.len());
+    let mut boxes = Boxes::with_capacity(why.len());
     why.into_iter().for_each(|world| absorb(&mut boxes, world));
-    let mut merged: Vec<World> = boxes.into_iter().map(|(_, world)| world).collect();
+    let mut merged: Why = boxes.into_iter().map(|(_, world)| world).collect();
     merged.sort_unstable();
     merged
 }
@@ -339,15 +345,15 @@ mod tests {
     fn boxes_that_differ_in_one_latent_are_one_box() {
         let world =
             |a: u32, b: u32| -> World { smallvec![(A, Range::of(a, a)), (B, Range::of(b, b))] };
-        let why = vec![world(1, 1), world(3, 1), world(1, 2), world(3, 2), world(5, 9)];
+        let why: Why = smallvec![world(1, 1), world(3, 1), world(1, 2), world(3, 2), world(5, 9)];
         let whole: World = smallvec![(A, set(&[(1, 1), (3, 3)])), (B, Range::of(1, 2))];
-        assert_eq!(merged(why), [world(5, 9), whole]);
+        assert_eq!(merged(why)[..], [world(5, 9), whole]);
         // One that says nothing of a latent covers those that do.
         assert_eq!(
-            merged(vec![world(1, 1), smallvec![(B, Range::of(1, 1))]]),
+            merged(smallvec![world(1, 1), smallvec![(B, Range::of(1, 1))]])[..],
             [World::from_iter([(B, Range::of(1, 1))])]
         );
         // In two latents apart: both corners are missing, so it is no box.
-        assert_eq!(merged(vec![world(1, 1), world(2, 2)]).len(), 2);
+        assert_eq!(merged(smallvec![world(1, 1), world(2, 2)]).len(), 2);
     }
 }

@@ -16,7 +16,7 @@
 use super::arena::{Arena, ContentId};
 use super::linear;
 use super::trace::{NONE, Trace};
-use super::worlds::World;
+use super::worlds::Why;
 use crate::choose::Label;
 
 /// Most choices of which every one is tried for a checksum, and for a test of any other kind.
@@ -33,7 +33,7 @@ pub struct Admitted {
     /// The crash points of the last cut at which it may be there.
     pub window: (u32, u32),
     /// Where sectors are coupled, what explains it.
-    pub why: Vec<World>,
+    pub why: Why,
 }
 
 /// One sector of a range.
@@ -290,7 +290,7 @@ mod tests {
 
     fn parts(trace: &Trace, covered: (usize, usize)) -> Vec<Part> {
         let option =
-            |content| Admitted { content, label: Label::Old, window: (0, 0), why: Vec::new() };
+            |content| Admitted { content, label: Label::Old, window: (0, 0), why: Why::new() };
         let part = |lba: u32| {
             let contents = trace.commands.iter().rev().map(|c| ContentId(c.content.0 + lba));
             let options = contents.map(option).collect();
@@ -322,7 +322,7 @@ mod tests {
     fn contents_that_agree_in_what_is_covered_are_one_class() {
         let mut trace = trace();
         let content = trace.arena.derive(trace.commands[0].content, |bytes| bytes[40] ^= 1);
-        let again = Admitted { content, label: Label::Old, window: (0, 0), why: Vec::new() };
+        let again = Admitted { content, label: Label::Old, window: (0, 0), why: Why::new() };
         let mut options = parts(&trace, (0, SECTOR))[0].options.clone();
         options.push(again);
         let classes = |covered| {

@@ -22,7 +22,7 @@ use super::product::Product;
 use super::readings;
 use super::residuals::{Counting, DeniedOf, Left, Residuals, Shape};
 use super::undecided::Content;
-use super::worlds::{World, Worlds, merged};
+use super::worlds::{Why, World, Worlds, merged};
 use super::{Disk, trace};
 
 /// The sectors of a disk that may hold more than one content, as of a cut.
@@ -111,7 +111,7 @@ impl Disk {
 
     /// What explains the contents of a sector with damage at rest laid over what the cut may have left
     /// there; `None` if that is one certain content, as it is nearly everywhere.
-    fn at_rest(&mut self, lba: u64, mut options: Vec<Content>) -> Option<Vec<(u64, Vec<World>)>> {
+    fn at_rest(&mut self, lba: u64, mut options: Vec<Content>) -> Option<Vec<(u64, Why)>> {
         let certain =
             |o: &Content| o.content != ContentId::UNREADABLE && o.why.contains(&World::new());
         if let [option] = &options[..]
@@ -241,7 +241,7 @@ impl Disk {
 
 impl Universe {
     /// Adds a sector with what explains its contents, and what they read as.
-    fn add(&mut self, lba: u64, contents: Vec<(u64, Vec<World>)>, held: Vec<Held>) {
+    fn add(&mut self, lba: u64, contents: Vec<(u64, Why)>, held: Vec<Held>) {
         let sector = Sector { lba, shape: 0, contents: contents.len() as u32, held };
         self.bytes += sector.kept_bytes(&contents);
         let shape = self.residuals.shape(contents);
@@ -321,7 +321,7 @@ impl Universe {
 }
 
 impl Sector {
-    fn kept_bytes(&self, contents: &[(u64, Vec<World>)]) -> u64 {
+    fn kept_bytes(&self, contents: &[(u64, Why)]) -> u64 {
         let of = |world: &World| size_of::<World>() + size_of_val(&world[..]);
         let contents: usize = contents.iter().flat_map(|(_, why)| why).map(of).sum();
         let made = |held: &Held| match held {

@@ -10,12 +10,14 @@
 //!
 //! What it is not: damage at rest.
 
+use smallvec::smallvec;
+
 use super::arena::ContentId;
 use super::contract::{DAMAGE_UNBOUNDED, InnerTear, MOSAIC_GRANULES_MAX};
 use super::rules::Rules;
 use super::trace::{Command, NONE, Trace};
 use super::undecided::{AtRisk, Content, Shape, at_risk, lost, persisted};
-use super::worlds::{Latent, Range, World, narrow};
+use super::worlds::{Latent, Range, Why, World, narrow};
 use crate::choose::{Label, Torn};
 
 /// A sector as a cut finds it.
@@ -41,7 +43,7 @@ pub struct Stale {
     command: Option<u32>,
     /// For what was there before: the write that it is called by, or its number if it is damaged.
     below: Result<Option<u32>, u32>,
-    why: Vec<World>,
+    why: Why,
 }
 
 /// What a struck sector may show as something older: what it held when the life of a cut began, and
@@ -86,7 +88,7 @@ pub fn stale(
             content: version.content,
             command: Some(version.command),
             below: Ok(Some(version.command)),
-            why: vec![World::new()],
+            why: smallvec![World::new()],
         });
     }
     all.extend(written.into_iter().rev());
@@ -147,7 +149,7 @@ pub fn strikes(
         let torn = rules.contract.torn;
         let mut add = |how: Torn, content: ContentId| {
             let label = Label::Torn { write: striker, how, below: None };
-            out.push(Content { content, label, why: vec![why.clone()] });
+            out.push(Content { content, label, why: smallvec![why.clone()] });
         };
         if torn.zeros {
             add(Torn::Zeros, ContentId::ZEROS);
@@ -177,7 +179,7 @@ pub fn strikes(
                 Ok(below) => Label::Torn { write, how, below },
                 Err(older) => Label::TornOver { write, how, older },
             };
-            let why: Vec<World> = older.why.iter().filter_map(both).collect();
+            let why: Why = older.why.iter().filter_map(both).collect();
             if !why.is_empty() {
                 out.push(Content { content: older.content, label, why });
             }
@@ -229,7 +231,7 @@ fn mixes(
             && risk[own + 1..i].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why));
         if possible {
             let label = Label::Write(r.command);
-            below.push((Content { content: r.content, label, why: vec![why] }, None));
+            below.push((Content { content: r.content, label, why: smallvec![why] }, None));
         }
     }
     for (mut older, number) in sector.below() {
@@ -266,7 +268,10 @@ pub fn stores(trace: &mut Trace, rules: &Rules, sector: &Sector<'_>) -> Vec<Cont
         let below: Vec<(Content, Option<u32>)> = match sector.risk.get(own + 1) {
             Some(older) => {
                 let label = Label::Write(older.command);
-                vec![(Content { content: older.content, label, why: vec![World::new()] }, None)]
+                vec![(
+                    Content { content: older.content, label, why: smallvec![World::new()] },
+                    None,
+                )]
             }
             None => sector.below().collect(),
         };

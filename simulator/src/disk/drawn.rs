@@ -18,7 +18,7 @@ use super::Disk;
 use super::arena::ContentId;
 use super::trace::NONE;
 use super::undecided;
-use super::worlds::{Budget, Latent, World, Worlds, merged};
+use super::worlds::{Budget, Latent, Why, Worlds, merged};
 use crate::choose::{Label, Rng};
 
 /// The images after a cut, to draw from.
@@ -38,7 +38,7 @@ pub struct Drawable {
 struct Open {
     lba: u64,
     /// Of each content, what explains it, and every name that it may go by.
-    contents: Vec<(Vec<World>, Vec<Label>)>,
+    contents: Vec<(Why, Vec<Label>)>,
 }
 
 /// What each open sector holds, by every name that this may go by.
@@ -74,19 +74,19 @@ impl Disk {
         Some(Drawable { sectors, needed, start, budget: self.rules.budget, known: BTreeMap::new() })
     }
 
-    fn drawable_independent(&mut self, lba: u64) -> Vec<(Vec<World>, Vec<Label>)> {
+    fn drawable_independent(&mut self, lba: u64) -> Vec<(Why, Vec<Label>)> {
         let mut choices = Vec::new();
         undecided::independent(&self.trace, &self.denied, lba, &mut choices);
         let label = |choice: &undecided::Choice| match choice.command {
             NONE => Label::Old,
             command => Label::Write(command),
         };
-        choices.iter().map(|choice| (Vec::new(), vec![label(choice)])).collect()
+        choices.iter().map(|choice| (Why::new(), vec![label(choice)])).collect()
     }
 
-    fn drawable_coupled(&mut self, lba: u64) -> Vec<(Vec<World>, Vec<Label>)> {
+    fn drawable_coupled(&mut self, lba: u64) -> Vec<(Why, Vec<Label>)> {
         let listed = self.listed(lba);
-        let mut contents: Vec<(ContentId, Vec<World>, Vec<Label>)> = Vec::new();
+        let mut contents: Vec<(ContentId, Why, Vec<Label>)> = Vec::new();
         let cuts = self.cuts();
         for mut option in listed.whole.iter().chain(&listed.damaged).cloned() {
             if self.denied.after(&self.trace.arena, lba, cuts, option.content) {

@@ -10,16 +10,18 @@
 //!
 //! What it is not: aware of what is at risk.
 
+use smallvec::smallvec;
+
 use super::rules::Rules;
 use super::trace::{NONE, Trace};
 use super::undecided::{AtRisk, Content, is_stable};
-use super::worlds::{Latent, Range, World, narrow};
+use super::worlds::{Latent, Range, Why, World, narrow};
 use crate::choose::Label;
 
 /// The first cut that leaves a sector open, and what it held before that life, or at its newest
 /// version that nothing can take back.
 pub fn beginning(trace: &Trace, rules: &Rules, lba: u64) -> (u32, Vec<Content>) {
-    let certain = |content, label| vec![Content { content, label, why: vec![World::new()] }];
+    let certain = |content, label| vec![Content { content, label, why: smallvec![World::new()] }];
     let mut at = trace.newest(lba);
     while at != NONE {
         let version = trace.versions[at as usize];
@@ -79,7 +81,7 @@ pub fn go_back(
 ) {
     let stable = stable(trace, rules, lba, cut);
     // All of the newest ones lost; or the sector rolled back over what is left of them.
-    let below = |newer: &[AtRisk], why: &World| -> Vec<World> {
+    let below = |newer: &[AtRisk], why: &World| -> Why {
         let mut lost = why.clone();
         let all_lost = rules.budget.absent as usize >= newer.len()
             && newer.iter().all(|n| {

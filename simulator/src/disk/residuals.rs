@@ -27,7 +27,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::kept::{COUNTING_SHARE, MEMORY_MAX};
-use super::worlds::{Budget, Latent, World, Worlds};
+use super::worlds::{Budget, Latent, Why, World, Worlds};
 
 /// The number of a rest.
 type Rest = u32;
@@ -99,7 +99,7 @@ const NODE_BYTES: u64 = 16;
 const DEPTH_MAX: usize = 256;
 
 /// What a sector may hold: what explains each content, and how many are explained so.
-pub type Contents = [(u64, Vec<World>)];
+pub type Contents = [(u64, Why)];
 
 /// What else a number of images depends on: events per cut, the number of the cut, and the bits of a
 /// sector.
@@ -143,13 +143,13 @@ impl Residuals {
     }
 
     /// The shape of a sector that may hold this.
-    pub fn shape(&mut self, contents: Vec<(u64, Vec<World>)>) -> Shape {
+    pub fn shape(&mut self, contents: Vec<(u64, Why)>) -> Shape {
         if let Some(&known) = self.shapes.get(&contents[..]) {
             return known;
         }
         let number = self.contents.len() as Shape;
         let contents: Arc<Contents> = contents.into();
-        let each = |(_, why): &(u64, Vec<World>)| why.iter().map(bytes_of_world).sum::<u64>();
+        let each = |(_, why): &(u64, Why)| why.iter().map(bytes_of_world).sum::<u64>();
         self.built += NODE_BYTES + contents.iter().map(each).sum::<u64>();
         self.shapes.insert(Arc::clone(&contents), number);
         self.contents.push(contents);
@@ -327,18 +327,20 @@ fn bytes_of(worlds: &Worlds, images: &BigUint) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use smallvec::smallvec;
+
     use super::*;
     use crate::disk::worlds::Range;
 
     const BUDGET: Budget = Budget { strikes: 2, flips: 0, lost: 0, rollbacks: 0, absent: 0 };
 
     /// A sector whole in one of two ways, or struck.
-    fn sector(lba: u32) -> Vec<(u64, Vec<World>)> {
+    fn sector(lba: u32) -> Vec<(u64, Why)> {
         let struck = (Latent::Strike { cut: 0, lba: u64::from(lba) }, Range::of(1, 1));
         vec![
-            (1, vec![World::new()]),
-            (1, vec![World::new()]),
-            (3, vec![World::from_iter([struck])]),
+            (1, smallvec![World::new()]),
+            (1, smallvec![World::new()]),
+            (3, smallvec![World::from_iter([struck])]),
         ]
     }
 

@@ -13,14 +13,14 @@
 //!
 //! What it is not: a choice. It lists; the chooser picks.
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::arena::ContentId;
 use super::contract::{CacheOrder, Flush, TearShape};
 use super::denied::Denied;
 use super::rules::Rules;
 use super::trace::{Cut, NONE, Trace};
-use super::worlds::{Latent, Range, World, narrow};
+use super::worlds::{Latent, Range, Why, World, narrow};
 use super::{damage, ground};
 use crate::choose::Label;
 
@@ -32,7 +32,7 @@ pub struct Content {
     /// What it is called.
     pub label: Label,
     /// Which hidden facts it takes, any one of these boxes.
-    pub why: Vec<World>,
+    pub why: Why,
 }
 
 /// A version that was at risk at a cut.
@@ -203,7 +203,7 @@ pub fn listed(trace: &mut Trace, rules: &Rules, denied: &Denied, lba: u64) -> Li
                 && risk[..i].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why));
             if possible {
                 let label = Label::Write(r.command);
-                newer.push(Content { content: r.content, label, why: vec![why] });
+                newer.push(Content { content: r.content, label, why: smallvec![why] });
             }
         }
         newer.append(&mut whole);

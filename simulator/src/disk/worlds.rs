@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub use super::boxes::{Budget, Latent, Range, World, merged, narrow};
-use super::boxes::{absorb, within};
+use super::boxes::{Boxes, absorb, within};
+pub use super::boxes::{Budget, Latent, Range, Why, World, merged, narrow};
 
 /// The state of knowledge. Never impossible.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +27,7 @@ pub struct Worlds {
     sure: World,
     /// Of each part, the boxes of which one holds: two at least, sorted; the parts sorted too. Most
     /// questions change one part, and each fork keeps all.
-    parts: Vec<Arc<Vec<World>>>,
+    parts: SmallVec<[Arc<[World]>; 2]>,
 }
 
 /// What two boxes may not both say something of without being in one part: a latent, or the budget
@@ -94,7 +94,7 @@ impl Worlds {
             if is_touched { &mut here } else { &mut after.sure }.push(known.clone());
         }
         // The part that the explanations are about, as boxes.
-        let mut part = vec![here];
+        let mut part: SmallVec<[World; 2]> = SmallVec::from_iter([here]);
         for other in &self.parts {
             if bound(other, &touched) {
                 let pairs = part.iter().flat_map(|a| other.iter().filter_map(|b| both(a, b)));
@@ -103,7 +103,7 @@ impl Worlds {
                 after.parts.push(Arc::clone(other));
             }
         }
-        let mut boxes: Vec<(u64, World)> = Vec::new();
+        let mut boxes = Boxes::new();
         for world in part {
             // What is known already adds nothing, and nothing less is needed beside it.
             if explanations.iter().any(|explanation| within(&world, explanation)) {
@@ -124,7 +124,7 @@ impl Worlds {
     }
 
     /// Adds a part that shares nothing with the others.
-    fn add(&mut self, mut boxes: Vec<World>) {
+    fn add(&mut self, mut boxes: SmallVec<[World; 2]>) {
         let Some(first) = boxes.first().cloned() else { return };
         // What all boxes say alike of a latent that no budget ties to others is certain.
         for (latent, range) in first {
@@ -150,7 +150,7 @@ impl Worlds {
         boxes.sort_unstable();
         boxes.dedup();
         if boxes.iter().all(|world| !world.is_empty()) {
-            self.parts.push(Arc::new(boxes));
+            self.parts.push(boxes.into_iter().collect());
         }
         self.parts.sort_unstable();
     }
@@ -174,13 +174,13 @@ impl Worlds {
             left.sort_unstable();
             left
         };
-        let mut after = Worlds { sure: project(&self.sure), parts: Vec::new() };
+        let mut after = Worlds { sure: project(&self.sure), parts: SmallVec::new() };
         for part in &self.parts {
             if part.iter().flatten().all(|(latent, _)| keep(latent)) {
                 after.parts.push(Arc::clone(part));
                 continue;
             }
-            let mut boxes = Vec::with_capacity(part.len());
+            let mut boxes = Boxes::with_capacity(part.len());
             part.iter().for_each(|world| absorb(&mut boxes, project(world)));
             after.add(boxes.into_iter().map(|(_, world)| world).collect());
         }

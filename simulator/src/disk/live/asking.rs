@@ -32,6 +32,7 @@ use super::super::classes::{self, Admitted, Choice, Part};
 use super::super::denied::Denial;
 use super::super::trace::NONE;
 use super::super::undecided;
+use super::super::worlds::Why;
 use super::Live;
 use crate::choose::{Chooser, Label, What};
 
@@ -179,7 +180,7 @@ impl<C: Chooser> Live<'_, C> {
     /// What a sector may hold.
     fn part(&mut self, lba: u64, covered: Vec<(usize, usize)>) -> Part {
         let window = self.disk.window();
-        let admitted = |content, label| Admitted { content, label, window, why: Vec::new() };
+        let admitted = |content, label| Admitted { content, label, window, why: Why::new() };
         let certain = self.certain(lba);
         let disk = &mut *self.disk;
         let options = if let Some(content) = certain {

@@ -11,11 +11,12 @@
 use std::num::NonZeroU32;
 
 use journal_core::{DeviceError, Lba};
+use smallvec::smallvec;
 
 use super::super::arena::ContentId;
 use super::super::at_rest::{AtRest, Pick};
 use super::super::trace::NONE;
-use super::super::worlds::{Latent, Range, World, merged};
+use super::super::worlds::{Latent, Range, Why, World, merged};
 use super::Live;
 use crate::choose::{Chooser, Label, What, pick};
 
@@ -116,7 +117,7 @@ impl<C: Chooser> Live<'_, C> {
             Pick::Whole(i) => (options[i].content, options.swap_remove(i).why),
             Pick::Lost => {
                 let lost = (Latent::Lost { cut, lba }, Range::of(1, 1));
-                (ContentId::UNREADABLE, vec![World::from_iter([lost])])
+                (ContentId::UNREADABLE, smallvec![World::from_iter([lost])])
             }
             Pick::Flip(of, bit) => {
                 let arena = &mut self.disk.trace.arena;
@@ -133,7 +134,7 @@ impl<C: Chooser> Live<'_, C> {
     }
 
     /// One of these boxes holds.
-    pub(super) fn explain(&mut self, lba: u64, why: Vec<World>) {
+    pub(super) fn explain(&mut self, lba: u64, why: Why) {
         // What says nothing of any latent holds anyway.
         if why.iter().any(World::is_empty) {
             return;

@@ -17,7 +17,7 @@ use journal_core::DeviceError;
 
 use super::super::classes::{Choice, Part};
 use super::super::clauses::Literal;
-use super::super::worlds::{World, Worlds, merged};
+use super::super::worlds::{Why, Worlds, merged};
 use super::Live;
 use super::asking::{Answer, Means, merge_stretches};
 use super::deciding::BOXES_MAX_OF_ALL;
@@ -91,7 +91,7 @@ impl<C: Chooser> Live<'_, C> {
     }
 
     /// Why a sector may hold one of these options.
-    fn reasons(&self, side: &Side<'_>, options: &[usize]) -> Vec<World> {
+    fn reasons(&self, side: &Side<'_>, options: &[usize]) -> Why {
         let lba = side.part.lba;
         let options = options.iter().map(|&i| &side.part.options[i]);
         let all = options.flat_map(|option| option.why.iter().map(|why| (option.content, why)));
