@@ -32,8 +32,9 @@ use simulator::workload::Sizes;
 const JOURNAL: &str = "v9-512";
 const DEVICE: &str = "consumer-nvme-no-plp";
 
-/// Runs of a turn, and turns.
-const RUNS: u64 = 256 * 40;
+/// Runs of a turn, and turns: enough that the beginning and the end of a campaign, a tenth of a second on one
+/// thread, are lost in it.
+const RUNS: u64 = 256 * 320;
 const TURNS: usize = 5;
 
 fn plan(runs: u64) -> Plan {
