@@ -6,18 +6,19 @@
 
 use std::num::NonZeroU32;
 
+use journal_core::Survivors;
 use journal_core::formats::Format;
 use simulator::case::Case;
 use simulator::choose::{Chooser, Exhaustive, Label, What};
-use simulator::disk::presets;
+use simulator::disk::{Fill, presets};
 use simulator::explore::torture::{Plan, torture};
 use simulator::explore::{Bounds, prove};
 use simulator::journals::{self, Row, Visitor};
 use simulator::oracle::{Oracle, OracleSet};
-use simulator::run::Run;
+use simulator::run::{Run, Setup};
 use simulator::selftest::{CASES, Expect, Expectation};
-use simulator::shrink::{Budget, Shrunk, shrink, worst};
-use simulator::workload::Sizes;
+use simulator::shrink::{Budget, Shrunk, shrink, shrink_beside, worst};
+use simulator::workload::{Identity, Sizes, Workload};
 
 /// The failing cases of the corpus: as given, or the first that a search finds.
 fn corpus() -> Vec<(&'static str, Case)> {
@@ -87,6 +88,34 @@ fn shrinking_a_torture_finding_of_padding_to_512_on_a_512e_disk_leaves_a_few_ope
     let shrunk = keeps_its_promises("v9-512 on hdd-512e", &largest.case);
     assert!(shrunk.before.operations > 10, "{:?}", shrunk.before);
     assert!(shrunk.after.operations <= 5, "{:?}", shrunk.after);
+}
+
+#[test]
+fn what_came_of_a_like_case_is_taken_where_it_will_do_and_of_no_other() {
+    let found = |journal: &str, lives: u32, identity| {
+        let workload = Workload::repeated(&Workload::appends(4, 240, 2), lives, Survivors::Carry);
+        let setup = Setup {
+            contract: presets::named("consumer-nvme-no-plp").unwrap(),
+            device_bytes: 128 * 1024,
+            fill: Fill::Zeros,
+            workload: Workload { identity, ..workload },
+            fault: None,
+        };
+        let bounds = Bounds { first_only: true, ..Bounds::default() };
+        prove(journal, &setup, bounds).unwrap().counterexample.unwrap()
+    };
+    let alone = |case: &Case| shrink(case, None, Budget::QUICK).unwrap().unwrap();
+    let one = found("v8", 1, Identity::Fresh);
+    let known = [(one.clone(), alone(&one))];
+    let beside = |case: &Case| shrink_beside(case, None, Budget::QUICK, &known).unwrap().unwrap();
+    let two = found("v8", 2, Identity::Fresh);
+    let taken = beside(&two);
+    assert_eq!((&taken.case, taken.leaves), (&known[0].1.case, 0));
+    assert_eq!((taken.oracle, &taken.before), (alone(&two).oracle, &alone(&two).before));
+    assert!(taken.after < taken.before);
+    for other in [found("v8r", 2, Identity::Fresh), found("v8", 2, Identity::SameAgain)] {
+        assert_eq!(beside(&other), alone(&other), "another journal, or entries that are not fresh");
+    }
 }
 
 #[test]
