@@ -273,6 +273,7 @@ fn cells(
             Some(row)
         })
         .collect();
+    // After an interrupt they are shown as they were found.
     answers.par_chunks_mut(workloads.len().max(1)).with_max_len(1).for_each(|of_pair| {
         if !signal::stopped() {
             let found = of_pair.iter_mut().flatten().filter_map(|row| row.counterexample.as_mut());

@@ -168,6 +168,12 @@ pub type Why = SmallVec<[World; 1]>;
 /// Boxes under way, each with its sketch.
 pub type Boxes = SmallVec<[(u64, World); 2]>;
 
+/// Bytes of a box.
+#[must_use]
+pub fn bytes_of(world: &World) -> u64 {
+    (size_of::<World>() + size_of_val(&world[..])) as u64
+}
+
 /// Adds to a box that `latent` lies in `range`. False when the box becomes empty.
 #[must_use]
 pub fn narrow(world: &mut World, latent: Latent, range: Range) -> bool {

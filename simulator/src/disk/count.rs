@@ -18,9 +18,10 @@ use num_bigint::BigUint;
 
 use super::arena::ContentId;
 use super::at_rest::AtRest;
+use super::boxes::bytes_of;
 use super::product::Product;
 use super::readings;
-use super::residuals::{Counting, DeniedOf, Left, Residuals, Shape};
+use super::residuals::{About, Contents, Counting, DeniedOf, Left, Residuals, Shape};
 use super::undecided::Content;
 use super::worlds::{Why, World, Worlds, merged};
 use super::{Disk, trace};
@@ -43,8 +44,6 @@ struct Sector {
     lba: u64,
     /// What explains its contents.
     shape: Shape,
-    /// How many contents there are; under damage at rest, groups of them.
-    contents: u32,
     /// What each of them reads as.
     held: Vec<Held>,
 }
@@ -74,8 +73,7 @@ impl Disk {
         }
         into.sectors.clear();
         into.bytes = 0;
-        let bits = 8 * u64::from(self.geometry.logical_bytes);
-        into.residuals.begin(self.memory_max, (self.rules.budget, self.cuts() - 1, bits));
+        into.residuals.begin(self.memory_max, self.about());
         let arena = self.trace.arena.len();
         let mut open = self.open();
         if self.rules.contract.damages_at_rest() {
@@ -126,6 +124,11 @@ impl Disk {
         contents.extend(options.into_iter().map(|option| (1, option.why)));
         let merge = |(many, why)| (many, merged(why));
         Some(contents.into_iter().map(merge).collect())
+    }
+
+    /// What numbers of images depend on besides the sectors.
+    fn about(&self) -> About {
+        (self.rules.budget, self.cuts() - 1, 8 * u64::from(self.geometry.logical_bytes))
     }
 
     /// The sectors that are open, in order of address.
@@ -242,10 +245,10 @@ impl Disk {
 impl Universe {
     /// Adds a sector with what explains its contents, and what they read as.
     fn add(&mut self, lba: u64, contents: Vec<(u64, Why)>, held: Vec<Held>) {
-        let sector = Sector { lba, shape: 0, contents: contents.len() as u32, held };
-        self.bytes += sector.kept_bytes(&contents);
         let shape = self.residuals.shape(contents);
-        self.sectors.push(Sector { shape, ..sector });
+        let sector = Sector { lba, shape, held };
+        self.bytes += sector.kept_bytes(self.residuals.contents(shape));
+        self.sectors.push(sector);
     }
 
     /// The images that agree with what was read since the cut, if it came at crash point `at`.
@@ -266,7 +269,6 @@ impl Universe {
 
     fn summed(&mut self, disk: &Disk) -> BigUint {
         let Universe { sectors, residuals, .. } = self;
-        // By number in the universe, then by shape.
         let mut left = Vec::with_capacity(sectors.len());
         for (at, sector) in (0..).zip(&*sectors) {
             if !disk.is_decided(sector.lba) {
@@ -279,13 +281,13 @@ impl Universe {
             true => disk.undecided() - left.len() as u64,
             false => 0,
         };
-        let (budget, cut) = (disk.rules.budget, disk.cuts() - 1);
-        let bits = 8 * u64::from(disk.geometry.logical_bytes);
+        let (budget, cut, bits) = disk.about();
         let counting = Counting {
             budget,
             alike: &|worlds, alike| readings::of_alike(worlds, budget, cut, alike, bits),
         };
-        left.iter_mut().for_each(|(at, _)| *at = sectors[*at as usize].shape);
+        let shape = |(at, left): (u32, Left)| (sectors[at as usize].shape, left);
+        let left: Vec<(Shape, Left)> = left.into_iter().map(shape).collect();
         residuals.count(&counting, &left, alike, &disk.worlds)
     }
 }
@@ -312,7 +314,8 @@ impl Universe {
             return self.product.at_risk(disk, at);
         }
         let mut counted = (0, 0);
-        for sector in self.sectors.iter().filter(|sector| sector.contents > 1) {
+        let several = |sector: &&Sector| self.residuals.contents(sector.shape).len() > 1;
+        for sector in self.sectors.iter().filter(several) {
             counted.0 += 1;
             counted.1 += u32::from(!disk.is_decided(sector.lba));
         }
@@ -321,14 +324,13 @@ impl Universe {
 }
 
 impl Sector {
-    fn kept_bytes(&self, contents: &[(u64, Why)]) -> u64 {
-        let of = |world: &World| size_of::<World>() + size_of_val(&world[..]);
-        let contents: usize = contents.iter().flat_map(|(_, why)| why).map(of).sum();
+    fn kept_bytes(&self, contents: &Contents) -> u64 {
+        let contents: u64 = contents.iter().flat_map(|(_, why)| why).map(bytes_of).sum();
         let made = |held: &Held| match held {
             Held::Kept(_) => 0,
             Held::Made(bytes) => bytes.len(),
         };
         let held = size_of_val(&self.held[..]) + self.held.iter().map(made).sum::<usize>();
-        (size_of::<Sector>() + contents + held) as u64
+        (size_of::<Sector>() + held) as u64 + contents
     }
 }

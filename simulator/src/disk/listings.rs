@@ -47,21 +47,30 @@ impl Disk {
     /// what was read of other sectors unless `knowing`.
     pub(super) fn coupled(&mut self, lba: u64, knowing: bool) -> (Vec<Content>, usize) {
         let listed = self.listed(lba);
+        self.possible(lba, &listed, knowing)
+    }
+
+    /// [`Disk::coupled`], of a list that is at hand.
+    pub(super) fn possible(
+        &self,
+        lba: u64,
+        listed: &Listed,
+        knowing: bool,
+    ) -> (Vec<Content>, usize) {
         let nothing = Worlds::default();
         let admits = |content, why: &World| match knowing {
             true => self.admits(lba, content, why),
             false => nothing.admit(std::slice::from_ref(why), self.rules.budget),
         };
-        undecided::coupled(&self.trace, &self.denied, (lba, &listed), &admits)
+        undecided::coupled(&self.trace, &self.denied, (lba, listed), &admits)
     }
 
-    /// What an open sector holds whatever was read of others, if that is certain: nothing was at risk
-    /// there, and nothing is damaged at rest.
-    pub(super) fn only_content(&mut self, lba: u64) -> Option<ContentId> {
+    /// What a sector with this list holds whatever was read of others, if that is certain: nothing was at
+    /// risk there, and nothing is damaged at rest.
+    pub(super) fn only_content(&self, listed: &Listed) -> Option<ContentId> {
         if self.rules.contract.damages_at_rest() {
             return None;
         }
-        let listed = self.listed(lba);
         match (&listed.whole[..], &listed.damaged[..]) {
             ([only], []) => only.why.iter().any(World::is_empty).then_some(only.content),
             _ => None,

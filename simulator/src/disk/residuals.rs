@@ -26,8 +26,9 @@ use num_bigint::BigUint;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::boxes;
 use super::kept::{COUNTING_SHARE, MEMORY_MAX};
-use super::worlds::{Budget, Latent, Why, World, Worlds};
+use super::worlds::{Budget, Latent, Why, Worlds};
 
 /// The number of a rest.
 type Rest = u32;
@@ -149,8 +150,8 @@ impl Residuals {
         }
         let number = self.contents.len() as Shape;
         let contents: Arc<Contents> = contents.into();
-        let each = |(_, why): &(u64, Why)| why.iter().map(bytes_of_world).sum::<u64>();
-        self.built += NODE_BYTES + contents.iter().map(each).sum::<u64>();
+        let worlds = contents.iter().flat_map(|(_, why)| why);
+        self.built += NODE_BYTES + worlds.map(boxes::bytes_of).sum::<u64>();
         self.shapes.insert(Arc::clone(&contents), number);
         self.contents.push(contents);
         number
@@ -317,10 +318,6 @@ impl Residuals {
     }
 }
 
-fn bytes_of_world(world: &World) -> u64 {
-    (size_of::<World>() + size_of_val(&world[..])) as u64
-}
-
 fn bytes_of(worlds: &Worlds, images: &BigUint) -> u64 {
     NODE_BYTES + size_of::<(State, BigUint)>() as u64 + worlds.kept_bytes() + images.bits() / 8
 }
@@ -330,7 +327,7 @@ mod tests {
     use smallvec::smallvec;
 
     use super::*;
-    use crate::disk::worlds::Range;
+    use crate::disk::worlds::{Range, World};
 
     const BUDGET: Budget = Budget { strikes: 2, flips: 0, lost: 0, rollbacks: 0, absent: 0 };
 
@@ -392,6 +389,22 @@ mod tests {
                 assert_eq!(counted(&mut Residuals::within(most), &left(from, true)), fewer);
             }
         }
+    }
+
+    #[test]
+    fn what_is_remembered_of_one_universe_holds_for_the_next() {
+        let about = (BUDGET, 0, 8);
+        let mut residuals = Residuals::default();
+        for (from, denied) in [(0, false), (5, true), (0, true), (0, false)] {
+            residuals.begin(MEMORY_MAX, about);
+            let mut fresh = Residuals::default();
+            let both = [&mut residuals, &mut fresh].map(|r| counted(r, &left(from, denied)));
+            assert_eq!(both[0], both[1], "{from} {denied}");
+            assert_eq!(residuals.take_states(), fresh.take_states(), "{from} {denied}");
+        }
+        // What no knowledge is kept of any more is counted again.
+        residuals.begin(MEMORY_MAX, (Budget { strikes: 1, ..BUDGET }, 0, 8));
+        assert!(residuals.known.is_empty() && residuals.firsts.is_empty());
     }
 
     #[test]

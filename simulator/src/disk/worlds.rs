@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::boxes::{Boxes, absorb, within};
+use super::boxes::{Boxes, absorb, bytes_of, within};
 pub use super::boxes::{Budget, Latent, Range, Why, World, merged, narrow};
 
 /// The state of knowledge. Never impossible.
@@ -191,9 +191,8 @@ impl Worlds {
     /// Bytes of all boxes.
     #[must_use]
     pub fn kept_bytes(&self) -> u64 {
-        let of = |world: &World| (size_of::<World>() + size_of_val(&world[..])) as u64;
         let parts = self.parts.iter().flat_map(|part| part.iter());
-        size_of_val(&self.sure[..]) as u64 + parts.map(of).sum::<u64>()
+        size_of_val(&self.sure[..]) as u64 + parts.map(bytes_of).sum::<u64>()
     }
 
     /// How many boxes the largest part has.

@@ -133,22 +133,7 @@ impl Visitor for Named<'_> {
     type Out = Result<Option<Shrunk>, CaseError>;
 
     fn visit<J: Format>(self, _: Row, options: J::Options) -> Self::Out {
-        let Named { case, keep, budget, known } = self;
-        let Some((quarry, failing)) = quarry::<J>(case, &options, keep)? else { return Ok(None) };
-        let alike = |other: &Case| {
-            (&other.journal, &other.contract) == (&case.journal, &case.contract)
-                && other.workload.identity == case.workload.identity
-        };
-        let will_do = |(from, other): &&(Case, Shrunk)| {
-            alike(from)
-                && other.oracle == quarry.oracle
-                && quarry.is(other.broken)
-                && other.after < failing.measure
-        };
-        if let Some((_, other)) = known.iter().find(will_do) {
-            return Ok(Some(Shrunk { before: failing.measure, leaves: 0, ..other.clone() }));
-        }
-        Ok(Some(made_smaller::<J>(case, &options, budget, (quarry, failing))?))
+        shrink_known::<J>(self.case, &options, self.keep, (self.budget, self.known))
     }
 }
 
@@ -162,42 +147,38 @@ pub fn shrink_with<J: Stepwise>(
     keep: Option<Oracle>,
     budget: Budget,
 ) -> Result<Option<Shrunk>, CaseError> {
-    match quarry::<J>(case, options, keep)? {
-        None => Ok(None),
-        Some(found) => made_smaller::<J>(case, options, budget, found).map(Some),
-    }
+    shrink_known::<J>(case, options, keep, (budget, &[]))
 }
 
-/// What is to be kept broken, and the case's own way of breaking it; `None` if it does not.
-fn quarry<J: Stepwise>(
+fn shrink_known<J: Stepwise>(
     case: &Case,
     options: &J::Options,
     keep: Option<Oracle>,
-) -> Result<Option<(Quarry, Failing)>, CaseError> {
+    (budget, known): (Budget, &[(Case, Shrunk)]),
+) -> Result<Option<Shrunk>, CaseError> {
     let broken = run_case::<J>(case, options, None)?.broken();
     let kept = keep.or_else(|| worst(broken)).filter(|&oracle| broken.contains(oracle));
     let Some(oracle) = kept else { return Ok(None) };
     let quarry = Quarry { oracle, among: broken };
-    let again = Search::<J>::new(options, &case.setup(), quarry)
-        .and_then(|mut search| search.along(&case.decisions));
-    match again {
-        Some(failing) => Ok(Some((quarry, failing))),
-        None => {
-            let said = "the case, run again, does not show what it showed the first time";
-            Err(CaseError::Mismatch(said.to_owned()))
-        }
-    }
-}
-
-fn made_smaller<J: Stepwise>(
-    case: &Case,
-    options: &J::Options,
-    budget: Budget,
-    (quarry, failing): (Quarry, Failing),
-) -> Result<Shrunk, CaseError> {
-    let purse = Purse { left: budget.total, spent: 0 };
-    let before = failing.measure.clone();
     let setup = case.setup();
+    let purse = Purse { left: budget.total, spent: 0 };
+    let again =
+        Search::<J>::new(options, &setup, quarry).and_then(|mut s| s.along(&case.decisions));
+    let Some(failing) = again else {
+        let said = "the case, run again, does not show what it showed the first time";
+        return Err(CaseError::Mismatch(said.to_owned()));
+    };
+    let before = failing.measure.clone();
+    let will_do = |(from, other): &&(Case, Shrunk)| {
+        (&from.journal, &from.contract) == (&case.journal, &case.contract)
+            && from.workload.identity == case.workload.identity
+            && other.oracle == oracle
+            && quarry.is(other.broken)
+            && other.after < before
+    };
+    if let Some((_, other)) = known.iter().find(will_do) {
+        return Ok(Some(Shrunk { before, leaves: 0, ..other.clone() }));
+    }
     let mut shrinker = Shrinker::<J> { options, quarry, budget, purse, setup, failing };
     loop {
         shrinker.script();
@@ -210,9 +191,9 @@ fn made_smaller<J: Stepwise>(
     let Shrinker { setup, failing, purse, .. } = shrinker;
     let small = Case { decisions: failing.decisions, ..Case::new(&case.journal, &setup) };
     let broken = run_case::<J>(&small, options, None)?.broken();
-    Ok(Shrunk {
+    Ok(Some(Shrunk {
         case: small,
-        oracle: quarry.oracle,
+        oracle,
         broken,
         before,
         after: failing.measure,
@@ -220,7 +201,7 @@ fn made_smaller<J: Stepwise>(
         least,
         out_of_leaves: purse.left == 0,
         leaves: purse.spent,
-    })
+    }))
 }
 
 /// The state of shrinking: a setup and a path of it that fails.

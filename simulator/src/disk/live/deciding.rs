@@ -81,12 +81,13 @@ impl<C: Chooser> Live<'_, C> {
 
     pub(super) fn decide(&mut self, lba: u64) -> ContentId {
         let disk = &mut *self.disk;
-        if let Some(content) = disk.only_content(lba) {
+        let listed = disk.listed(lba);
+        if let Some(content) = disk.only_content(&listed) {
             let now = disk.trace.life_start;
             disk.trace.put(lba, content, NONE, now);
             return content;
         }
-        let (mut options, whole) = disk.coupled(lba, true);
+        let (mut options, whole) = disk.possible(lba, &listed, true);
         let (cut, budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
         let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);
         let count = options.len() as u32;
