@@ -92,6 +92,7 @@ impl<J: Stepwise> Run<'_, J> {
         let mut witness = Witness::new(heard, &denied);
         self.leave();
         let evaluated = self.evaluated;
+        let mut all_tried = false;
         for _ in 0..WITNESSES_MAX {
             let mut again = Record::new(&mut witness);
             let leaf = self.leaf(&mut again);
@@ -100,11 +101,13 @@ impl<J: Stepwise> Run<'_, J> {
             if !leaf.violated.and(wanted).is_empty() {
                 return Ok((leaf, decisions));
             }
-            if !witness.next_leaf() {
+            all_tried = !witness.next_leaf();
+            if all_tried {
                 break;
             }
         }
-        Err(format!("a leaf was {found:?}, and run again none is so"))
+        let tried = if all_tried { "all" } else { "as many as are tried" };
+        Err(format!("a leaf was {found:?}, and run again none is so, of {tried} that fit it"))
     }
 
     /// Tells who listens at which crash point life `life` was cut.

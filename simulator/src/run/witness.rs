@@ -78,7 +78,11 @@ impl Chooser for Witness {
             (_, Some(known)) => {
                 self.used[known] = true;
                 let wanted = self.decisions[known].is;
-                let answers: Vec<u32> = all.clone().filter(|&i| is_called(i, wanted)).collect();
+                let mut answers: Vec<u32> = all.clone().filter(|&i| is_called(i, wanted)).collect();
+                // The other way round: what lies below is a write's in the tree, and old here.
+                if answers.is_empty() {
+                    answers.extend(all.filter(|&i| label(i) == without_writer_below(wanted)));
+                }
                 self.turn(what, &answers)
             }
             (What::Sector { cut, lba, .. }, None) => {
@@ -90,6 +94,16 @@ impl Chooser for Witness {
             }
             _ => 0,
         }
+    }
+}
+
+/// What a content is called where the write that it was laid over is old.
+fn without_writer_below(name: Label) -> Label {
+    match name {
+        Label::Write(_) => Label::Old,
+        Label::Torn { write, how, .. } => Label::Torn { write, how, below: None },
+        Label::Flip { bit, .. } => Label::Flip { of: None, bit },
+        name => name,
     }
 }
 
