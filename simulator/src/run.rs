@@ -23,6 +23,7 @@ use crate::disk::{Disk, Fault, Fill, Live, Mark, Traffic};
 use crate::oracle::{Evaluated, Judgement, Ledger, Obligation, Oracle, OracleSet};
 use crate::workload::{Op, Workload};
 
+mod alike;
 mod behind;
 mod drawn;
 mod grown;
@@ -35,6 +36,7 @@ mod script;
 mod tree;
 mod witness;
 
+pub use alike::{Below, Room};
 pub use behind::{Counts, Place};
 pub use drawn::FirstCut;
 pub use grown::{Images, Tree};

@@ -198,11 +198,10 @@ fn merged_shards_of_the_grid_are_the_bytes_of_the_unsharded_report() {
     assert!(!without.contains("\"grid\": {"), "who does not ask for it gets no grid");
 }
 
-/// 1. The first life is written out and flushed: nothing of it is open. 2. In the second life's last call a
-/// sector of it is written over, and the power goes. 3. The tree, which had left open whether the power went
-/// before, says "mixed with write 0"; the ordinary run, which knows that it did not, says "mixed with what
-/// was there". The case of the violation was looked for by that name, and not found: the journal was called
-/// nondeterministic.
+/// The first life is written out and flushed: nothing of it is open. In the second life's last call a sector
+/// of it is written over, and the power goes. The tree, which had left open whether the power went before,
+/// says "mixed with write 0"; the ordinary run, which knows that it did not, says "mixed with what was
+/// there". The case was looked for by that name and not found: the journal was called nondeterministic.
 #[test]
 fn a_case_is_found_where_the_tree_has_another_name_for_what_lies_below_a_torn_write() {
     let found = cell(

@@ -32,25 +32,26 @@ pub struct Universe {
     /// Of an independent device.
     product: Product,
     /// Of any other.
-    sectors: Vec<Sector>,
+    pub(super) sectors: Vec<Sector>,
     /// Images that were counted.
-    residuals: Residuals,
+    pub(super) residuals: Residuals,
     /// Bytes of the sectors.
     bytes: u64,
 }
 
+/// A sector that is open.
 #[derive(Clone, Debug)]
-struct Sector {
-    lba: u64,
+pub(super) struct Sector {
+    pub(super) lba: u64,
     /// What explains its contents.
-    shape: Shape,
+    pub(super) shape: Shape,
     /// What each of them reads as.
-    held: Vec<Held>,
+    pub(super) held: Vec<Held>,
 }
 
 /// A content, as long as a universe is of use.
 #[derive(Clone, Debug)]
-enum Held {
+pub(super) enum Held {
     /// One that the disk keeps, or none that can be read.
     Kept(ContentId),
     /// One that was made to be counted, such as a mix: the disk forgets it.

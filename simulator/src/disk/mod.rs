@@ -10,6 +10,7 @@
 //!
 //! What it is not: a judge. It does not know what a journal is.
 
+mod alike;
 pub mod arena;
 mod at_rest;
 mod boxes;
@@ -49,6 +50,7 @@ use trace::{NONE, Trace};
 use verified::Verified;
 use worlds::Worlds;
 
+pub use alike::Names;
 pub use chances::{Chances, Fraction};
 pub use count::Universe;
 pub use damage::{mix_kinds, mix_takes};

@@ -85,6 +85,8 @@ pub struct Residuals {
     decided: Option<bool>,
     /// Bytes of the states that the first count met, until it is asked for.
     states: u64,
+    /// How often everything was forgotten, the shapes too.
+    generation: u64,
 }
 
 impl Default for Residuals {
@@ -130,7 +132,14 @@ impl Residuals {
             about: None,
             decided: None,
             states: 0,
+            generation: 0,
         }
+    }
+
+    /// Shapes of different generations have nothing to do with each other.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Begins with another universe, in the share of so many bytes: shapes that were given out are of no
@@ -138,7 +147,8 @@ impl Residuals {
     pub fn begin(&mut self, bytes: u64, about: About) {
         let most = bytes / COUNTING_SHARE;
         if (self.most, self.about) != (most, Some(about)) || self.built > most / 2 {
-            *self = Residuals { about: Some(about), ..Residuals::within(bytes) };
+            let generation = self.generation + 1;
+            *self = Residuals { about: Some(about), generation, ..Residuals::within(bytes) };
         }
         (self.decided, self.states) = (None, 0);
     }

@@ -164,7 +164,8 @@ impl Newest {
 /// A moment to come back to.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
-    arena: usize,
+    /// Contents by then.
+    pub arena: usize,
     commands: usize,
     versions: usize,
     calls: usize,
@@ -285,6 +286,15 @@ impl Trace {
         let prev = std::mem::replace(entry, self.versions.len() as u32);
         self.undo.push((place, prev));
         self.versions.push(Version { content, command, call, prev });
+    }
+
+    /// The sectors of the versions that came about since a mark, in order.
+    pub fn put_since(&self, mark: &Mark) -> impl Iterator<Item = u64> {
+        let page = PAGE_SECTORS as usize;
+        let place = move |&(place, _): &(usize, u32)| {
+            self.newest.pages[place / page] + (place % page) as u64
+        };
+        self.undo[mark.undo..].iter().map(place)
     }
 
     /// Sectors that have a version, in order of address.

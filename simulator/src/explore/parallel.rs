@@ -14,7 +14,8 @@
 //! A journal that is not deterministic makes every replay a surprise. Once anybody meets one, all is
 //! thrown away and [`explore`] says what there is to say.
 //!
-//! Invariant: the result is that of [`explore`], whatever the number of threads and their timing.
+//! Invariant: the result is that of [`explore`], whatever the number of threads and their timing; but for a
+//! journal that is not deterministic and is not caught at it within the bound.
 //!
 //! What it is not: of use for small proofs. They are over before others are asked.
 
@@ -63,7 +64,7 @@ where
     let alone = grain.alone.min(bounds.leaves_max);
     let ended = stretch.visit(run, &mut tree, alone, bounds);
     stretch.close(run, &mut tree);
-    if ended != Ended::Full || alone == bounds.leaves_max {
+    if ended != Ended::Full || stretch.found.leaves >= bounds.leaves_max {
         return stretch.explored(run, ended, bounds.memory_max);
     }
     let search = Search::<J> {
@@ -198,7 +199,7 @@ fn again<J: Stepwise>(
     let mut tree = place.map_or_else(Tree::default, |place| run.tree_behind(&place));
     (run.evaluated, run.resumes) = (Evaluated::default(), (0, 0));
     let mut stretch = Stretch::default();
-    stretch.visit(run, &mut tree, leaves, bounds);
+    stretch.visit(run, &mut tree, leaves, Bounds { leaves_max: leaves, ..bounds });
     stretch.close(run, &mut tree);
     stretch
 }

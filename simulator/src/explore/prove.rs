@@ -28,6 +28,8 @@ pub struct Bounds {
     /// Leaves after which an owed violation, once there is one, ends the search as the bound does: so
     /// many are looked through for all that breaks. For a search on one thread.
     pub leaves_enough: u64,
+    /// Whether last lives that end alike are searched once. It makes no difference to what is found.
+    pub merges: bool,
     /// Bytes that may be kept, by the sizes of what is kept: an eighth for counting images. Each
     /// thread that helps keeps as much again; what the journal keeps of its own is not seen.
     pub memory_max: u64,
@@ -39,6 +41,7 @@ impl Default for Bounds {
             leaves_max: 2_000_000,
             first_only: false,
             leaves_enough: u64::MAX,
+            merges: true,
             memory_max: MEMORY_MAX,
         }
     }
@@ -49,7 +52,8 @@ impl Default for Bounds {
 pub struct Explored {
     /// Leaves visited: classes of crash states that recovery cannot tell apart.
     pub leaves: u64,
-    /// Recoveries run to their end, each from the last place that it shares with one before.
+    /// Recoveries run to their end, each from the last place that it shares with one before; those below a
+    /// crash state that was met before count as if they had been run again.
     pub recoveries: u64,
     /// Leaves that violated each oracle, owed or not.
     pub violations: [u64; 9],

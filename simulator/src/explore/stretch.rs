@@ -14,7 +14,7 @@ use super::prove::{Bounds, Explored};
 use crate::choose::{Exhaustive, Path};
 use crate::disk::COUNTING_SHARE;
 use crate::oracle::{Oracle, OracleSet};
-use crate::run::{Images, Reads, Run, Tree};
+use crate::run::{Below, Images, Reads, Room, Run, Tree};
 
 /// Why a stretch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,8 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// Visits leaves until `leaves_max` are in this stretch. What the run and the tree count until
+    /// Visits leaves until `leaves_max` are in this stretch, or more that were found at once, and never more
+    /// than the bounds allow. What the run and the tree count until
     /// [`Stretch::close`] is this stretch's.
     pub fn visit<J: Stepwise>(
         &mut self,
@@ -64,11 +65,20 @@ impl Stretch {
             if found.leaves >= leaves_max || enough {
                 return if tree.is_last() { Ended::Last } else { Ended::Full };
             }
+            tree.merge_within(bounds.merges.then(|| room(found, bounds)));
             let leaf = run.next_leaf(tree);
             found.nondeterminism = tree.nondeterminism();
             let Some(leaf) = leaf else {
                 return if found.nondeterminism.is_none() { Ended::Last } else { Ended::Fickle };
             };
+            let (kept, counting) = run.kept_bytes(tree, leaf.cuts);
+            if let Some((below, kept)) = tree.met() {
+                found.leaves += below.leaves;
+                self.kept.0 = self.kept.0.max(kept + below.kept.0);
+                self.kept.1 = self.kept.1.max(counting).max(below.kept.1);
+                note_below(found, below, tree.path());
+                continue;
+            }
             found.leaves += 1;
             if !leaf.violated.is_empty() {
                 note(found, leaf.violated, owed, tree.path());
@@ -79,8 +89,8 @@ impl Stretch {
             if bounds.first_only && found.first.is_some() {
                 return Ended::Found;
             }
-            let (kept, counting) = run.kept_bytes(tree, leaf.cuts);
             self.kept = (self.kept.0.max(kept), self.kept.1.max(counting));
+            tree.note(leaf.violated, owed, kept);
             let share = bounds.memory_max / COUNTING_SHARE;
             if kept > bounds.memory_max - share || counting > share {
                 found.outgrown = true;
@@ -91,6 +101,7 @@ impl Stretch {
 
     /// Ends it: takes over what was counted.
     pub fn close<J: Stepwise>(&mut self, run: &mut Run<'_, J>, tree: &mut Tree<J::Recovery>) {
+        run.count_visited(tree);
         let counts = tree.take_counts();
         self.found.images = counts.images;
         self.told_twice = counts.told_twice;
@@ -177,6 +188,33 @@ fn add_unbegun<J: Stepwise>(run: &mut Run<'_, J>, path: &[(u32, u32)], images: &
             first.all += &images.all;
         }
         run.leave();
+    }
+}
+
+/// How much of a search is left, where so much was found.
+fn room(found: &Explored, bounds: Bounds) -> Room {
+    let left = bounds.leaves_max.saturating_sub(found.leaves);
+    // Where a violation is known, or among them, the search may end within them.
+    let enough = left.min(bounds.leaves_enough.saturating_sub(found.leaves));
+    let share = bounds.memory_max / COUNTING_SHARE;
+    Room {
+        leaves: if found.first.is_some() { enough } else { left },
+        failing: if bounds.first_only { 0 } else { enough },
+        memory: (bounds.memory_max - share, share),
+    }
+}
+
+/// Notes all leaves below a crash state that was met before.
+fn note_below(found: &mut Explored, below: &Below, path: &[(u32, u32)]) {
+    found.violations.iter_mut().zip(below.violations).for_each(|(mine, more)| *mine += more);
+    let whole = |rest: &Path| [path, rest].concat();
+    if found.first.is_none() {
+        found.first = below.first.as_ref().map(|(broken, rest)| (*broken, whole(rest)));
+    }
+    for (oracle, rest) in &below.unowed {
+        if !found.unowed.iter().any(|(known, _)| known == oracle) {
+            found.unowed.push((*oracle, whole(rest)));
+        }
     }
 }
 

@@ -33,6 +33,12 @@ pub struct EarlierLog {
 }
 
 impl EarlierLog {
+    /// Adds to `name` what tells it from others.
+    pub(super) fn name(&self, name: &mut Vec<u64>) {
+        name.extend([self.log.len() as u64, u64::from(self.released)]);
+        name.extend(self.log.iter().map(|&at| u64::from(at)));
+    }
+
     /// Entries that a checkpoint of a later life let go may be missing here, too.
     fn let_go(&mut self, gone: &[u32]) {
         let at_front = |log: &EarlierLog| log.log.get(log.released as usize).copied();

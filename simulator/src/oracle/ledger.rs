@@ -220,6 +220,19 @@ impl Ledger {
         self.group += 1;
     }
 
+    /// Adds to `name` all that tells it, as a judge of the last recovery sees it, from other ledgers of the
+    /// same run. What the client called its entries is no matter any more.
+    pub fn name(&self, name: &mut Vec<u64>) {
+        name.push(self.sent.len() as u64);
+        for sent in &self.sent {
+            name.extend([sent.key, sent.bytes, sent.group].map(u64::from));
+        }
+        name.push(self.log.len() as u64);
+        name.extend(self.log.iter().map(|&at| u64::from(at)));
+        name.push(self.earlier.len() as u64);
+        self.earlier.iter().for_each(|earlier| earlier.name(name));
+    }
+
     /// Copies `other` into this ledger without giving up the memory it has.
     pub fn copy_from(&mut self, other: &Ledger) {
         self.sent.clone_from(&other.sent);

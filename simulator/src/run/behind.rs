@@ -85,6 +85,7 @@ impl<R> Tree<R> {
         let fixed = self.fixed();
         assert!(fixed < length && length <= self.path().len(), "there is no such place");
         self.questions.odometer.fix(length);
+        self.alike.give_up_behind(length);
         Place { behind: self.path()[..length].to_vec(), fixed }
     }
 }

@@ -12,6 +12,7 @@ use journal_core::Lsn;
 use num_bigint::BigUint;
 
 use super::Leaf;
+use super::alike::Alike;
 use super::kept::Reads;
 use super::points::Point;
 use super::questions::Questions;
@@ -106,6 +107,8 @@ pub struct Tree<R> {
     pub(super) asks_whole: bool,
     /// Whether there was a leaf before.
     pub(super) started: bool,
+    /// Crash states below which all leaves were visited.
+    pub(super) alike: Alike,
 }
 
 impl<R> Default for Tree<R> {
@@ -131,6 +134,7 @@ impl<R> Tree<R> {
             reads: Reads::default(),
             asks_whole: true,
             started: false,
+            alike: Alike::default(),
         }
     }
 
@@ -148,6 +152,7 @@ impl<R> Tree<R> {
         self.forks.clear();
         self.stands_for.clear();
         self.images.clear();
+        self.alike.restart();
         (self.modulo_collisions, self.for_nothing, self.started) = (false, false, false);
         (self.recoveries, self.reads) = (0, Reads::default());
     }

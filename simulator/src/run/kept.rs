@@ -63,9 +63,12 @@ impl Reads {
 /// Bytes kept by forks and one more at some depth, of which this is the disk's mark.
 #[inline]
 pub(super) fn kept_with<R>(forks: &[Fork<R>], depth: usize, mark: &Mark) -> u64 {
-    // The last one may be replaced.
-    let before = forks.iter().rev().find(|fork| fork.depth < depth).map_or(0, |fork| fork.kept);
-    before + size_of::<Fork<R>>() as u64 + mark.kept_bytes()
+    kept_below(forks, depth) + size_of::<Fork<R>>() as u64 + mark.kept_bytes()
+}
+
+/// Bytes kept by the forks before some depth: one there may be replaced.
+fn kept_below<R>(forks: &[Fork<R>], depth: usize) -> u64 {
+    forks.iter().rev().find(|fork| fork.depth < depth).map_or(0, |fork| fork.kept)
 }
 
 impl<R> Tree<R> {
@@ -73,12 +76,11 @@ impl<R> Tree<R> {
     /// the bytes that counting images needed on the way since this was asked.
     fn kept_bytes(&mut self, lives: usize) -> (u64, u64) {
         let forks = self.forks.last().map_or(0, |fork| fork.kept);
-        let mut kept = (forks, 0);
-        for universe in self.begun.iter_mut().take(lives).map(|begun| &mut begun.universe) {
-            kept.0 += universe.kept_bytes();
-            kept.1 = kept.1.max(universe.take_states());
-        }
-        kept
+        (forks + self.universes_bytes(lives), self.take_states(lives))
+    }
+
+    fn universes_bytes(&self, lives: usize) -> u64 {
+        self.begun.iter().take(lives).map(|begun| begun.universe.kept_bytes()).sum()
     }
 }
 
@@ -88,6 +90,13 @@ impl<J: Stepwise> Run<'_, J> {
     pub fn kept_bytes(&self, tree: &mut Tree<J::Recovery>, cuts: u32) -> (u64, u64) {
         let (kept, counting) = Tree::kept_bytes(tree, cuts as usize);
         (self.table_bytes + self.disk.kept_bytes() + kept, counting)
+    }
+
+    /// Bytes kept where the path of a tree has come to cut `lives`, but for what the steps of its recovery
+    /// will keep.
+    pub(super) fn kept_before(&self, tree: &Tree<J::Recovery>, lives: usize) -> u64 {
+        let forks = kept_below(&tree.forks, tree.questions.odometer.depth());
+        self.table_bytes + self.disk.kept_bytes() + forks + tree.universes_bytes(lives)
     }
 
     /// Bounds what counting images may take: its share of these bytes.

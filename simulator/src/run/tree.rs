@@ -48,9 +48,13 @@ type Ended<J> = (SoFar, Result<Result<(J, Opened), Error>, String>);
 impl<J: Stepwise> Run<'_, J> {
     /// The end of the next path; it may stand for nothing.
     pub(super) fn next_path(&mut self, tree: &mut Tree<J::Recovery>) -> Option<Leaf> {
-        if tree.started && !tree.questions.odometer.next_leaf() {
-            self.leave();
-            return None;
+        if tree.started {
+            let is_over = !tree.questions.odometer.next_leaf();
+            self.moved_on(tree, is_over);
+            if is_over {
+                self.leave();
+                return None;
+            }
         }
         let fork = if tree.started { self.back_to_fork(tree) } else { None };
         tree.started = true;
@@ -58,7 +62,7 @@ impl<J: Stepwise> Run<'_, J> {
             Ok(going) => self.go_on(tree, going),
             Err(leaf) => leaf,
         };
-        tree.modulo_collisions |= self.disk.set_modulo_collisions(false);
+        tree.note_collisions(self.disk.set_modulo_collisions(false));
         Some(leaf)
     }
 
@@ -86,17 +90,18 @@ impl<J: Stepwise> Run<'_, J> {
             return Err(leaf);
         }
         self.ledger.copy_from(&self.recorded);
-        Ok(self.begin_life(tree, 1, leaf, (self.first_call, None)))
+        self.begin_life(tree, 1, leaf, (self.first_call, None))
     }
 
-    /// Cuts the present life at a crash point from `from` on, and stands before the recovery.
+    /// Cuts the present life at a crash point from `from` on, and stands before the recovery; at the end
+    /// of a path, where it is known what lies behind (`alike.rs`).
     fn begin_life(
         &mut self,
         tree: &mut Tree<J::Recovery>,
         life: usize,
         leaf: Leaf,
         (from, shown): (u32, Option<Judgement>),
-    ) -> Going<J::Recovery> {
+    ) -> Result<Going<J::Recovery>, Leaf> {
         if tree.begun.len() < life {
             tree.begun.push(Begun::new(self.disk.stamp()));
         }
@@ -122,10 +127,6 @@ impl<J: Stepwise> Run<'_, J> {
         }
         self.disk.universe_into(&mut begun.universe);
         tree.images.resize(tree.images.len().max(life), Images::default());
-        let all = &mut tree.images[life - 1].all;
-        for point in &begun.points {
-            begun.universe.add_images(&self.disk, point.at, all);
-        }
         begun.leaf = Leaf { cuts: leaf.cuts + 1, ..leaf };
         begun.stamp = self.disk.stamp();
         begun.shown = shown;
@@ -134,8 +135,16 @@ impl<J: Stepwise> Run<'_, J> {
         if life > 1 {
             begun.ledger.copy_from(&self.ledger);
         }
+        let leaf = begun.leaf;
+        if self.was_met(tree, life) {
+            return Err(leaf);
+        }
+        let (begun, all) = (&mut tree.begun[life - 1], &mut tree.images[life - 1].all);
+        for point in &begun.points {
+            begun.universe.add_images(&self.disk, point.at, all);
+        }
         let recovery = J::Recovery::begin(self.options);
-        Going { life, recovery, judged: SoFar::default() }
+        Ok(Going { life, recovery, judged: SoFar::default() })
     }
 
     /// Back to the last fork before what the odometer changed.
@@ -225,7 +234,7 @@ impl<J: Stepwise> Run<'_, J> {
         let next = self.with_names(tree, life, judged, &over, journal);
         std::mem::swap(&mut self.names, &mut tree.begun[life - 1].names);
         let (leaf, from, shown) = next?;
-        Ok(self.begin_life(tree, life + 1, leaf, (from, shown)))
+        self.begin_life(tree, life + 1, leaf, (from, shown))
     }
 
     /// [`Run::after_recovery`], with the recovery's names in place: the leaf so far, the first
@@ -329,8 +338,11 @@ impl<J: Stepwise> Run<'_, J> {
 
     /// Counts the images that the recovery just judged stands for.
     fn cover(&self, tree: &mut Tree<J::Recovery>, life: usize, at: u32, judgement: Judgement) {
+        let read = &tree.begun[life - 1].universe;
+        let at_risk = || read.at_risk(&self.disk, at);
+        tree.reads.note(at_risk);
+        tree.alike.note_reads(at_risk);
         let (universe, counted) = (&mut tree.begun[life - 1].universe, &mut tree.images[life - 1]);
-        tree.reads.note(|| universe.at_risk(&self.disk, at));
         universe.add_images(&self.disk, at, &mut counted.covered);
         if !judgement.violated.and(self.owed).is_empty() {
             universe.add_images(&self.disk, at, &mut counted.failing);

@@ -1,0 +1,145 @@
+//! Alike: crash states that nobody can tell apart who reads on.
+//!
+//! The one idea: what can be read after a cut follows from what each sector may hold, from what explains
+//! each of these contents, and from what is known of the explanations; how it came to that does not
+//! matter. So a crash state has a *name*, which is all of this written down, and two of the same name have
+//! the same questions behind them, with the same answers in the same order.
+//!
+//! Method. Contents are named by their bytes and knowledge by its boxes, each looked up in a table that
+//! keeps them whole; the name is the list of these numbers. Nothing is hashed into a name: that names are
+//! equal is equality of what they say.
+//!
+//! Invariant: equal names, equal trees of answers below, up to what contents are called. Where that cannot
+//! be told there is no name: under damage at rest, which is drawn as sectors are read, and where sectors
+//! are independent, since there a cut may be left open.
+//!
+//! What it is not: canonical. Two states that are the same by an argument, and are written down in two ways,
+//! have two names.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::arena::ContentId;
+use super::count::{Held, Universe};
+use super::worlds::{Latent, Worlds};
+use super::{Disk, Mark, trace};
+
+/// The numbers by which names speak of contents and of knowledge.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    bytes: FxHashMap<Box<[u8]>, u32>,
+    /// Of contents that the disk keeps below those of the life that is searched, by their number there.
+    kept: Vec<Option<u32>>,
+    worlds: FxHashMap<Worlds, u32>,
+    size: u64,
+}
+
+/// The name of what cannot be read.
+const UNREADABLE: u64 = u64::MAX;
+
+impl Names {
+    /// Bytes kept.
+    #[must_use]
+    pub fn kept_bytes(&self) -> u64 {
+        self.size
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> u64 {
+        if let Some(&known) = self.bytes.get(bytes) {
+            return u64::from(known);
+        }
+        let number = self.bytes.len() as u32;
+        self.bytes.insert(bytes.into(), number);
+        self.size += (bytes.len() + size_of::<(Box<[u8]>, u32)>()) as u64;
+        u64::from(number)
+    }
+
+    /// A content of a disk whose first so many contents stay.
+    fn content(&mut self, disk: &Disk, stay: usize, content: ContentId) -> u64 {
+        if content == ContentId::UNREADABLE {
+            return UNREADABLE;
+        }
+        let at = content.0 as usize;
+        if at >= stay {
+            return self.bytes(disk.trace.arena.get(content));
+        }
+        if self.kept.len() <= at {
+            self.kept.resize(at + 1, None);
+        }
+        if let Some(known) = self.kept[at] {
+            return u64::from(known);
+        }
+        let number = self.bytes(disk.trace.arena.get(content));
+        self.kept[at] = Some(number as u32);
+        number
+    }
+
+    fn worlds(&mut self, worlds: &Worlds) -> u64 {
+        if let Some(&known) = self.worlds.get(worlds) {
+            return u64::from(known);
+        }
+        let number = self.worlds.len() as u32;
+        self.size += worlds.kept_bytes() + size_of::<(Worlds, u32)>() as u64;
+        self.worlds.insert(worlds.clone(), number);
+        u64::from(number)
+    }
+}
+
+impl Disk {
+    /// Whether crash states of this disk have names.
+    #[must_use]
+    pub fn has_names(&self) -> bool {
+        !self.rules.independent && !self.rules.contract.damages_at_rest()
+    }
+
+    /// Forgets, right after a cut, what is known of explanations that explain nothing any more.
+    pub fn forget_beside(&mut self, universe: &Universe) {
+        let mut needed: FxHashSet<Latent> = FxHashSet::default();
+        for sector in &universe.sectors {
+            let why = universe.residuals.contents(sector.shape).iter().flat_map(|(_, why)| why);
+            needed.extend(why.flatten().map(|(latent, _)| *latent));
+        }
+        self.worlds = self.worlds.project(|latent| needed.contains(latent));
+    }
+
+    /// Adds to `name` that of the crash state right after a cut, with its universe: what was written
+    /// before `ready` is the same in all that are told apart, and the contents before `end` stay. False
+    /// if it has none.
+    pub fn name(
+        &mut self,
+        universe: &Universe,
+        (ready, end): (&Mark, &Mark),
+        names: &mut Names,
+        name: &mut Vec<u64>,
+    ) -> bool {
+        let stay = end.trace.arena;
+        name.push(universe.residuals.generation());
+        name.push(names.worlds(&self.worlds));
+        name.push(universe.sectors.len() as u64);
+        for sector in &universe.sectors {
+            name.extend([sector.lba, u64::from(sector.shape), sector.held.len() as u64]);
+            name.extend(sector.held.iter().map(|held| match held {
+                Held::Kept(content) => names.content(self, stay, *content),
+                Held::Made(bytes) => names.bytes(bytes),
+            }));
+        }
+        for lba in self.trace.touched_since(&ready.trace) {
+            if universe.sectors.binary_search_by_key(&lba, |sector| sector.lba).is_ok() {
+                continue;
+            }
+            let listed = self.listed(lba);
+            let Some(content) = self.only_content(&listed) else { return false };
+            name.extend([lba, names.content(self, stay, content)]);
+        }
+        true
+    }
+}
+
+impl trace::Trace {
+    /// The sectors of which a version came about since a mark, in order of address.
+    fn touched_since(&self, mark: &trace::Mark) -> Vec<u64> {
+        let mut all: Vec<u64> = self.put_since(mark).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
