@@ -63,7 +63,16 @@ impl Visitor for Compare<'_> {
 fn compare(family: impl Fn(&Row) -> bool, lives: u32, devices: &[&str]) {
     let pools = [1, 2, 7].map(threads);
     let to = |leaves_max, first_only| Bounds { leaves_max, first_only, ..Bounds::default() };
-    let bounds = [to(1_500, false), to(1_500, true), to(333, false), to(64, false), to(3, false)];
+    let enough = |leaves_enough| Bounds { leaves_enough, ..to(1_500, false) };
+    let bounds = [
+        to(1_500, false),
+        to(1_500, true),
+        to(333, false),
+        to(64, false),
+        to(3, false),
+        enough(200),
+        enough(0),
+    ];
     let (mut cells, mut leaves) = (0, 0);
     for row in journals::rows().into_iter().filter(family) {
         for device in devices {

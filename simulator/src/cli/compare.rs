@@ -34,7 +34,10 @@ use super::screen::{Progress, Screen, remark};
 use super::{Common, frontier, grid, list, ratchet, shrink, signal};
 
 /// Crash states visited at most in each experiment, unless told otherwise.
-const LEAVES_MAX: u64 = 20_000;
+const LEAVES_MAX: u64 = 100_000;
+
+/// Those of them in which all that breaks is looked for.
+const LEAVES_ENOUGH: u64 = 20_000;
 
 /// Crash states drawn where that bound ended the search, unless told otherwise.
 const SAMPLE: u64 = 1_000;
@@ -66,7 +69,8 @@ pub struct Arguments {
     /// Lives at most, each ended by a power cut
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
     lives: u32,
-    /// Crash states visited at most in each experiment; a search that ends there says BOUNDED
+    /// Crash states visited at most in each experiment; a search that ends there says BOUNDED. All that
+    /// breaks is looked for in the first 20,000, and after those the first violation alone
     #[arg(long, value_name = "N", default_value_t = LEAVES_MAX)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     max_leaves: u64,
@@ -253,7 +257,8 @@ fn cells(
     }
     let progress = Progress::new("experiments", Some(questions.len() as u64));
     let Arguments { max_leaves: leaves_max, memory: memory_max, .. } = *arguments;
-    let bounds = Bounds { leaves_max, memory_max, ..Bounds::default() };
+    let bounds =
+        Bounds { leaves_max, leaves_enough: LEAVES_ENOUGH, memory_max, ..Bounds::default() };
     let mut answers: Vec<_> = questions
         .par_iter()
         .with_max_len(1)

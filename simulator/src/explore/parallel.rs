@@ -58,6 +58,27 @@ pub fn explore_together<J>(run: &mut Run<'_, J>, bounds: Bounds, grain: Grain) -
 where
     J: Stepwise<Options: Sync>,
 {
+    let Bounds { leaves_enough, leaves_max, .. } = bounds;
+    if leaves_enough >= leaves_max {
+        return up_to_bound(run, bounds, grain);
+    }
+    // Where each thread is in the order of leaves is not known before all is put together, so what is
+    // enough is searched first, and only what decides nothing goes on, to the first violation.
+    let enough = Bounds { leaves_max: leaves_enough, ..bounds };
+    let found = up_to_bound(run, enough, grain);
+    let undecided = found.first.is_none() && found.nondeterminism.is_none() && !found.outgrown;
+    match undecided && found.leaves == leaves_enough && !found.complete {
+        true => up_to_bound(run, Bounds { first_only: true, ..bounds }, grain),
+        false => found,
+    }
+}
+
+/// Up to the bound on leaves, or the first violation if no more is wanted.
+fn up_to_bound<J>(run: &mut Run<'_, J>, bounds: Bounds, grain: Grain) -> Explored
+where
+    J: Stepwise<Options: Sync>,
+{
+    let bounds = Bounds { leaves_enough: u64::MAX, ..bounds };
     let (mut tree, mut stretch) = (Tree::default(), Stretch::default());
     (run.evaluated, run.resumes) = (Evaluated::default(), (0, 0));
     run.limit_memory(bounds.memory_max);

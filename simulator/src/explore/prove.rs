@@ -26,7 +26,7 @@ pub struct Bounds {
     /// Whether to stop at the first owed violation.
     pub first_only: bool,
     /// Leaves after which an owed violation, once there is one, ends the search as the bound does: so
-    /// many are looked through for all that breaks. For a search on one thread.
+    /// many are looked through for all that breaks.
     pub leaves_enough: u64,
     /// Whether last lives that end alike are searched once. It makes no difference to what is found.
     pub merges: bool,

@@ -62,6 +62,9 @@ impl Stretch {
         let found = &mut self.found;
         loop {
             let enough = found.first.is_some() && found.leaves >= bounds.leaves_enough;
+            if enough && found.leaves > bounds.leaves_enough {
+                return Ended::Found;
+            }
             if found.leaves >= leaves_max || enough {
                 return if tree.is_last() { Ended::Last } else { Ended::Full };
             }
@@ -86,15 +89,15 @@ impl Stretch {
             if found.nondeterminism.is_some() {
                 return Ended::Fickle;
             }
-            if bounds.first_only && found.first.is_some() {
-                return Ended::Found;
-            }
             self.kept = (self.kept.0.max(kept), self.kept.1.max(counting));
             tree.note(leaf.violated, owed, kept);
             let share = bounds.memory_max / COUNTING_SHARE;
             if kept > bounds.memory_max - share || counting > share {
                 found.outgrown = true;
                 return Ended::Outgrown;
+            }
+            if bounds.first_only && found.first.is_some() {
+                return Ended::Found;
             }
         }
     }
