@@ -116,8 +116,10 @@ pub(super) struct Alike {
     states: (u64, u64),
 }
 
-/// More than so many bytes are not remembered: then all is forgotten, and begun anew.
+/// More than so many bytes are not remembered, nor more than this part of what a search may keep: then all
+/// is forgotten, and begun anew. What is remembered makes no difference to what is found, and is in no figure.
 const REMEMBERED_MAX: u64 = 16 << 20;
+const REMEMBERED_SHARE: u64 = 64;
 
 impl Alike {
     /// Forgets everything, and is not used until there is room.
@@ -134,6 +136,14 @@ impl Alike {
     pub(super) fn note_reads(&mut self, at_risk: impl FnOnce() -> (u32, u32)) {
         if let Some(visiting) = &mut self.visiting {
             visiting.found.reads.note(at_risk);
+        }
+    }
+
+    /// Forgets all if that is too much.
+    fn forget_what_is_too_much(&mut self) {
+        let share = self.room.map_or(0, |room| room.memory.0 / REMEMBERED_SHARE);
+        if self.bytes + self.names.kept_bytes() > REMEMBERED_MAX.min(share) {
+            (self.known, self.names, self.bytes) = Default::default();
         }
     }
 
@@ -242,10 +252,6 @@ impl<J: Stepwise> Run<'_, J> {
         let alike = &mut tree.alike;
         let Some(Visiting { name, found, .. }) = alike.visiting.take() else { return };
         alike.bytes += size_of_val(&name[..]) as u64 + found.kept_bytes();
-        if alike.bytes + alike.names.kept_bytes() > REMEMBERED_MAX {
-            (alike.known, alike.names, alike.bytes) = Default::default();
-            return;
-        }
         alike.known.insert(name, Arc::new(found));
     }
 
@@ -259,11 +265,12 @@ impl<J: Stepwise> Run<'_, J> {
         }
         let universe = &tree.begun[life - 1].universe;
         self.disk.forget_beside(universe);
-        // A flawed tree of answers told twice, or told otherwise, is not to be told once more.
-        let is_told = tree.questions.told_twice || tree.questions.heard.is_some();
-        if tree.alike.room.is_none() || !fresh || is_told {
+        // Who listens wants the leaf itself. Where images have several leaves nothing adds up anyway.
+        let is_leaf_wanted = tree.questions.told_twice || tree.questions.heard.is_some();
+        if tree.alike.room.is_none() || !fresh || is_leaf_wanted {
             return false;
         }
+        tree.alike.forget_what_is_too_much();
         let begun = &tree.begun[life - 1];
         let [point] = begun.points[..] else { return false };
         let alike = &mut tree.alike;
