@@ -2,14 +2,12 @@
 //!
 //! Method. The same workload (8 entries of 200 bytes, a commit every two, two lives) on a device of
 //! 1 MiB and on one of 1 GiB, in one process, in turns; processor time, medians of the turns, and the ratio of the two.
-//! Formatting is timed apart: a format that erases its area (the unsalted rungs of the RFC's ladder)
-//! writes as much as the device holds, and the disk keeps all that was written. Memory is what was
+//! Formatting, and what else is made ready before the first life, is timed apart. Memory is what was
 //! allocated at most, by a counting allocator, and what the search says it keeps.
 //!
 //! ```text
-//! cargo bench -p simulator --bench image_size
-//! cargo bench -p simulator --bench image_size -- all    also journals whose format writes the whole
-//!                                                       device: takes a minute and 7 GB
+//! cargo bench -p simulator --bench image_size                 every journal that has a name
+//! cargo bench -p simulator --bench image_size -- v8 leveldb   these
 //! ```
 //!
 //! What it is not: a gate. `tests/memory.rs` holds what is kept to the same on both, without a clock.
@@ -44,10 +42,7 @@ fn setup(device_bytes: u64) -> Setup {
     }
 }
 
-struct Sizes {
-    /// Leaves of a turn at least.
-    leaves: u64,
-}
+struct Sizes;
 
 /// Of the small device and of the large one.
 type Pair<T> = [T; 2];
@@ -96,7 +91,7 @@ impl Visitor for Sizes {
         for _ in 0..TURNS {
             for (at, (run, nanos)) in runs.iter_mut().enumerate() {
                 let (begun, mut leaves) = (now(), 0);
-                while leaves < self.leaves {
+                while leaves < LEAVES {
                     figures.leaves[at] = explore(run, bounds).leaves;
                     leaves += figures.leaves[at];
                 }
@@ -117,12 +112,12 @@ fn main() {
         "{:<16} {:>14} {:>20} {:>6} {:>22} {:>6} {:>18} {:>20}",
         "", "leaves", "ns per leaf", "", "bytes allocated", "", "bytes kept", "format ms"
     );
-    let all = std::env::args().any(|word| word == "all");
-    let erasing: &[&str] = if all { &["v8", "leveldb", "sqlite-wal"] } else { &[] };
-    for name in ["v8ce", "v8pp", "v9-512", "v9-4096"].iter().chain(erasing) {
-        // One that the memory bounds takes long for a single exploration.
-        let leaves = if erasing.contains(name) { 1 } else { LEAVES };
-        let f = journals::visit(name, Sizes { leaves }).expect("a journal of the list");
+    let asked: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    for name in journals::rows().iter().map(|row| row.name) {
+        if !asked.is_empty() && !asked.iter().any(|word| word == name) {
+            continue;
+        }
+        let f = journals::visit(name, Sizes).expect("a journal of the list");
         println!(
             "{name:<16} {:>6} {:>7} {:>9.0} {:>10.0} {:>6.2} {:>10} {:>11} {:>6.2} {:>8} {:>9} {:>9.2} {:>10.2}",
             f.leaves[0],

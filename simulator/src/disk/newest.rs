@@ -23,12 +23,18 @@ use super::trace::NONE;
 /// Sectors of a page of the table of entries.
 const PAGE_SECTORS: u64 = 512;
 
+/// Pages that are found by their address. What lies beyond is looked for: there are few such pages, and
+/// a table of all addresses would grow with the device.
+const NEAR_PAGES: usize = 64;
+
 /// The newest version of each sector that has one. The cost of a look-up is the same on a small disk
 /// and on a large one.
 #[derive(Clone, Debug, Default)]
 pub struct Newest {
-    /// Page number by address, or `NONE`.
+    /// Page number by address, or `NONE`, of the near pages.
     top: Vec<u32>,
+    /// Address and number of the others, in order.
+    far: Vec<(u64, u32)>,
     /// The pages, one behind the other.
     entries: Vec<u32>,
     /// First sector of each page.
@@ -107,33 +113,50 @@ impl Newest {
 
     #[inline]
     fn entry(&self, lba: u64) -> u32 {
-        match self.top.get((lba / PAGE_SECTORS) as usize) {
-            None | Some(&NONE) => NONE,
-            Some(&page) => {
+        match self.page(lba) {
+            NONE => NONE,
+            page => {
                 self.entries[page as usize * PAGE_SECTORS as usize + (lba % PAGE_SECTORS) as usize]
             }
         }
     }
 
+    /// The number of a sector's page, or `NONE`.
+    #[inline]
+    fn page(&self, lba: u64) -> u32 {
+        let at = lba / PAGE_SECTORS;
+        match self.top.get(at as usize) {
+            Some(&page) => page,
+            None if self.far.is_empty() => NONE,
+            None => self.far_page(at),
+        }
+    }
+
+    fn far_page(&self, at: u64) -> u32 {
+        self.far.binary_search_by_key(&at, |far| far.0).map_or(NONE, |place| self.far[place].1)
+    }
+
     /// Where the entry of a sector is.
     #[inline]
     pub fn place(&mut self, lba: u64) -> usize {
-        let at = (lba / PAGE_SECTORS) as usize;
-        let page = match self.top.get(at) {
-            None | Some(&NONE) => self.new_page(at),
-            Some(&page) => page,
+        let page = match self.page(lba) {
+            NONE => self.new_page(lba / PAGE_SECTORS),
+            page => page,
         };
         page as usize * PAGE_SECTORS as usize + (lba % PAGE_SECTORS) as usize
     }
 
     #[cold]
-    fn new_page(&mut self, at: usize) -> u32 {
+    fn new_page(&mut self, at: u64) -> u32 {
         let page = self.pages.len() as u32;
-        if self.top.len() <= at {
-            self.top.resize(at + 1, NONE);
+        if at >= NEAR_PAGES as u64 {
+            self.far.insert(self.far.partition_point(|far| far.0 < at), (at, page));
+        } else {
+            let at = at as usize;
+            self.top.resize(self.top.len().max(at + 1), NONE);
+            self.top[at] = page;
         }
-        self.top[at] = page;
-        self.pages.push(at as u64 * PAGE_SECTORS);
+        self.pages.push(at * PAGE_SECTORS);
         self.entries.resize(self.entries.len() + PAGE_SECTORS as usize, NONE);
         page
     }
@@ -244,6 +267,7 @@ impl Newest {
 
     /// Bytes of the table of entries.
     pub fn table_bytes(&self) -> u64 {
-        size_of_val(&self.entries[..]) as u64 + size_of_val(&self.top[..]) as u64
+        let found = size_of_val(&self.top[..]) + size_of_val(&self.far[..]);
+        (size_of_val(&self.entries[..]) + found) as u64
     }
 }
