@@ -6,8 +6,8 @@
 //! allocated at most, by a counting allocator, and what the search says it keeps.
 //!
 //! ```text
-//! cargo bench -p simulator --bench image_size                 every journal that has a name
-//! cargo bench -p simulator --bench image_size -- v8 leveldb   these
+//! cargo bench -p simulator --bench image_size                 every journal but the twins
+//! cargo bench -p simulator --bench image_size -- v8 leveldb   these, twins too
 //! ```
 //!
 //! What it is not: a gate. `tests/memory.rs` holds what is kept to the same on both, without a clock.
@@ -16,7 +16,7 @@ use journal_core::Survivors;
 use journal_core::formats::Format;
 use simulator::disk::{Fill, presets};
 use simulator::explore::{Bounds, explore};
-use simulator::journals::{self, Row, Visitor};
+use simulator::journals::{self, Family, Row, Visitor};
 use simulator::run::{Run, Setup};
 use simulator::workload::Workload;
 
@@ -29,8 +29,8 @@ const SMALL: u64 = 1 << 20;
 const LARGE: u64 = 1 << 30;
 const TURNS: usize = 11;
 
-/// Leaves of a turn at least: the clock of a thread may tick a hundred times a second only.
-const LEAVES: u64 = 60_000;
+/// What a turn takes at least: the clock of a thread may tick a hundred times a second only.
+const SECONDS: f64 = 0.15;
 
 fn setup(device_bytes: u64) -> Setup {
     Setup {
@@ -91,7 +91,7 @@ impl Visitor for Sizes {
         for _ in 0..TURNS {
             for (at, (run, nanos)) in runs.iter_mut().enumerate() {
                 let (begun, mut leaves) = (now(), 0);
-                while leaves < LEAVES {
+                while seconds_since(&begun) < SECONDS {
                     figures.leaves[at] = explore(run, bounds).leaves;
                     leaves += figures.leaves[at];
                 }
@@ -113,10 +113,11 @@ fn main() {
         "", "leaves", "ns per leaf", "", "bytes allocated", "", "bytes kept", "format ms"
     );
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    for name in journals::rows().iter().map(|row| row.name) {
-        if !asked.is_empty() && !asked.iter().any(|word| word == name) {
-            continue;
-        }
+    let wanted = |row: &&Row| match asked.is_empty() {
+        true => row.family != Family::Twin,
+        false => asked.iter().any(|word| word == row.name),
+    };
+    for name in journals::rows().iter().filter(wanted).map(|row| row.name) {
         let f = journals::visit(name, Sizes).expect("a journal of the list");
         println!(
             "{name:<16} {:>6} {:>7} {:>9.0} {:>10.0} {:>6.2} {:>10} {:>11} {:>6.2} {:>8} {:>9} {:>9.2} {:>10.2}",
