@@ -13,6 +13,7 @@
 use core::fmt;
 
 use crate::checksum::Checksum;
+use crate::same::{self, Span};
 
 /// The index of a logical sector, counted from the start of the device. Never a byte offset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +59,29 @@ impl Geometry {
             Some(bytes / self.logical_bytes as u64)
         } else {
             None
+        }
+    }
+
+    /// Bytes of one command of a write that grows with the device, such as the erasing of an area:
+    /// `least` on devices of up to 1 MiB, and as many times more on larger ones. So it takes as many
+    /// commands on any of them.
+    #[must_use]
+    pub const fn bulk_bytes(&self, least: u64) -> u64 {
+        let times = self.bytes().div_ceil(1 << 20);
+        if times > 1 { least * times } else { least }
+    }
+
+    /// Checks that the device has `sectors` sectors from `at` on, at least one.
+    ///
+    /// # Errors
+    /// As for [`Geometry::access`].
+    #[inline]
+    pub const fn run(&self, at: Lba, sectors: u64) -> Result<(), DeviceError> {
+        let Geometry { logical_bytes: sector, sectors: have, .. } = *self;
+        match at.0.checked_add(sectors) {
+            _ if sectors == 0 => Err(DeviceError::Misaligned { bytes: 0, sector }),
+            Some(end) if end <= have => Ok(()),
+            _ => Err(DeviceError::OutOfRange { at, sectors, have }),
         }
     }
 
@@ -209,6 +233,24 @@ pub trait BlockDevice {
     /// After an error the writes since the last good flush may be lost for good: a second flush
     /// that succeeds proves nothing about them.
     fn flush(&mut self) -> Result<(), DeviceError>;
+
+    /// Writes `byte` all over these spans: what cached writes of such bytes do, one for each span, in
+    /// flight together. The default hands them to [`BlockDevice::write`], in pieces and, if they are
+    /// many, in several calls.
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::write`].
+    fn write_same(&mut self, byte: u8, spans: &[Span]) -> Result<(), DeviceError> {
+        same::in_writes(self, byte, spans)
+    }
+
+    /// How many of the `sectors` sectors from `at` on, up to the first of which it is not known, hold
+    /// nothing but `byte` as the device knows without reading them (GET LBA STATUS of SCSI, `SEEK_DATA`
+    /// of files). The default knows of none. Who is told so need not read them.
+    fn knows_same(&mut self, at: Lba, sectors: u64, byte: u8) -> u64 {
+        let _ = (at, sectors, byte);
+        0
+    }
 
     /// Tells the device that the content of these sectors is no longer needed. What they hold
     /// afterwards is unspecified until they are written again.
@@ -380,6 +422,22 @@ impl BlockDevice for Region<'_> {
         self.below.flush().map_err(|e| self.relative(e))
     }
 
+    fn write_same(&mut self, byte: u8, spans: &[Span]) -> Result<(), DeviceError> {
+        let moved = |span: &Span| {
+            self.geometry().run(span.at, span.sectors)?;
+            Ok(Span { at: self.start.plus(span.at.0), ..*span })
+        };
+        let moved: Result<alloc::vec::Vec<_>, _> = spans.iter().map(moved).collect();
+        self.below.write_same(byte, &moved?).map_err(|e| self.relative(e))
+    }
+
+    fn knows_same(&mut self, at: Lba, sectors: u64, byte: u8) -> u64 {
+        match self.geometry().run(at, sectors) {
+            Ok(()) => self.below.knows_same(self.start.plus(at.0), sectors, byte),
+            Err(_) => 0,
+        }
+    }
+
     fn discard(&mut self, at: Lba, sectors: u64) -> Result<(), DeviceError> {
         let sector = u64::from(self.below.geometry().logical_bytes);
         let bytes = sectors.saturating_mul(sector);
@@ -404,6 +462,10 @@ mod tests {
         for (at, sectors) in [(8, 1), (7, 2), (0, 9), (u64::MAX, 1)] {
             let error = DeviceError::OutOfRange { at: Lba(at), sectors, have: 8 };
             assert_eq!(device.access(Lba(at), 512 * sectors as usize), Err(error));
+            assert_eq!(device.run(Lba(at), sectors), Err(error));
         }
+        assert_eq!(device.run(Lba(0), 8), Ok(()));
+        let error = DeviceError::Misaligned { bytes: 0, sector: 512 };
+        assert_eq!(device.run(Lba(0), 0), Err(error));
     }
 }

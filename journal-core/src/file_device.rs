@@ -8,7 +8,8 @@
 //! |---|---|---|
 //! | read | read at the offset, until all is there | end of file: `Io`, at the first sector that is missing; EIO: `Unreadable`, at the first sector that cannot be read alone; else `Io` |
 //! | write, cached | written at the offset, until all is taken | no room (disk, quota, file size): `NoSpace`, at the sector that did not fit; else `Io` |
-//! | write, FUA | the same, and then `fdatasync` once for the call | the same |
+//! | the same byte over many sectors | as writes, in pieces | the same |
+//! | write, FUA | as cached, and then `fdatasync` once for the call | the same |
 //! | flush | `fdatasync` | `Io` at LBA 0: which write was lost is not told |
 //! | discard | nothing: contents are unspecified afterwards | - |
 //!

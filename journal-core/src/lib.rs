@@ -24,6 +24,7 @@ pub mod inspect;
 pub mod journal;
 pub mod memory;
 pub mod rfc;
+pub mod same;
 pub mod steps;
 
 pub use checksum::Checksum;
@@ -35,4 +36,5 @@ pub use journal::{
     Damage, End, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
 };
 pub use memory::MemoryDevice;
+pub use same::Span;
 pub use steps::{Plain, Recovery, Stepwise, Whole};

@@ -9,6 +9,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::device::{BlockDevice, DeviceError, Geometry, Lba, Write};
+use crate::same::Span;
 
 /// A device in memory.
 #[derive(Clone, Debug)]
@@ -65,6 +66,12 @@ impl MemoryDevice {
         Ok(start..start + len)
     }
 
+    /// Counts a command, which heals what it writes.
+    fn written(&mut self, at: Lba, sectors: u64) {
+        self.unreadable.retain(|&lba| lba < at.0 || lba >= at.0 + sectors);
+        self.writes += 1;
+    }
+
     fn readable(&self, at: Lba, len: usize) -> Result<core::ops::Range<usize>, DeviceError> {
         let range = self.range(at, len)?;
         let sectors = len as u64 / u64::from(self.geometry.logical_bytes);
@@ -96,8 +103,18 @@ impl BlockDevice for MemoryDevice {
             let range = self.range(write.at, write.data.len())?;
             self.bytes[range].copy_from_slice(write.data);
             let sectors = write.data.len() as u64 / u64::from(self.geometry.logical_bytes);
-            self.unreadable.retain(|&lba| lba < write.at.0 || lba >= write.at.0 + sectors);
-            self.writes += 1;
+            self.written(write.at, sectors);
+        }
+        Ok(())
+    }
+
+    fn write_same(&mut self, byte: u8, spans: &[Span]) -> Result<(), DeviceError> {
+        for span in spans {
+            self.geometry.run(span.at, span.sectors)?;
+            let sector = u64::from(self.geometry.logical_bytes);
+            let bytes = |lba: u64| (lba * sector) as usize;
+            self.bytes[bytes(span.at.0)..bytes(span.at.0 + span.sectors)].fill(byte);
+            self.written(span.at, span.sectors);
         }
         Ok(())
     }

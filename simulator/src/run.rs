@@ -222,6 +222,7 @@ impl<'o, J: Stepwise> Run<'o, J> {
         let mut calm = Undisturbed;
         let mut old = Ledger::default();
         let failed = |during| move |said: String| SetupError::Journal { during, said };
+        disk.prepare();
         // A journal that reads without end on a fresh device does not get as far as a leaf.
         disk.limit_reads(Some(4 * reads_max(&disk)));
         let prepared = guarded(|| -> Result<J, SetupError> {

@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 
 use crate::device::{BlockDevice, DeviceError, Geometry, Lba, Write};
 use crate::journal::Error;
+use crate::same::Span;
 
 /// Bytes of a page of the cache: what nearly every kernel uses.
 pub const PAGE_BYTES: u64 = 4096;
@@ -31,10 +32,8 @@ const PAGE: usize = PAGE_BYTES as usize;
 /// Largest logical sector that fits a page.
 const SECTOR_BYTES_MAX: usize = PAGE;
 
-/// Pages zeroed in one call of [`Area::zero`].
+/// Commands in one call of [`Area::zero`].
 const ZERO_WRITES: usize = 64;
-
-static ZEROS: [u8; PAGE] = [0; PAGE];
 
 /// A run of sectors that stands for one file. Offsets are bytes from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,19 +172,46 @@ impl Area {
     /// # Errors
     /// The device's.
     pub fn zero(&self, device: &mut dyn BlockDevice) -> Result<(), DeviceError> {
+        let each = device.geometry().bulk_bytes(PAGE_BYTES);
         let mut at = 0;
         while at < self.bytes {
-            let mut writes = [Write::cached(Lba(0), &[]); ZERO_WRITES];
+            let mut spans = [Span::default(); ZERO_WRITES];
             let mut used = 0;
             while used < ZERO_WRITES && at < self.bytes {
-                let bytes = PAGE_BYTES.min(self.bytes - at);
-                writes[used] = Write::cached(self.lba(at), &ZEROS[..bytes as usize]);
+                let bytes = each.min(self.bytes - at);
+                let sectors = bytes / u64::from(self.sector_bytes);
+                spans[used] = Span { at: self.lba(at), sectors };
                 used += 1;
                 at += bytes;
             }
-            device.write(&writes[..used])?;
+            device.write_same(0, &spans[..used])?;
         }
         Ok(())
+    }
+
+    /// How many bytes from `at` on, which is where a sector begins, the device knows to be zeros: where
+    /// a file was never written, nobody need read it.
+    pub fn zeros_behind(&self, device: &mut dyn BlockDevice, at: u64) -> u64 {
+        let sector = u64::from(self.sector_bytes);
+        device.knows_same(self.lba(at), (self.bytes - at) / sector, 0) * sector
+    }
+
+    /// How many bytes before `end`, which is where a sector ends, and not before `from`, the device
+    /// knows to be zeros: whole sectors.
+    pub fn zeros_before(&self, device: &mut dyn BlockDevice, from: u64, end: u64) -> u64 {
+        let sector = u64::from(self.sector_bytes);
+        let all = (end / sector).saturating_sub(from.div_ceil(sector));
+        let (mut known, mut next, mut grows) = (0, 1, true);
+        // Twice as many each time as long as they are known, then half as many.
+        while next > 0 && known < all {
+            let more = next.min(all - known);
+            let at = self.lba(end).0 - known - more;
+            let is_known = device.knows_same(Lba(at), more, 0) == more;
+            known += if is_known { more } else { 0 };
+            grows &= is_known;
+            next = if grows { 2 * more } else { more / 2 };
+        }
+        known * sector
     }
 }
 

@@ -78,6 +78,19 @@ impl Arena {
         id
     }
 
+    /// A sector of this byte.
+    pub fn of_byte(&mut self, byte: u8) -> ContentId {
+        match byte {
+            0 => ContentId::ZEROS,
+            0xff => ContentId::ONES,
+            _ => {
+                let id = ContentId(self.len() as u32);
+                self.bytes.resize(self.bytes.len() + self.sector, byte);
+                id
+            }
+        }
+    }
+
     /// The bytes of `count` consecutive contents.
     #[inline]
     #[must_use]

@@ -138,7 +138,7 @@ impl Disk {
                 }
                 let stable_from = trace.commands[version.command as usize].stable_from;
                 writes.push((version.content, version.call, stable_from));
-                at = version.prev;
+                at = trace.older(lba, at);
             }
             Sector { lba, writes, before: trace.original(lba) }
         };
@@ -181,7 +181,7 @@ impl Disk {
         while at != NONE && at >= self.trace.life_version {
             let version = self.trace.versions[at as usize];
             read = (version.command == NONE).then_some(version.content);
-            at = version.prev;
+            at = self.trace.older(lba, at);
         }
         read
     }

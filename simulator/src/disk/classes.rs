@@ -215,18 +215,12 @@ fn once_written(trace: &Trace, parts: &[Part]) -> Vec<Choice> {
         while at != NONE {
             let version = trace.versions[at as usize];
             // A command's versions come one after the other.
-            let last = match trace.commands.get(version.command as usize) {
-                Some(command) => {
-                    let before = (part.lba - command.lba) as u32;
-                    at - before + command.sectors - 1
-                }
-                None => at,
-            };
+            let last = trace.commands.get(version.command as usize).map_or(at, |c| c.last);
             moments.push(Some(last));
             if let Some(class) = part.class_of(&trace.arena, version.content) {
                 chain.push((Some(at), class as u32));
             }
-            at = version.prev;
+            at = trace.older(part.lba, at);
         }
         if let Some(class) = part.class_of(&trace.arena, trace.original(part.lba)) {
             chain.push((None, class as u32));
@@ -279,7 +273,9 @@ mod tests {
                 floor: 0,
                 fua: false,
                 dropped: false,
+                same: false,
                 stable_from: NONE,
+                last: trace.versions.len() as u32 + SECTORS - 1,
             });
             for i in 0..SECTORS {
                 trace.put(u64::from(i), ContentId(content.0 + i), number, call);

@@ -79,7 +79,7 @@ impl Disk {
         let mut open = self.open();
         if self.rules.contract.damages_at_rest() {
             // What cannot be read since an earlier cut is not damaged further.
-            open.extend(self.trace.touched());
+            open.extend(self.trace.with_own(0, self.geometry.sectors));
             open.sort_unstable();
             open.dedup();
             open.retain(|&lba| !self.is_decided(lba));
@@ -158,9 +158,15 @@ impl Disk {
             if command.call > cut.at || stable && for_good {
                 continue;
             }
+            let end = command.lba + u64::from(command.sectors);
+            if command.same && self.rules.independent {
+                // The others hold the same whatever became of it (`live/same.rs`).
+                self.trace.with_own(command.lba, end).for_each(&mut *tell);
+                continue;
+            }
             let domain = self.rules.domain_sectors;
             let first = command.lba / domain * domain;
-            let end = (command.lba + u64::from(command.sectors)).next_multiple_of(domain);
+            let end = end.next_multiple_of(domain);
             (first..end.min(self.geometry.sectors)).for_each(&mut *tell);
         }
     }

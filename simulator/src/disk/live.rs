@@ -9,6 +9,7 @@
 
 mod asking;
 mod deciding;
+mod same;
 mod testing;
 mod whole;
 
@@ -16,7 +17,9 @@ pub(super) use asking::merge_stretches;
 
 use std::num::NonZeroU32;
 
-use journal_core::{BlockDevice, Checksum, DeviceError, Durability, Geometry, Lba, Piece, Write};
+use journal_core::{
+    BlockDevice, Checksum, DeviceError, Durability, Geometry, Lba, Piece, Span, Write,
+};
 
 use super::arena::ContentId;
 use super::contract::Fua;
@@ -32,6 +35,15 @@ pub struct Live<'a, C> {
     chooser: &'a mut C,
     /// How many calls an undisturbed life has, if the power may go during this one.
     cuttable: Option<u32>,
+}
+
+/// The sectors of a command.
+#[derive(Clone, Copy)]
+struct Sectors {
+    at: Lba,
+    count: u64,
+    /// All get the one content.
+    same: bool,
 }
 
 impl<'a, C: Chooser> Live<'a, C> {
@@ -173,33 +185,59 @@ impl<'a, C: Chooser> Live<'a, C> {
         Ok(())
     }
 
-    /// Records one write command.
+    /// Begins a call of write commands: its number, and their number among such calls.
     #[inline]
-    fn record(&mut self, write: &Write<'_>, sectors: u64, call: u32, rank: u32) {
+    fn begin_writes(&mut self) -> (u32, u32) {
+        let trace = &mut self.disk.trace;
+        trace.ranks += 1;
+        (trace.begin_call(CallKind::Write), trace.ranks - 1)
+    }
+
+    /// Records a write command, but for what comes of its sectors.
+    #[inline]
+    fn command(&mut self, sectors: Sectors, content: ContentId, fua: bool, of: (u32, u32)) -> u32 {
         let disk = &mut *self.disk;
-        let floor = disk.rules.floor(rank, disk.trace.epoch_rank);
-        let content = disk.trace.arena.push(write.data);
-        let command = disk.trace.commands.len() as u32;
-        let fua = write.durability == Durability::Fua;
+        let number = disk.trace.commands.len() as u32;
         disk.trace.commands.push(Command {
-            lba: write.at.0,
-            sectors: sectors as u32,
+            lba: sectors.at.0,
+            sectors: sectors.count as u32,
             content,
-            call,
-            rank,
-            floor,
+            call: of.0,
+            rank: of.1,
+            floor: disk.rules.floor(of.1, disk.trace.epoch_rank),
             fua: fua && disk.rules.fua_makes_stable(),
             dropped: false,
+            same: sectors.same,
             stable_from: NONE,
+            last: 0,
         });
-        for i in 0..sectors {
-            let lba = write.at.0 + i;
-            disk.traffic.sectors_rewritten += u64::from(disk.trace.newest(lba) != NONE);
-            disk.trace.put(lba, ContentId(content.0 + i as u32), command, call);
-        }
+        let bytes = sectors.count * u64::from(disk.geometry.logical_bytes);
         disk.traffic.writes += 1;
         disk.traffic.fua_writes += u64::from(fua);
-        disk.traffic.bytes_written += write.data.len() as u64;
+        disk.traffic.bytes_written += bytes;
+        number
+    }
+
+    /// Each sector of the newest command has a version of its own.
+    #[inline]
+    fn put_each(&mut self, command: u32, call: u32) {
+        let trace = &mut self.disk.trace;
+        let c = trace.commands[command as usize];
+        for i in 0..c.sectors {
+            let lba = c.lba + u64::from(i);
+            self.disk.traffic.sectors_rewritten += u64::from(trace.newest(lba) != NONE);
+            trace.put(lba, c.content_of(i), command, call);
+        }
+        trace.commands[command as usize].last = trace.versions.len() as u32 - 1;
+    }
+
+    /// Records one write command.
+    #[inline]
+    fn record(&mut self, write: &Write<'_>, sectors: u64, of: (u32, u32)) {
+        let content = self.disk.trace.arena.push(write.data);
+        let sectors = Sectors { at: write.at, count: sectors, same: false };
+        let command = self.command(sectors, content, write.durability == Durability::Fua, of);
+        self.put_each(command, of.0);
     }
 
     /// What a completed flush does that covers the calls below `covers`.
@@ -373,12 +411,11 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
             Some(FaultKind::NoSpace) => return Err(DeviceError::NoSpace(first.at)),
             Some(FaultKind::ErrorButDone) | None => {}
         }
-        let call = self.disk.trace.begin_call(CallKind::Write);
-        let rank = self.disk.trace.ranks;
-        self.disk.trace.ranks += 1;
+        let (call, rank) = self.begin_writes();
         let sector = self.disk.geometry.logical_bytes as usize;
         for write in writes {
-            self.record(write, (write.data.len() >> sector.trailing_zeros()) as u64, call, rank);
+            let sectors = (write.data.len() >> sector.trailing_zeros()) as u64;
+            self.record(write, sectors, (call, rank));
         }
         self.may_go()?;
         if fails.is_some() {
@@ -418,9 +455,14 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
     }
 
     fn discard(&mut self, at: Lba, sectors: u64) -> Result<(), DeviceError> {
-        let sector = u64::from(self.disk.geometry.logical_bytes);
-        let bytes = usize::try_from(sectors.saturating_mul(sector)).unwrap_or(usize::MAX);
-        self.range(at, bytes)?;
-        self.write(&[Write::cached(at, &vec![0; bytes])])
+        self.write_same(0, &[Span { at, sectors }])
+    }
+
+    fn write_same(&mut self, byte: u8, spans: &[Span]) -> Result<(), DeviceError> {
+        self.write_spans(byte, spans)
+    }
+
+    fn knows_same(&mut self, at: Lba, sectors: u64, byte: u8) -> u64 {
+        self.known(at.0, sectors, byte)
     }
 }

@@ -27,6 +27,7 @@ mod kept;
 mod linear;
 mod listings;
 mod live;
+mod newest;
 pub mod presets;
 mod product;
 mod readings;
@@ -125,6 +126,8 @@ pub struct Disk {
     visits_all: bool,
     /// Contents that pass a checksum were looked for among those once written, and not among all.
     modulo_collisions: bool,
+    /// The power is not cut before the disk was settled.
+    prepares: bool,
     /// The power went during the last call.
     dead: bool,
     operations: u32,
@@ -203,6 +206,7 @@ impl Disk {
             asks_classes: false,
             visits_all: false,
             modulo_collisions: false,
+            prepares: false,
             dead: false,
             operations: 0,
             fault: None,
@@ -264,7 +268,7 @@ impl Disk {
     pub fn written(&self, command: u32, lba: Lba) -> Option<&[u8]> {
         let c = self.trace.commands.get(command as usize)?;
         let i = u32::try_from(lba.0.checked_sub(c.lba)?).ok().filter(|&i| i < c.sectors)?;
-        Some(self.trace.arena.get(ContentId(c.content.0 + i)))
+        Some(self.trace.arena.get(c.content_of(i)))
     }
 
     /// Sectors that were written or decided at some time, in order of address.
@@ -341,6 +345,7 @@ impl Disk {
     /// ignores flushes.
     pub fn settle(&mut self) {
         self.trace.settle();
+        self.prepares = false;
     }
 
     /// Cuts the power during call `at` of the present life, or after all calls with `at` equal to
@@ -361,6 +366,7 @@ impl Disk {
         let calls = self.trace.life_start..=self.trace.now();
         assert!(calls.contains(&from) && calls.contains(&at), "no such call in this life");
         assert!(from == at || self.leaves_cuts_open(), "this contract wants to know the call");
+        assert!(!self.prepares, "settled before the power is cut");
         self.trace.seal(self.rules.contract.order == CacheOrder::WriteThrough);
         self.trace.cut(from, at);
         self.dead = false;

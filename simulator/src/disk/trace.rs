@@ -1,7 +1,7 @@
 //! The trace: what was written, in which call, and when it was flushed.
 //!
 //! The one idea: the disk is an append-only list of versions with, for each sector ever touched, a
-//! link to its newest one. A power cut is a remark in that list, and going back is cutting it
+//! link to its newest one (`newest.rs`). A power cut is a remark in that list, and going back is cutting it
 //! short, so a crash state costs what recovery reads and never the size of the image.
 //!
 //! Invariant: `rewind(mark())` restores everything, and what happened before a mark is never
@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use std::ops::Range;
 
 use super::arena::{Arena, ContentId, NOISE_SECTORS};
+use super::newest::{Newest, Run};
 
 /// No version: the sector holds what it held before the trace.
 pub const NONE: u32 = u32::MAX;
@@ -39,7 +40,7 @@ pub struct Command {
     pub lba: u64,
     /// Sectors.
     pub sectors: u32,
-    /// Content of its first sector; the others follow.
+    /// Content of its first sector; the others follow, unless it puts the same on all.
     pub content: ContentId,
     /// The call it belongs to.
     pub call: u32,
@@ -51,9 +52,22 @@ pub struct Command {
     pub fua: bool,
     /// A flush that covered it failed: no later flush makes it stable.
     pub dropped: bool,
+    /// All its sectors have the one content.
+    pub same: bool,
     /// The first crash point at which it is on the medium for certain, or `NONE`; known once its
     /// life was sealed.
     pub stable_from: u32,
+    /// The last version that came about with it.
+    pub last: u32,
+}
+
+impl Command {
+    /// What it puts on its sector number `i`.
+    #[inline]
+    #[must_use]
+    pub fn content_of(&self, i: u32) -> ContentId {
+        if self.same { self.content } else { ContentId(self.content.0 + i) }
+    }
 }
 
 /// The content of one sector as of some moment.
@@ -65,7 +79,7 @@ pub struct Version {
     pub command: u32,
     /// The call during which it came about.
     pub call: u32,
-    /// The version before it, or `NONE`.
+    /// The one before it that is its sector's own, or `NONE`: see [`Trace::older`].
     pub prev: u32,
 }
 
@@ -109,56 +123,6 @@ pub struct Cut {
     pub calls: u32,
     /// Calls below this were stable at the end of that life.
     stable_at_end: u32,
-}
-
-/// Sectors of a page of the table of newest versions.
-const PAGE_SECTORS: u64 = 512;
-
-/// The newest version of each sector, in pages that exist only where something was written: the
-/// cost of a look-up is the same on a small disk and on a large one.
-#[derive(Clone, Debug, Default)]
-struct Newest {
-    /// Page number by address, or `NONE`.
-    top: Vec<u32>,
-    /// The pages, one behind the other.
-    entries: Vec<u32>,
-    /// First sector of each page.
-    pages: Vec<u64>,
-}
-
-impl Newest {
-    #[inline]
-    fn get(&self, lba: u64) -> u32 {
-        match self.top.get((lba / PAGE_SECTORS) as usize) {
-            None | Some(&NONE) => NONE,
-            Some(&page) => {
-                self.entries[page as usize * PAGE_SECTORS as usize + (lba % PAGE_SECTORS) as usize]
-            }
-        }
-    }
-
-    /// Where the entry of a sector is.
-    #[inline]
-    fn place(&mut self, lba: u64) -> usize {
-        let at = (lba / PAGE_SECTORS) as usize;
-        let page = match self.top.get(at) {
-            None | Some(&NONE) => self.new_page(at),
-            Some(&page) => page,
-        };
-        page as usize * PAGE_SECTORS as usize + (lba % PAGE_SECTORS) as usize
-    }
-
-    #[cold]
-    fn new_page(&mut self, at: usize) -> u32 {
-        let page = self.pages.len() as u32;
-        if self.top.len() <= at {
-            self.top.resize(at + 1, NONE);
-        }
-        self.top[at] = page;
-        self.pages.push(at as u64 * PAGE_SECTORS);
-        self.entries.resize(self.entries.len() + PAGE_SECTORS as usize, NONE);
-        page
-    }
 }
 
 /// A moment to come back to.
@@ -221,6 +185,8 @@ pub struct Trace {
     pub epoch_rank: u32,
     newest: Newest,
     undo: Vec<(usize, u32)>,
+    /// Room for a list of sectors.
+    own: Vec<u64>,
     fill: Fill,
     /// Cuts that there were, those taken back included.
     cut_ids: u64,
@@ -248,6 +214,7 @@ impl Trace {
             epoch_rank: 0,
             newest: Newest::default(),
             undo: Vec::new(),
+            own: Vec::new(),
             fill,
             cut_ids: 0,
         }
@@ -282,34 +249,64 @@ impl Trace {
     #[inline]
     pub fn put(&mut self, lba: u64, content: ContentId, command: u32, call: u32) {
         let place = self.newest.place(lba);
-        let entry = &mut self.newest.entries[place];
+        let entry = self.newest.at(place);
         let prev = std::mem::replace(entry, self.versions.len() as u32);
         self.undo.push((place, prev));
         self.versions.push(Version { content, command, call, prev });
     }
 
-    /// The sectors of the versions that came about since a mark, in order.
+    /// The sectors of the versions that came about since a mark, but for those of runs, in order.
     pub fn put_since(&self, mark: &Mark) -> impl Iterator<Item = u64> {
-        let page = PAGE_SECTORS as usize;
-        let place = move |&(place, _): &(usize, u32)| {
-            self.newest.pages[place / page] + (place % page) as u64
-        };
-        self.undo[mark.undo..].iter().map(place)
+        self.undo[mark.undo..].iter().map(|&(place, _)| self.newest.sector(place))
+    }
+
+    /// The version before `version` of a sector, or `NONE`.
+    #[inline]
+    #[must_use]
+    pub fn older(&self, lba: u64, version: u32) -> u32 {
+        self.newest.older(lba, version, self.versions[version as usize].prev)
+    }
+
+    /// Puts one content on the sectors of a command, which is the newest: one version for all sectors
+    /// that have none of their own.
+    pub fn put_run(&mut self, command: u32, call: u32) {
+        let Command { lba, sectors, content, .. } = self.commands[command as usize];
+        let end = lba + u64::from(sectors);
+        let mut own = std::mem::take(&mut self.own);
+        own.extend(self.newest.with_entry(lba, end));
+        own.drain(..).for_each(|lba| self.put(lba, content, command, call));
+        self.own = own;
+        self.newest.put_run((lba, end), self.versions.len() as u32, content);
+        self.versions.push(Version { content, command, call, prev: NONE });
+    }
+
+    /// Whether the sectors of `from..to` without versions of their own all hold `content`, whatever a
+    /// cut makes of what was written to them since the disk was settled. May say no where they do.
+    #[must_use]
+    pub fn holds(&self, from: u64, to: u64, content: ContentId) -> bool {
+        self.newest.hold((from, to), content, self.original(from) == content)
+    }
+
+    /// The sectors of `from..to` that have versions of their own, in no order.
+    pub fn with_own(&self, from: u64, to: u64) -> impl Iterator<Item = u64> {
+        self.newest.with_entry(from, to)
+    }
+
+    /// Commands side by side that each put one content on all their sectors, newest first.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.newest.runs()
+    }
+
+    /// How many sectors of `from..to` have a version.
+    #[must_use]
+    pub fn count(&self, from: u64, to: u64) -> u64 {
+        self.newest.count(from, to)
     }
 
     /// Sectors that have a version, in order of address.
     #[must_use]
     pub fn touched(&self) -> Vec<u64> {
-        let pages = self.newest.pages.iter().zip(self.newest.entries.chunks(PAGE_SECTORS as usize));
-        let mut all: Vec<u64> = pages
-            .flat_map(|(&first, entries)| {
-                let written =
-                    move |(i, &newest): (u64, &u32)| (newest != NONE).then_some(first + i);
-                (0..).zip(entries).filter_map(written)
-            })
-            .collect();
-        all.sort_unstable();
-        all
+        self.newest.sectors()
     }
 
     /// Bytes of all that was recorded, by the sizes of what is in it.
@@ -319,14 +316,15 @@ impl Trace {
             + size_of_val(&self.versions[..])
             + size_of_val(&self.calls[..])
             + size_of_val(&self.cuts[..])
-            + size_of_val(&self.undo[..]);
+            + size_of_val(&self.undo[..])
+            + self.newest.run_bytes();
         self.arena.kept_bytes() + lists as u64
     }
 
     /// Bytes of the table of newest versions.
     #[must_use]
     pub fn table_bytes(&self) -> u64 {
-        size_of_val(&self.newest.entries[..]) as u64 + size_of_val(&self.newest.top[..]) as u64
+        self.newest.table_bytes()
     }
 
     /// Begins a call.
@@ -367,9 +365,10 @@ impl Trace {
     /// Back to a moment. Allocates and frees nothing.
     pub fn rewind(&mut self, mark: &Mark) {
         for &(place, newest) in self.undo[mark.undo..].iter().rev() {
-            self.newest.entries[place] = newest;
+            *self.newest.at(place) = newest;
         }
         self.undo.truncate(mark.undo);
+        self.newest.truncate_runs(mark.versions as u32);
         self.arena.truncate(mark.arena);
         self.commands.truncate(mark.commands);
         self.versions.truncate(mark.versions);
@@ -456,7 +455,7 @@ impl Trace {
                         && self.commands[version.command as usize].stable_from <= cut.from);
                 return stands.then_some(version.content);
             }
-            at = version.prev;
+            at = self.older(lba, at);
         }
         Some(self.original(lba))
     }

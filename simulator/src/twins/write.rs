@@ -13,7 +13,7 @@
 //!
 //! What it is not: sound with a flaw. Each flaw is one marked place.
 
-use journal_core::{BlockDevice, Checksum, Error, Lba, Lsn, Survivors, Write};
+use journal_core::{BlockDevice, Checksum, Error, Lba, Lsn, Span, Survivors, Write};
 
 use super::bytes::{self, Head, Header, Kind};
 use super::{Base, Flaw, TwinLog};
@@ -298,12 +298,12 @@ impl TwinLog {
     /// Zeros from `at` to the end of the area.
     fn erase(&self, device: &mut dyn BlockDevice, at: u64) -> Result<(), Error> {
         let from = self.layout.aligned(at);
-        let zeros = vec![0; (self.layout.area_bytes - from) as usize];
-        if zeros.is_empty() {
-            Ok(())
-        } else {
-            self.put(device, self.header.area, &[(from, zeros)], false)
+        let sectors = (self.layout.area_bytes - from) / self.layout.sector;
+        if sectors > 0 {
+            let at = self.layout.lba(self.header.area, from);
+            device.write_same(0, &[Span { at, sectors }])?;
         }
+        Ok(())
     }
 
     /// Goes on in the same generation behind the survivors.

@@ -134,7 +134,7 @@ fn torn(bits: u8) -> TornContents {
     }
 }
 
-fn contract() -> impl Strategy<Value = Contract> {
+pub fn contract() -> impl Strategy<Value = Contract> {
     let order = prop_oneof![prop::sample::select(&ORDERS[..]), Just(CacheOrder::Epoch)];
     let fua = prop_oneof![Just(Fua::Native), Just(Fua::PostFlush), Just(Fua::Ignored)];
     let flush = prop::sample::select(&FLUSHES[..]);

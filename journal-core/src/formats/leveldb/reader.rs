@@ -138,6 +138,9 @@ impl Reader<'_> {
             self.at += left;
             return Ok(whole_block && self.at < self.area.bytes());
         }
+        if self.skip_preallocated(device, tell) {
+            return Ok(self.at < self.area.bytes());
+        }
         let mut header = [0; HEADER_BYTES as usize];
         if self.lost(self.area.read(device, self.at, &mut header), left, tell)? {
             return Ok(false);
@@ -153,12 +156,7 @@ impl Reader<'_> {
             return Ok(self.drop_block(left, "a record length that stays inside its block", tell));
         }
         if header.kind == 0 && length == 0 {
-            tell(self.at, left, Stretch::Preallocated);
-            self.found.end = End::Clean;
-            if let Some(begun) = self.record_at.take() {
-                self.damaged(begun, "the end of a fragmented record");
-            }
-            self.at += left;
+            self.preallocated(left, tell);
             return Ok(self.at < self.area.bytes());
         }
         // Whether it is whole is asked before it is read: a device may know without saying what
@@ -180,6 +178,33 @@ impl Reader<'_> {
         }
         self.take(header, each, tell);
         Ok(true)
+    }
+
+    /// Whole blocks that the device knows to be zeros, as most of a preallocated file is: read, each of
+    /// them would say so.
+    fn skip_preallocated(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        tell: &mut dyn FnMut(u64, u64, Stretch),
+    ) -> bool {
+        if !self.at.is_multiple_of(BLOCK_BYTES) {
+            return false;
+        }
+        let zeros = self.area.zeros_behind(device, self.at) / BLOCK_BYTES * BLOCK_BYTES;
+        if zeros > 0 {
+            self.preallocated(zeros, tell);
+        }
+        zeros > 0
+    }
+
+    /// Nothing was ever written in the next `bytes` bytes.
+    fn preallocated(&mut self, bytes: u64, tell: &mut dyn FnMut(u64, u64, Stretch)) {
+        tell(self.at, bytes, Stretch::Preallocated);
+        self.found.end = End::Clean;
+        if let Some(begun) = self.record_at.take() {
+            self.damaged(begun, "the end of a fragmented record");
+        }
+        self.at += bytes;
     }
 
     /// Whether the fragment behind `header` has the checksum that it claims.
@@ -295,8 +320,13 @@ pub fn file_length(
 ) -> Result<u64, DeviceError> {
     let sector = u64::from(device.geometry().logical_bytes);
     let mut end = area.bytes();
-    // From the end on down, so that a short tail in a large area costs reads of zeros only.
+    // From the end on down, so that a short tail in a large area costs reads of zeros only, and none
+    // where the device knows of them.
     while end > intact_bytes {
+        end -= area.zeros_before(device, intact_bytes, end);
+        if end <= intact_bytes {
+            break;
+        }
         let start = ((end - 1) - (end - 1) % sector).max(intact_bytes);
         let mut last = None;
         let mut at = start;

@@ -294,7 +294,7 @@ impl Journal for BlockJournal {
         let salt = if options.salted { Salt(entropy) } else { Salt::ZERO };
         if !options.salted {
             // Blocks of an earlier journal have the same salt: none.
-            resume::erase(device, &layout, Seq(0), u64::from(layout.nblocks), &mut Vec::new())?;
+            resume::erase(device, &layout, Seq(0), u64::from(layout.nblocks))?;
             clear::erase_slots(device, &layout, options)?;
             device.flush()?;
         }

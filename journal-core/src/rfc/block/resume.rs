@@ -28,8 +28,6 @@
 //!
 //! What it is not: sound without the salt. Unsalted, Carry goes on in the old chain.
 
-use alloc::vec::Vec;
-
 use super::codec::{Front, Head, Seen, seal};
 use super::layout::{Layout, Seq};
 use super::read::read;
@@ -37,6 +35,7 @@ use super::{BlockJournal, INDEX_BITS, Phase};
 use crate::device::{BlockDevice, DeviceError};
 use crate::journal::{Error, Lsn, Resume, Survivors};
 use crate::rfc::header::{Generation, HEADER_BYTES, Header, Salt};
+use crate::same::Span;
 
 /// Blocks copied or erased per write.
 const BATCH_BLOCKS: u64 = 16;
@@ -158,7 +157,7 @@ impl BlockJournal {
     fn stay(&mut self, device: &mut dyn BlockDevice, live: u64) -> Result<(), Error> {
         let layout = self.state.layout;
         let free = u64::from(layout.nblocks) - live;
-        erase(device, &layout, self.state.next, free, &mut self.buffer)?;
+        erase(device, &layout, self.state.next, free)?;
         device.flush()?;
         Ok(())
     }
@@ -243,14 +242,15 @@ pub(super) fn erase(
     layout: &Layout,
     from: Seq,
     blocks: u64,
-    buffer: &mut Vec<u8>,
 ) -> Result<(), DeviceError> {
+    let geometry = device.geometry();
+    let (block, sector) = (u64::from(layout.block_bytes), u64::from(geometry.logical_bytes));
+    let at_once = geometry.bulk_bytes(BATCH_BLOCKS * block) / block;
     let mut done = 0;
     while done < blocks {
-        let batch = layout.unwrapped(from.plus(done), BATCH_BLOCKS.min(blocks - done));
-        buffer.clear();
-        buffer.resize(batch as usize * layout.block_bytes as usize, 0xff);
-        device.write_one(layout.lba(from.plus(done)), buffer)?;
+        let batch = layout.unwrapped(from.plus(done), at_once.min(blocks - done));
+        let at = layout.lba(from.plus(done));
+        device.write_same(0xff, &[Span { at, sectors: batch * block / sector }])?;
         done += batch;
     }
     Ok(())

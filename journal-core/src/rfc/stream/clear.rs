@@ -9,13 +9,17 @@
 use crate::device::{BlockDevice, DeviceError, Write};
 use crate::rfc::entry::{CLUSTER_BYTES, LogOffset};
 use crate::rfc::strategy::TailWrite;
+use crate::same::Span;
 
 use super::area::Area;
 use super::{StreamJournal, StreamOptions, slot};
 
-static ERASED: [u8; CLUSTER_BYTES as usize] = [0xff; CLUSTER_BYTES as usize];
+/// What NONE is made of.
+const NONE: u8 = 0xff;
 
-/// Clusters erased by one call to the device.
+static ERASED: [u8; CLUSTER_BYTES as usize] = [NONE; CLUSTER_BYTES as usize];
+
+/// Commands in one call to the device.
 const ERASED_AT_ONCE: usize = 32;
 
 impl Area {
@@ -40,15 +44,22 @@ impl Area {
         from: u64,
         to: u64,
     ) -> Result<(), DeviceError> {
+        let cluster_sectors = u64::from(CLUSTER_BYTES / self.sector_bytes);
+        let each =
+            device.geometry().bulk_bytes(u64::from(CLUSTER_BYTES)) / u64::from(CLUSTER_BYTES);
         let mut cluster = from;
         while cluster < to {
-            let mut writes = [Write::cached(crate::Lba(0), &ERASED); ERASED_AT_ONCE];
-            let count = (to - cluster).min(ERASED_AT_ONCE as u64) as usize;
-            for (index, write) in writes[..count].iter_mut().enumerate() {
-                write.at = self.lba(LogOffset::of_cluster(cluster + index as u64));
+            let mut spans = [Span::default(); ERASED_AT_ONCE];
+            let mut count = 0;
+            while count < ERASED_AT_ONCE && cluster < to {
+                // A command does not go around the end of a ring.
+                let in_a_row = self.clusters - if self.ring { cluster % self.clusters } else { 0 };
+                let clusters = each.min(to - cluster).min(in_a_row);
+                let at = self.lba(LogOffset::of_cluster(cluster));
+                spans[count] = Span { at, sectors: clusters * cluster_sectors };
+                (count, cluster) = (count + 1, cluster + clusters);
             }
-            device.write(&writes[..count])?;
-            cluster += count as u64;
+            device.write_same(NONE, &spans[..count])?;
         }
         Ok(())
     }
