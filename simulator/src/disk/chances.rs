@@ -138,7 +138,7 @@ impl Disk {
                 }
                 let stable_from = trace.commands[version.command as usize].stable_from;
                 writes.push((version.content, version.call, stable_from));
-                at = trace.older(lba, at);
+                at = trace.older(lba, at, version.prev);
             }
             Sector { lba, writes, before: trace.original(lba) }
         };
@@ -181,7 +181,7 @@ impl Disk {
         while at != NONE && at >= self.trace.life_version {
             let version = self.trace.versions[at as usize];
             read = (version.command == NONE).then_some(version.content);
-            at = self.trace.older(lba, at);
+            at = self.trace.older(lba, at, version.prev);
         }
         read
     }

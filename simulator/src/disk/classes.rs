@@ -220,7 +220,7 @@ fn once_written(trace: &Trace, parts: &[Part]) -> Vec<Choice> {
             if let Some(class) = part.class_of(&trace.arena, version.content) {
                 chain.push((Some(at), class as u32));
             }
-            at = trace.older(part.lba, at);
+            at = trace.older(part.lba, at, version.prev);
         }
         if let Some(class) = part.class_of(&trace.arena, trace.original(part.lba)) {
             chain.push((None, class as u32));

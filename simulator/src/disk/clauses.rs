@@ -111,7 +111,7 @@ impl Disk {
         while at != NONE && at >= self.trace.life_version {
             let version = self.trace.versions[at as usize];
             first = Some((version.command == NONE).then_some(version.content));
-            at = self.trace.older(lba, at);
+            at = self.trace.older(lba, at, version.prev);
         }
         first
     }

@@ -77,7 +77,7 @@ pub fn stale(
     let mut written = Vec::new();
     while at != NONE {
         let version = trace.versions[at as usize];
-        at = trace.older(lba, at);
+        at = trace.older(lba, at, version.prev);
         if version.call >= next_life || version.call > ended_by.at {
             continue;
         }

@@ -37,7 +37,7 @@ pub fn beginning(trace: &Trace, rules: &Rules, lba: u64) -> (u32, Vec<Content>) 
         if stable && for_good {
             return (ended_by, certain(version.content, Label::Write(version.command)));
         }
-        at = trace.older(lba, at);
+        at = trace.older(lba, at, version.prev);
     }
     (0, certain(trace.original(lba), Label::Old))
 }
@@ -50,7 +50,7 @@ fn stable(trace: &Trace, rules: &Rules, lba: u64, cut: u32) -> Vec<AtRisk> {
     let mut at = trace.newest(lba);
     while at != NONE {
         let version = trace.versions[at as usize];
-        at = trace.older(lba, at);
+        at = trace.older(lba, at, version.prev);
         if version.call >= next_life || version.call > ended_by.at {
             continue;
         }

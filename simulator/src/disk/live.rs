@@ -209,7 +209,8 @@ impl<'a, C: Chooser> Live<'a, C> {
             dropped: false,
             same: sectors.same,
             stable_from: NONE,
-            last: 0,
+            // If each of its sectors has a version of its own.
+            last: (disk.trace.versions.len() as u64 + sectors.count - 1) as u32,
         });
         let bytes = sectors.count * u64::from(disk.geometry.logical_bytes);
         disk.traffic.writes += 1;
@@ -218,26 +219,23 @@ impl<'a, C: Chooser> Live<'a, C> {
         number
     }
 
-    /// Each sector of the newest command has a version of its own.
+    /// A sector of the newest command has a version of its own.
     #[inline]
-    fn put_each(&mut self, command: u32, call: u32) {
-        let trace = &mut self.disk.trace;
-        let c = trace.commands[command as usize];
-        for i in 0..c.sectors {
-            let lba = c.lba + u64::from(i);
-            self.disk.traffic.sectors_rewritten += u64::from(trace.newest(lba) != NONE);
-            trace.put(lba, c.content_of(i), command, call);
-        }
-        trace.commands[command as usize].last = trace.versions.len() as u32 - 1;
+    fn put(&mut self, lba: u64, content: ContentId, command: u32, call: u32) {
+        let disk = &mut *self.disk;
+        disk.traffic.sectors_rewritten += u64::from(disk.trace.newest(lba) != NONE);
+        disk.trace.put(lba, content, command, call);
     }
 
     /// Records one write command.
     #[inline]
     fn record(&mut self, write: &Write<'_>, sectors: u64, of: (u32, u32)) {
         let content = self.disk.trace.arena.push(write.data);
-        let sectors = Sectors { at: write.at, count: sectors, same: false };
-        let command = self.command(sectors, content, write.durability == Durability::Fua, of);
-        self.put_each(command, of.0);
+        let all = Sectors { at: write.at, count: sectors, same: false };
+        let command = self.command(all, content, write.durability == Durability::Fua, of);
+        for i in 0..sectors {
+            self.put(write.at.0 + i, ContentId(content.0 + i as u32), command, of.0);
+        }
     }
 
     /// What a completed flush does that covers the calls below `covers`.

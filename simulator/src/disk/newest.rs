@@ -41,6 +41,8 @@ pub struct Newest {
     pages: Vec<u64>,
     /// Oldest first.
     runs: Vec<Run>,
+    /// There are runs, or far pages: on most disks there are none.
+    more: bool,
 }
 
 /// Commands of one length side by side that each put one content on all their sectors.
@@ -90,35 +92,48 @@ impl Newest {
     /// The newest version of a sector, or `NONE`.
     #[inline]
     pub fn get(&self, lba: u64) -> u32 {
-        match self.entry(lba) {
-            NONE if !self.runs.is_empty() => self.in_runs(lba, NONE),
-            newest => newest,
+        if let Some(&page) = self.top.get((lba / PAGE_SECTORS) as usize)
+            && page != NONE
+        {
+            let entry = self.entries[Newest::place_in(page, lba)];
+            if entry != NONE {
+                return entry;
+            }
         }
+        if self.more { self.get_more(lba) } else { NONE }
+    }
+
+    #[inline(never)]
+    fn get_more(&self, lba: u64) -> u32 {
+        match self.page(lba) {
+            NONE => self.in_runs(lba, NONE),
+            page => match self.entries[Newest::place_in(page, lba)] {
+                NONE => self.in_runs(lba, NONE),
+                entry => entry,
+            },
+        }
+    }
+
+    /// Where the entry of a sector is, whose page this is.
+    #[inline]
+    fn place_in(page: u32, lba: u64) -> usize {
+        page as usize * PAGE_SECTORS as usize + (lba % PAGE_SECTORS) as usize
     }
 
     /// The version of a sector before `version`, whose own link is `prev`.
     #[inline]
     pub fn older(&self, lba: u64, version: u32, prev: u32) -> u32 {
         match prev {
-            NONE if !self.runs.is_empty() => self.in_runs(lba, version),
+            NONE if self.more => self.in_runs(lba, version),
             prev => prev,
         }
     }
 
     /// The newest version that a run has for a sector, of those before `version`.
+    #[inline(never)]
     fn in_runs(&self, lba: u64, version: u32) -> u32 {
         let of = |run: &Run| (run.first..run.end).contains(&lba).then(|| run.version(lba));
         self.runs.iter().rev().filter_map(of).find(|&found| found < version).unwrap_or(NONE)
-    }
-
-    #[inline]
-    fn entry(&self, lba: u64) -> u32 {
-        match self.page(lba) {
-            NONE => NONE,
-            page => {
-                self.entries[page as usize * PAGE_SECTORS as usize + (lba % PAGE_SECTORS) as usize]
-            }
-        }
     }
 
     /// The number of a sector's page, or `NONE`.
@@ -132,6 +147,7 @@ impl Newest {
         }
     }
 
+    #[inline(never)]
     fn far_page(&self, at: u64) -> u32 {
         self.far.binary_search_by_key(&at, |far| far.0).map_or(NONE, |place| self.far[place].1)
     }
@@ -143,13 +159,14 @@ impl Newest {
             NONE => self.new_page(lba / PAGE_SECTORS),
             page => page,
         };
-        page as usize * PAGE_SECTORS as usize + (lba % PAGE_SECTORS) as usize
+        Newest::place_in(page, lba)
     }
 
     #[cold]
     fn new_page(&mut self, at: u64) -> u32 {
         let page = self.pages.len() as u32;
         if at >= NEAR_PAGES as u64 {
+            self.more = true;
             self.far.insert(self.far.partition_point(|far| far.0 < at), (at, page));
         } else {
             let at = at as usize;
@@ -198,6 +215,7 @@ impl Newest {
                 && end - first <= last.each
                 && u64::from(version - last.version) == last.commands()
         };
+        self.more = true;
         match self.runs.last_mut().filter(follows) {
             Some(last) => last.end = end,
             None => self.runs.push(Run { first, end, each: end - first, version, content }),

@@ -79,7 +79,7 @@ pub struct Version {
     pub command: u32,
     /// The call during which it came about.
     pub call: u32,
-    /// The one before it that is its sector's own, or `NONE`: see [`Trace::older`].
+    /// The one before it that is its sector's own, or `NONE`: for [`Trace::older`].
     pub prev: u32,
 }
 
@@ -260,11 +260,11 @@ impl Trace {
         self.undo[mark.undo..].iter().map(|&(place, _)| self.newest.sector(place))
     }
 
-    /// The version before `version` of a sector, or `NONE`.
+    /// The version before `version` of a sector, which links to `prev`, or `NONE`.
     #[inline]
     #[must_use]
-    pub fn older(&self, lba: u64, version: u32) -> u32 {
-        self.newest.older(lba, version, self.versions[version as usize].prev)
+    pub fn older(&self, lba: u64, version: u32, prev: u32) -> u32 {
+        self.newest.older(lba, version, prev)
     }
 
     /// Puts one content on the sectors of a command, which is the newest: one version for all sectors
@@ -455,7 +455,7 @@ impl Trace {
                         && self.commands[version.command as usize].stable_from <= cut.from);
                 return stands.then_some(version.content);
             }
-            at = self.older(lba, at);
+            at = self.older(lba, at, version.prev);
         }
         Some(self.original(lba))
     }

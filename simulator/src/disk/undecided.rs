@@ -106,7 +106,7 @@ pub fn independent(trace: &Trace, denied: &Denied, lba: u64, into: &mut Vec<Choi
         while cut > 0 && version.call < trace.cuts[cut - 1].life_start {
             cut -= 1;
         }
-        at = trace.older(lba, at);
+        at = trace.older(lba, at, version.prev);
         if version.command == NONE {
             return add(cut, version.content, NONE, (from, until));
         }
@@ -226,7 +226,7 @@ pub fn at_risk(trace: &Trace, rules: &Rules, lba: u64, cut: u32) -> SmallVec<[At
     let mut at = trace.newest(lba);
     while at != NONE {
         let version = trace.versions[at as usize];
-        at = trace.older(lba, at);
+        at = trace.older(lba, at, version.prev);
         if version.call >= next_life || version.call > ended_by.at {
             continue;
         }

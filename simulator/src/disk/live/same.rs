@@ -55,7 +55,7 @@ impl<C: Chooser> Live<'_, C> {
                 disk.trace.put_run(command, of.0);
                 disk.trace.commands[command as usize].last = disk.trace.versions.len() as u32 - 1;
             } else {
-                self.put_each(command, of.0);
+                (at.0..end).for_each(|lba| self.put(lba, content, command, of.0));
             }
         }
         self.may_go()?;
