@@ -85,6 +85,8 @@ impl Exhaustive {
             }
             self.path.pop();
         }
+        // Who asks once more is told the same, and not that something was left out.
+        self.at = self.path.len();
         false
     }
 
@@ -178,6 +180,16 @@ mod tests {
         sorted.dedup();
         assert_eq!(leaves, sorted, "in order, without repeats");
         assert_eq!(leaves.len(), (1 + 2 + 3) * 2);
+    }
+
+    #[test]
+    fn behind_the_last_leaf_there_is_none_however_often_one_asks() {
+        let mut odometer = Exhaustive::below(vec![(1, 3), (0, 2)]);
+        pick(&mut odometer, What::Cut, 3);
+        pick(&mut odometer, What::Fault, 2);
+        assert!(!odometer.next_leaf());
+        assert!(!odometer.next_leaf());
+        assert_eq!(odometer.nondeterminism(), None);
     }
 
     #[test]

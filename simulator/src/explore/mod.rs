@@ -19,5 +19,5 @@ pub mod torture;
 
 pub use crate::shrink::shrink;
 pub use cell::{Cell, Verdict, prove, prove_alone, prove_with};
-pub use parallel::{Grain, explore_together};
+pub use parallel::{Grain, explore_by_parts, explore_together};
 pub use prove::{Bounds, Explored, explore};

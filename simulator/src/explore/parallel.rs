@@ -4,15 +4,17 @@
 //! to another, may at any time give away the part behind some place of its present path to whoever
 //! has nothing to do (`run/behind.rs`): the segment is split in two, and stays two in order. Subtrees
 //! are of very different sizes, so nobody splits in advance: the one at work does when others have
-//! nothing to do (`levels.rs` chooses where). Each segment is searched with a run of its own, piece
-//! by piece, and at the end the pieces are put together in order (`stretch.rs`).
+//! nothing to do (`levels.rs` chooses where). Each thread has a run and a tree of its own, and keeps
+//! what it remembers from one segment to the next. A segment is searched piece by piece, and at the end
+//! the pieces are put together in order (`stretch.rs`).
 //!
 //! A bound on leaves means the first so many *in order*. What lies behind them is searched in vain
 //! where it was begun, and thrown away: a segment stops once it and those before it have enough, or
 //! those before it alone. The piece in which the bound falls is searched again from its beginning.
 //!
 //! A journal that is not deterministic makes every replay a surprise. Once anybody meets one, all is
-//! thrown away and [`explore`] says what there is to say.
+//! thrown away and [`explore`] says what there is to say. The result does not tell whether that came to
+//! pass, so whoever wants to know asks [`explore_by_parts`].
 //!
 //! Invariant: the result is that of [`explore`], whatever the number of threads and their timing; but for a
 //! journal that is not deterministic and is not caught at it within the bound.
@@ -20,10 +22,9 @@
 //! What it is not: of use for small proofs. They are over before others are asked.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use journal_core::Stepwise;
-use rayon::Scope;
 
 use super::cell::recorded;
 use super::levels::Levels;
@@ -40,7 +41,8 @@ pub struct Grain {
     pub alone: u64,
     /// Those of a piece, between two looks at what the others do.
     pub piece: u64,
-    /// What is given away at least, as far as that can be guessed.
+    /// What is visited of a segment before any of it is given away, and given away at least, as far as
+    /// that can be guessed.
     pub least: u64,
 }
 
@@ -58,6 +60,21 @@ pub fn explore_together<J>(run: &mut Run<'_, J>, bounds: Bounds, grain: Grain) -
 where
     J: Stepwise<Options: Sync>,
 {
+    explore_by_parts(run, bounds, grain).unwrap_or_else(|| {
+        // Set up anew: what such a journal keeps in its memory it forgets there, if at all.
+        match recorded::<J>(run.options(), run.setup()) {
+            Ok(mut anew) => explore(&mut anew, bounds),
+            Err(_) => explore(run, bounds),
+        }
+    })
+}
+
+/// As [`explore_together`], but `None` where the parts did not fit together: the journal is not
+/// deterministic (or this search is wrong).
+pub fn explore_by_parts<J>(run: &mut Run<'_, J>, bounds: Bounds, grain: Grain) -> Option<Explored>
+where
+    J: Stepwise<Options: Sync>,
+{
     let Bounds { leaves_enough, leaves_max, .. } = bounds;
     if leaves_enough >= leaves_max {
         return up_to_bound(run, bounds, grain);
@@ -65,16 +82,16 @@ where
     // Where each thread is in the order of leaves is not known before all is put together, so what is
     // enough is searched first, and only what decides nothing goes on, to the first violation.
     let enough = Bounds { leaves_max: leaves_enough, ..bounds };
-    let found = up_to_bound(run, enough, grain);
+    let found = up_to_bound(run, enough, grain)?;
     let undecided = found.first.is_none() && found.nondeterminism.is_none() && !found.outgrown;
     match undecided && found.leaves == leaves_enough && !found.complete {
         true => up_to_bound(run, Bounds { first_only: true, ..bounds }, grain),
-        false => found,
+        false => Some(found),
     }
 }
 
 /// Up to the bound on leaves, or the first violation if no more is wanted.
-fn up_to_bound<J>(run: &mut Run<'_, J>, bounds: Bounds, grain: Grain) -> Explored
+fn up_to_bound<J>(run: &mut Run<'_, J>, bounds: Bounds, grain: Grain) -> Option<Explored>
 where
     J: Stepwise<Options: Sync>,
 {
@@ -86,29 +103,27 @@ where
     let ended = stretch.visit(run, &mut tree, alone, bounds);
     stretch.close(run, &mut tree);
     if ended != Ended::Full || stretch.found.leaves >= bounds.leaves_max {
-        return stretch.explored(run, ended, bounds.memory_max);
+        return Some(stretch.explored(run, ended, bounds.memory_max));
     }
     let search = Search::<J> {
         options: run.options(),
         setup: run.setup().clone(),
         bounds,
         grain,
-        hungry: AtomicBool::new(true),
+        threads: rayon::current_num_threads(),
+        hungry: AtomicBool::new(rayon::current_num_threads() > 1),
         state: Mutex::new(State::begun(stretch)),
+        changed: Condvar::new(),
     };
     rayon::in_place_scope(|scope| {
-        search.work(scope, run, 0, tree);
-        search.help(scope, run);
+        (1..search.threads).for_each(|_| scope.spawn(|_| search.come()));
+        let _guard = GivesUp(&search);
+        search.work(run, 0, &mut tree);
+        search.help(run, &mut tree);
     });
-    let state = search.state.into_inner().expect("no worker panics while it holds it");
-    match state.in_order(run, bounds) {
-        Some((stretch, ended)) => stretch.explored(run, ended, bounds.memory_max),
-        // Set up anew: what such a journal keeps in its memory it forgets there, if at all.
-        None => match recorded::<J>(run.options(), run.setup()) {
-            Ok(mut anew) => explore(&mut anew, bounds),
-            Err(_) => explore(run, bounds),
-        },
-    }
+    let state = search.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (stretch, ended) = state.in_order(run, &mut tree, bounds)?;
+    Some(stretch.explored(run, ended, bounds.memory_max))
 }
 
 /// Leaves from one place to the next segment, searched in pieces.
@@ -143,7 +158,10 @@ struct State {
     /// In no order; the numbers in `order` are in that of the leaves.
     segments: Vec<Segment>,
     order: Vec<usize>,
-    fickle: bool,
+    /// Segments that wait or are at work.
+    open: usize,
+    /// Nothing that is found is of use: the journal is fickle, or a thread panicked.
+    given_up: bool,
 }
 
 impl State {
@@ -152,7 +170,7 @@ impl State {
         let leaves = alone.found.leaves;
         let pieces = vec![Piece { behind: None, stretch: alone }];
         let first = Segment { is: Is::AtWork, place: None, pieces, leaves };
-        State { segments: vec![first], order: vec![0], fickle: false }
+        State { segments: vec![first], order: vec![0], open: 1, given_up: false }
     }
 
     /// The leaves known to lie before a segment; `None` if what is wanted ends before it.
@@ -168,13 +186,35 @@ impl State {
         (leaves < leaves_max).then_some(leaves)
     }
 
+    fn place(&self, id: usize) -> Place {
+        self.segments[id].place.clone().expect("the first segment never waits")
+    }
+
+    /// The first segment that waits and is wanted, if any; it is at work from now on.
+    fn take(&mut self, leaves_max: u64) -> Option<(usize, Place)> {
+        for at in 0..self.order.len() {
+            let id = self.order[at];
+            if self.segments[id].is != Is::Waiting {
+                continue;
+            }
+            if self.before(id, leaves_max).is_some() {
+                self.segments[id].is = Is::AtWork;
+                return Some((id, self.place(id)));
+            }
+            self.segments[id].is = Is::InVain;
+            self.open -= 1;
+        }
+        None
+    }
+
     /// Everything that is wanted, in order, and how it ended; `None` if it was thrown away.
     fn in_order<J: Stepwise>(
         self,
         run: &mut Run<'_, J>,
+        tree: &mut Tree<J::Recovery>,
         bounds: Bounds,
     ) -> Option<(Stretch, Ended)> {
-        if self.fickle {
+        if self.given_up {
             return None;
         }
         let State { mut segments, order, .. } = self;
@@ -185,7 +225,7 @@ impl State {
                 let left = bounds.leaves_max - all.found.leaves;
                 if piece.stretch.found.leaves > left {
                     if left > 0 {
-                        all.add(again(run, piece.behind, left, bounds));
+                        all.add(again(run, tree, piece.behind, left, bounds));
                     }
                     return Some((all, Ended::Full));
                 }
@@ -212,16 +252,19 @@ impl State {
 /// The first leaves of a piece once more.
 fn again<J: Stepwise>(
     run: &mut Run<'_, J>,
+    tree: &mut Tree<J::Recovery>,
     behind: Option<Path>,
     leaves: u64,
     bounds: Bounds,
 ) -> Stretch {
-    let place = behind.map(|behind| Place { behind, fixed: 0 });
-    let mut tree = place.map_or_else(Tree::default, |place| run.tree_behind(&place));
+    match behind {
+        Some(behind) => run.go_behind(tree, &Place { behind, fixed: 0 }),
+        None => tree.restart(),
+    }
     (run.evaluated, run.resumes) = (Evaluated::default(), (0, 0));
     let mut stretch = Stretch::default();
-    stretch.visit(run, &mut tree, leaves, Bounds { leaves_max: leaves, ..bounds });
-    stretch.close(run, &mut tree);
+    stretch.visit(run, tree, leaves, Bounds { leaves_max: leaves, ..bounds });
+    stretch.close(run, tree);
     stretch
 }
 
@@ -231,69 +274,70 @@ struct Search<'o, J: Stepwise> {
     setup: Setup,
     bounds: Bounds,
     grain: Grain,
-    /// No segment waits: who is at work may give some of it away.
+    threads: usize,
+    /// Some thread has nothing to do: who is at work may give some of it away.
     hungry: AtomicBool,
     state: Mutex<State>,
+    /// A segment waits, or none is open.
+    changed: Condvar,
 }
 
 impl<'o, J: Stepwise<Options: Sync>> Search<'o, J> {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no worker panics while it holds it")
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first segment that waits, if any.
+    /// Tells the others what has become of the segments.
+    fn tell(&self, state: &State) {
+        self.hungry.store(state.open < self.threads, Ordering::Relaxed);
+        self.changed.notify_all();
+    }
+
+    /// Waits for a segment to be searched; `None` when there will be none.
     fn take(&self) -> Option<(usize, Place)> {
         let mut state = self.state();
-        let mut taken = None;
-        for at in 0..state.order.len() {
-            let id = state.order[at];
-            if state.segments[id].is != Is::Waiting {
-                continue;
+        loop {
+            if state.given_up {
+                return None;
             }
-            if state.fickle || state.before(id, self.bounds.leaves_max).is_none() {
-                state.segments[id].is = Is::InVain;
-            } else if taken.is_none() {
-                state.segments[id].is = Is::AtWork;
-                taken = Some(id);
-            } else {
-                return taken.map(|id| (id, state.place(id)));
+            let taken = state.take(self.bounds.leaves_max);
+            if taken.is_some() || state.open == 0 {
+                self.tell(&state);
+                return taken;
             }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        self.hungry.store(true, Ordering::Relaxed);
-        taken.map(|id| (id, state.place(id)))
     }
 
     /// Searches whatever waits.
-    fn help<'s>(&'s self, scope: &Scope<'s>, run: &mut Run<'_, J>) {
+    fn help(&self, run: &mut Run<'_, J>, tree: &mut Tree<J::Recovery>) {
         while let Some((id, place)) = self.take() {
-            let tree = run.tree_behind(&place);
-            self.work(scope, run, id, tree);
+            run.go_behind(tree, &place);
+            self.work(run, id, tree);
         }
     }
 
     /// As [`Search::help`], on a thread that has no run yet.
-    fn come<'s>(&'s self, scope: &Scope<'s>) {
+    fn come(&self) {
+        let _guard = GivesUp(self);
         let Some((id, place)) = self.take() else { return };
-        match recorded::<J>(self.options, &self.setup) {
-            Ok(mut run) => {
-                run.limit_memory(self.bounds.memory_max);
-                let tree = run.tree_behind(&place);
-                self.work(scope, &mut run, id, tree);
-                self.help(scope, &mut run);
-            }
-            // What could be set up once can be set up again.
-            Err(_) => self.state().fickle = true,
-        }
+        // What could be set up once can be set up again.
+        let Ok(mut run) = recorded::<J>(self.options, &self.setup) else { return self.give_up() };
+        run.limit_memory(self.bounds.memory_max);
+        let mut tree = Tree::default();
+        run.go_behind(&mut tree, &place);
+        self.work(&mut run, id, &mut tree);
+        self.help(&mut run, &mut tree);
+    }
+
+    fn give_up(&self) {
+        let mut state = self.state();
+        state.given_up = true;
+        self.tell(&state);
     }
 
     /// Searches a segment, piece by piece, until it ends or nothing more of it is wanted.
-    fn work<'s>(
-        &'s self,
-        scope: &Scope<'s>,
-        run: &mut Run<'_, J>,
-        id: usize,
-        mut tree: Tree<J::Recovery>,
-    ) {
+    fn work(&self, run: &mut Run<'_, J>, id: usize, tree: &mut Tree<J::Recovery>) {
         let mut levels = Levels::new(tree.path());
         loop {
             let behind = tree.path().to_vec();
@@ -302,21 +346,20 @@ impl<'o, J: Stepwise<Options: Sync>> Search<'o, J> {
             let ended = loop {
                 let before = levels.changes(tree.path());
                 let leaves = stretch.found.leaves + 1;
-                let ended = stretch.visit(run, &mut tree, leaves, self.bounds);
+                let ended = stretch.visit(run, tree, leaves, self.bounds);
                 if ended == Ended::Last {
                     // Whether its last run asked all it had asked before.
-                    break stretch.visit(run, &mut tree, u64::MAX, self.bounds);
-                }
-                if ended != Ended::Full || leaves >= self.grain.piece {
-                    break ended;
+                    break stretch.visit(run, tree, u64::MAX, self.bounds);
                 }
                 levels.changed(before, tree.path());
-                if levels.leaves().is_multiple_of(LOOK_EVERY) && self.hungry.load(Ordering::Relaxed)
-                {
-                    self.give(scope, id, &mut tree, &levels);
+                if ended != Ended::Full || stretch.found.leaves >= self.grain.piece {
+                    break ended;
+                }
+                if self.hungry.load(Ordering::Relaxed) && self.looks(levels.leaves()) {
+                    self.give(id, tree, &levels);
                 }
             };
-            stretch.close(run, &mut tree);
+            stretch.close(run, tree);
             let piece = Piece { behind: Some(behind), stretch };
             if !self.goes_on(id, piece, ended) {
                 return;
@@ -324,18 +367,17 @@ impl<'o, J: Stepwise<Options: Sync>> Search<'o, J> {
         }
     }
 
+    /// Whether who has visited so many leaves of a segment looks for a place to split it.
+    fn looks(&self, leaves: u64) -> bool {
+        leaves >= self.grain.least && leaves.is_multiple_of(LOOK_EVERY)
+    }
+
     /// Gives some of a segment away, if it is large enough.
-    fn give<'s>(
-        &'s self,
-        scope: &Scope<'s>,
-        id: usize,
-        tree: &mut Tree<J::Recovery>,
-        levels: &Levels,
-    ) {
+    fn give(&self, id: usize, tree: &mut Tree<J::Recovery>, levels: &Levels) {
         let (least, most) = (self.grain.least, self.bounds.leaves_max / 2);
         let Some(length) = levels.place(tree.path(), tree.fixed(), least, most) else { return };
         let mut state = self.state();
-        if !self.hungry.swap(false, Ordering::Relaxed) {
+        if state.open >= self.threads {
             return;
         }
         let place = Some(tree.give_away(length));
@@ -343,14 +385,14 @@ impl<'o, J: Stepwise<Options: Sync>> Search<'o, J> {
         state.segments.push(Segment { is: Is::Waiting, place, pieces: Vec::new(), leaves: 0 });
         let at = state.order.iter().position(|&other| other == id).expect("it is in order");
         state.order.insert(at + 1, new);
-        drop(state);
-        scope.spawn(|scope| self.come(scope));
+        state.open += 1;
+        self.tell(&state);
     }
 
     /// Notes a piece of a segment, and whether more of the segment is wanted.
     fn goes_on(&self, id: usize, piece: Piece, ended: Ended) -> bool {
         let mut state = self.state();
-        state.fickle |= ended == Ended::Fickle;
+        state.given_up |= ended == Ended::Fickle;
         let before = state.before(id, self.bounds.leaves_max);
         let segment = &mut state.segments[id];
         segment.leaves += piece.stretch.found.leaves;
@@ -367,12 +409,21 @@ impl<'o, J: Stepwise<Options: Sync>> Search<'o, J> {
             }
         };
         let goes_on = segment.is == Is::AtWork;
-        goes_on && !state.fickle
+        if !goes_on {
+            state.open -= 1;
+            self.tell(&state);
+        }
+        goes_on && !state.given_up
     }
 }
 
-impl State {
-    fn place(&self, id: usize) -> Place {
-        self.segments[id].place.clone().expect("the first segment never waits")
+/// A thread that panics must not leave the others waiting for the end of its segment.
+struct GivesUp<'s, 'o, J: Stepwise<Options: Sync>>(&'s Search<'o, J>);
+
+impl<J: Stepwise<Options: Sync>> Drop for GivesUp<'_, '_, J> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.give_up();
+        }
     }
 }

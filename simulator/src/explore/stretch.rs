@@ -72,6 +72,8 @@ impl Stretch {
             let leaf = run.next_leaf(tree);
             found.nondeterminism = tree.nondeterminism();
             let Some(leaf) = leaf else {
+                // Behind the last leaf there may be paths that stand for none.
+                self.kept.1 = self.kept.1.max(run.kept_bytes(tree, u32::MAX).1);
                 return if found.nondeterminism.is_none() { Ended::Last } else { Ended::Fickle };
             };
             let (kept, counting) = run.kept_bytes(tree, leaf.cuts);

@@ -127,6 +127,11 @@ impl Alike {
         *self = Alike { name: std::mem::take(&mut self.name), ..Alike::default() };
     }
 
+    /// Remembers what is known, and nothing of the path; not used until there is room.
+    pub(super) fn leave(&mut self) {
+        (self.room, self.visiting, self.met, self.states) = (None, None, None, (0, 0));
+    }
+
     /// What is being visited will not be visited to its end here, if it goes on behind so many answers.
     pub(super) fn give_up_behind(&mut self, length: usize) {
         self.visiting = self.visiting.take().filter(|visiting| visiting.depth >= length);

@@ -91,14 +91,14 @@ impl<R> Tree<R> {
 }
 
 impl<J: Stepwise> Run<'_, J> {
-    /// A tree with the leaves of a place.
-    pub fn tree_behind(&mut self, place: &Place) -> Tree<J::Recovery> {
-        let mut tree = Tree::below(Exhaustive::below(place.behind.clone()));
+    /// Moves a tree of this run to the leaves of a place. What it remembers of crash states and of their
+    /// numbers stays: it holds wherever they are met again.
+    pub fn go_behind(&mut self, tree: &mut Tree<J::Recovery>, place: &Place) {
+        tree.begin_below(Exhaustive::below(place.behind.clone()));
         let counted = (self.evaluated, self.resumes);
-        self.next_leaf(&mut tree);
+        self.next_leaf(tree);
         (self.evaluated, self.resumes) = counted;
         tree.take_counts();
         tree.questions.odometer.step_back(place.behind.len(), place.fixed);
-        tree
     }
 }

@@ -147,12 +147,22 @@ impl<R> Tree<R> {
     /// Begins again, with all leaves, and the memory that it has.
     pub fn restart(&mut self) {
         self.questions.odometer.restart();
-        self.questions.heard = None;
-        self.questions.told_twice = false;
+        self.alike.restart();
+        self.forget_path();
+    }
+
+    /// Begins again, with the leaves that this odometer visits, of the same recording.
+    pub(super) fn begin_below(&mut self, odometer: Exhaustive) {
+        self.questions.odometer = odometer;
+        self.alike.leave();
+        self.forget_path();
+    }
+
+    fn forget_path(&mut self) {
+        (self.questions.heard, self.questions.told_twice) = (None, false);
         self.forks.clear();
         self.stands_for.clear();
         self.images.clear();
-        self.alike.restart();
         (self.modulo_collisions, self.for_nothing, self.started) = (false, false, false);
         (self.recoveries, self.reads) = (0, Reads::default());
     }
