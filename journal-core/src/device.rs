@@ -190,6 +190,18 @@ impl fmt::Display for DeviceError {
 
 impl core::error::Error for DeviceError {}
 
+impl DeviceError {
+    /// The same from who was asked about a span and does not tell which of its sectors is lost: it names
+    /// the first of the span.
+    #[must_use]
+    pub fn of_span(self, first: Option<Lba>) -> DeviceError {
+        match (self, first) {
+            (DeviceError::Unreadable(_), Some(first)) => DeviceError::Unreadable(first),
+            (error, _) => error,
+        }
+    }
+}
+
 /// A part of what a checksum covers.
 #[derive(Clone, Copy, Debug)]
 pub enum Piece<'a> {
@@ -273,7 +285,8 @@ pub trait BlockDevice {
     /// answer without handing out the contents. The default reads and computes.
     ///
     /// # Errors
-    /// As for [`BlockDevice::read`].
+    /// As for [`BlockDevice::read`], but that [`DeviceError::Unreadable`] names the first sector of the
+    /// span that the pieces lie in: which of its sectors is lost is not told, as a system call would not.
     fn verify(
         &mut self,
         pieces: &[Piece<'_>],
@@ -289,6 +302,11 @@ pub trait BlockDevice {
             large.resize((sector as usize).min(VERIFY_SECTOR_MAX), 0);
             &mut large[..]
         };
+        let first = |piece: &Piece<'_>| match *piece {
+            Piece::Given(_) => None,
+            Piece::Device { at_bytes, .. } => Some(Lba(at_bytes / sector)),
+        };
+        let first = pieces.iter().filter_map(first).min();
         let mut running = sum.begin();
         for piece in pieces {
             let (mut at, mut left) = match *piece {
@@ -300,7 +318,8 @@ pub trait BlockDevice {
             };
             while left > 0 {
                 let from = (at % sector) as usize;
-                let bytes = self.lend(Lba(at / sector), scratch)?;
+                let lent = self.lend(Lba(at / sector), scratch);
+                let bytes = lent.map_err(|error| error.of_span(first))?;
                 let take = (bytes.len() - from).min(usize::try_from(left).unwrap_or(usize::MAX));
                 running.update(&bytes[from..from + take]);
                 at += take as u64;

@@ -360,7 +360,8 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
             {
                 return answer;
             }
-            let (content, sectors) = self.run(first, last - first)?;
+            let run = self.run(first, last - first);
+            let (content, sectors) = run.map_err(|error| error.of_span(Some(Lba(first))))?;
             if sectors == last - first {
                 let run = (content, sectors as u32);
                 question = Question::new((sum, expected), run, first * sector, pieces);
@@ -382,7 +383,9 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
             let (mut lba, last) = (at / sector, (at + bytes).div_ceil(sector));
             let (mut skip, mut left) = ((at % sector) as usize, bytes as usize);
             while lba < last {
-                let (content, sectors) = self.run(lba, last - lba)?;
+                let run = self.run(lba, last - lba);
+                let of_span = |error: DeviceError| error.of_span(span.map(|span| Lba(span.0)));
+                let (content, sectors) = run.map_err(of_span)?;
                 let run = &self.disk.trace.arena.run(content, sectors as usize)[skip..];
                 let run = &run[..run.len().min(left)];
                 running.update(run);

@@ -145,11 +145,12 @@ impl Medium for Eager<'_> {
             let meets = |a: usize, b: usize| from.max(a) < to.min(b);
             meets(ask.from, first) || meets(second, ask.to)
         };
+        let first = (0..ask.sectors).find(|&i| covered(i)).unwrap_or_default();
         let mut content = Vec::new();
         for i in 0..ask.sectors {
             match &self.seen[ask.lba + i] {
                 Some(sector) => content.extend(sector),
-                None if covered(i) => return Err(ask.lba + i),
+                None if covered(i) => return Err(ask.lba + first),
                 None => content.extend(vec![0; self.bytes]),
             }
         }

@@ -14,7 +14,7 @@ use crate::traces::{Ask, Cmd, Program, command, mix, show};
 pub trait Medium {
     /// Reads sectors; `Err` names the first that is lost.
     fn read(&mut self, lba: usize, sectors: usize, lend: bool) -> Result<Vec<u8>, usize>;
-    /// Whether a checksum holds; `Err` names the first sector that is lost.
+    /// Whether a checksum holds; `Err` names the first sector of the span, if one of it is lost.
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize>;
     /// The first of `count` units of `each` sectors that passes test `test`; none that is lost does.
     fn find(&mut self, lba: usize, each: usize, count: usize, test: u64) -> Option<usize>;

@@ -10,11 +10,11 @@
 //! sector, as reading does. Where the cut was left open, an answer also narrows it; one that is
 //! possible at crash points with a gap between them is an answer for each stretch.
 //!
-//! An unreadable sector ends a checksum with an error, as it ends a reading one: at the first in the
-//! order of reading, whatever the others hold. So before all that it is asked of each sector whether
-//! it can be read, if there is any doubt: n more answers. (Asked after the first "anything else",
-//! as a reader would meet it, it would be n answers for each of n.) A test takes an unreadable
-//! sector as one that does not pass.
+//! An unreadable sector ends a checksum with an error, as it ends a reading one, whatever the others
+//! hold. So before all that it is asked whether all can be read, if there is any doubt: one more answer
+//! where that is asked of the whole, which the error does not tell apart, or n sector by sector. (Asked
+//! after the first "anything else", as a reader would meet it, it would be n answers for each of n.) A
+//! test takes an unreadable sector as one that does not pass.
 //!
 //! Invariant: the answers of a question share out what the sector may hold at each crash point, and
 //! each of them is possible; on each of them checksum or test come out one way.
@@ -217,9 +217,13 @@ impl<C: Chooser> Live<'_, C> {
         }
         if self.disk.clauses.allowed
             && let [choice] = &alive[..]
-            && let Some(answer) = self.ask_whole(parts, choice)?
         {
-            return Ok(answer);
+            let passes =
+                |at: usize, option| parts[at].classes[choice[at] as usize].contains(&option);
+            let parts: Vec<&Part> = parts.iter().collect();
+            if let Some(answer) = self.ask_whole(&parts, &passes)? {
+                return Ok(answer);
+            }
         }
         let last_open = parts.iter().rposition(|part| part.open);
         for (at, part) in parts.iter().enumerate() {
@@ -252,20 +256,32 @@ impl<C: Chooser> Live<'_, C> {
         Ok(!alive.is_empty())
     }
 
-    /// The first sector that cannot be read ends a checksum, whatever the others hold: so that is
-    /// asked of each, before anything else is.
+    /// A sector that cannot be read ends a checksum, whatever the others hold: so that is asked before
+    /// anything else is. The error is of the whole span.
     fn can_be_read(&mut self, parts: &[Part]) -> Result<(), DeviceError> {
-        for part in parts {
-            let unreadable = |option: &Admitted| option.content == ContentId::UNREADABLE;
-            if !part.options.iter().any(unreadable) {
-                continue;
+        let unreadable = |option: &Admitted| option.content == ContentId::UNREADABLE;
+        let doubtful = |part: &&Part| part.options.iter().any(unreadable);
+        let doubtful: Vec<&Part> = parts.iter().filter(doubtful).collect();
+        let first = parts.iter().map(|part| part.lba).min();
+        let error = self.no_bytes(first.expect("there is a sector"));
+        if doubtful.iter().any(|part| !part.open) {
+            return Err(error);
+        }
+        if self.disk.clauses.allowed {
+            let readable = |at: usize, option: usize| !unreadable(&doubtful[at].options[option]);
+            match self.ask_whole(&doubtful, &readable)? {
+                Some(true) => return Ok(()),
+                Some(false) => return Err(error),
+                None => {}
             }
+        }
+        for part in doubtful {
             let means = |option: usize| match unreadable(&part.options[option]) {
                 true => Means::Unreadable,
                 false => Means::Other,
             };
-            if !part.open || self.question(part, &means)? == Means::Unreadable {
-                return Err(self.no_bytes(part.lba));
+            if self.question(part, &means)? == Means::Unreadable {
+                return Err(error);
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ use std::num::NonZeroU32;
 
 use journal_core::DeviceError;
 
-use super::super::classes::{Choice, Part};
+use super::super::classes::Part;
 use super::super::clauses::Literal;
 use super::super::worlds::{Why, Worlds, merged};
 use super::Live;
@@ -31,22 +31,21 @@ struct Side<'p> {
 }
 
 impl<C: Chooser> Live<'_, C> {
-    /// Whether the parts hold the choice; `None` where that is to be asked sector by sector.
+    /// Whether each part holds an option that passes there; `None` where that is to be asked sector by
+    /// sector.
     pub(super) fn ask_whole(
         &mut self,
-        parts: &[Part],
-        choice: &Choice,
+        parts: &[&Part],
+        passes: &dyn Fn(usize, usize) -> bool,
     ) -> Result<Option<bool>, DeviceError> {
         let mut sides: Vec<Side> = Vec::with_capacity(parts.len());
-        for (part, &class) in parts.iter().zip(choice).filter(|(part, _)| part.open) {
+        for (at, &part) in parts.iter().enumerate().filter(|(_, part)| part.open) {
             let feasible = |i: &usize| self.is_feasible(part.lba, &part.options[*i]);
-            let class = &part.classes[class as usize];
-            let passing: Vec<usize> = class.iter().copied().filter(feasible).collect();
+            let (passing, others): (Vec<usize>, Vec<usize>) =
+                (0..part.options.len()).filter(feasible).partition(|&i| passes(at, i));
             if passing.is_empty() {
                 return Ok(Some(false));
             }
-            let is_other = |i: &usize| !class.contains(i);
-            let others = (0..part.options.len()).filter(is_other).filter(feasible).collect();
             sides.push(Side { part, passing, others });
         }
         let may_fail = || sides.iter().filter(|side| !side.others.is_empty());
