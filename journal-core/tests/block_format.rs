@@ -280,6 +280,16 @@ fn an_image_is_told_without_gaps_and_says_where_the_log_stops() {
 }
 
 #[test]
+fn of_a_header_that_cannot_be_read_the_sector_that_is_lost_is_told() {
+    let (mut device, _) = fresh(BlockOptions::V9_512, 128);
+    device.lose(Lba(8 + 5));
+    let mut fields: Vec<Field> = Vec::new();
+    BlockJournal::inspect(&mut device, &BlockOptions::V9_512, &mut |f| fields.push(f)).unwrap();
+    let lost = fields.iter().find(|f| f.name == "header B").unwrap();
+    assert_eq!((lost.value.as_str(), lost.mark), ("LBA 13 is unreadable", Mark::Bad));
+}
+
+#[test]
 fn survivors_keep_their_names_when_their_blocks_move() {
     let options = BlockOptions { window: 2, ..BlockOptions::V9_512 };
     let (mut device, mut journal) = fresh(options, 48);

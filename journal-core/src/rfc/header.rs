@@ -181,7 +181,7 @@ impl Header {
 pub enum CopyState {
     /// Valid.
     Good(Header),
-    /// The device cannot return it.
+    /// The device cannot return it: this sector, or one behind it.
     Unreadable(Lba),
     /// Not valid, and why.
     Bad(&'static str),

@@ -49,7 +49,12 @@ impl HeaderPair {
             };
             let header = match state {
                 CopyState::Good(header) => header,
-                CopyState::Unreadable(lba) => {
+                CopyState::Unreadable(first) => {
+                    // Reading, unlike a checksum, names the sector itself.
+                    let lba = match device.read(first, &mut [0; HEADER_BYTES]) {
+                        Err(DeviceError::Unreadable(lba)) => lba,
+                        _ => first,
+                    };
                     field(0, HEADER_BYTES, "", format!("{lba} is unreadable"), Mark::Bad);
                     continue;
                 }
