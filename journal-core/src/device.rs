@@ -191,8 +191,7 @@ impl fmt::Display for DeviceError {
 impl core::error::Error for DeviceError {}
 
 impl DeviceError {
-    /// The same from who was asked about a span and does not tell which of its sectors is lost: it names
-    /// the first of the span.
+    /// The same where it is not told which sector of a span is lost: it names the first of the span.
     #[must_use]
     pub fn of_span(self, first: Option<Lba>) -> DeviceError {
         match (self, first) {
@@ -218,6 +217,20 @@ pub enum Piece<'a> {
 
 /// Largest logical sector that [`BlockDevice::verify`] reads by itself.
 const VERIFY_SECTOR_MAX: usize = 65_536;
+
+impl Piece<'_> {
+    /// The sectors of so many bytes that it lies in, if it is of the device: the first, and the one behind
+    /// the last.
+    #[must_use]
+    pub fn sectors(&self, sector: u64) -> Option<(u64, u64)> {
+        match *self {
+            Piece::Given(_) => None,
+            Piece::Device { at_bytes, bytes } => {
+                Some((at_bytes / sector, (at_bytes + bytes).div_ceil(sector)))
+            }
+        }
+    }
+}
 
 /// A device of sectors. Ours, the simulator's, or the user's.
 pub trait BlockDevice {
@@ -302,11 +315,8 @@ pub trait BlockDevice {
             large.resize((sector as usize).min(VERIFY_SECTOR_MAX), 0);
             &mut large[..]
         };
-        let first = |piece: &Piece<'_>| match *piece {
-            Piece::Given(_) => None,
-            Piece::Device { at_bytes, .. } => Some(Lba(at_bytes / sector)),
-        };
-        let first = pieces.iter().filter_map(first).min();
+        let spans = pieces.iter().filter_map(|piece| piece.sectors(sector));
+        let first = spans.map(|(first, _)| Lba(first)).min();
         let mut running = sum.begin();
         for piece in pieces {
             let (mut at, mut left) = match *piece {

@@ -342,13 +342,9 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         expected: u64,
     ) -> Result<bool, DeviceError> {
         let sector = u64::from(self.disk.geometry.logical_bytes);
-        let span = pieces.iter().filter_map(|piece| match *piece {
-            Piece::Given(_) => None,
-            Piece::Device { at_bytes, bytes } => {
-                Some((at_bytes / sector, (at_bytes + bytes).div_ceil(sector)))
-            }
-        });
-        let span = span.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let spans = pieces.iter().filter_map(|piece| piece.sectors(sector));
+        let span = spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let of_span = |error: DeviceError| error.of_span(span.map(|(first, _)| Lba(first)));
         let mut question = None;
         if let Some((first, last)) = span {
             self.range(Lba(first), ((last - first) * sector) as usize)?;
@@ -360,8 +356,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
             {
                 return answer;
             }
-            let run = self.run(first, last - first);
-            let (content, sectors) = run.map_err(|error| error.of_span(Some(Lba(first))))?;
+            let (content, sectors) = self.run(first, last - first).map_err(of_span)?;
             if sectors == last - first {
                 let run = (content, sectors as u32);
                 question = Question::new((sum, expected), run, first * sector, pieces);
@@ -383,9 +378,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
             let (mut lba, last) = (at / sector, (at + bytes).div_ceil(sector));
             let (mut skip, mut left) = ((at % sector) as usize, bytes as usize);
             while lba < last {
-                let run = self.run(lba, last - lba);
-                let of_span = |error: DeviceError| error.of_span(span.map(|span| Lba(span.0)));
-                let (content, sectors) = run.map_err(of_span)?;
+                let (content, sectors) = self.run(lba, last - lba).map_err(of_span)?;
                 let run = &self.disk.trace.arena.run(content, sectors as usize)[skip..];
                 let run = &run[..run.len().min(left)];
                 running.update(run);

@@ -262,8 +262,8 @@ impl<C: Chooser> Live<'_, C> {
         let unreadable = |option: &Admitted| option.content == ContentId::UNREADABLE;
         let doubtful = |part: &&Part| part.options.iter().any(unreadable);
         let doubtful: Vec<&Part> = parts.iter().filter(doubtful).collect();
-        let first = parts.iter().map(|part| part.lba).min();
-        let error = self.no_bytes(first.expect("there is a sector"));
+        // The parts begin with the first sector of the span.
+        let error = self.no_bytes(parts[0].lba);
         if doubtful.iter().any(|part| !part.open) {
             return Err(error);
         }
