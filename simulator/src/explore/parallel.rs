@@ -105,18 +105,19 @@ where
     if ended != Ended::Full || stretch.found.leaves >= bounds.leaves_max {
         return Some(stretch.explored(run, ended, bounds.memory_max));
     }
+    let threads = rayon::current_num_threads();
     let search = Search::<J> {
         options: run.options(),
         setup: run.setup().clone(),
         bounds,
         grain,
-        threads: rayon::current_num_threads(),
-        hungry: AtomicBool::new(rayon::current_num_threads() > 1),
+        threads,
+        hungry: AtomicBool::new(threads > 1),
         state: Mutex::new(State::begun(stretch)),
         changed: Condvar::new(),
     };
     rayon::in_place_scope(|scope| {
-        (1..search.threads).for_each(|_| scope.spawn(|_| search.come()));
+        (1..threads).for_each(|_| scope.spawn(|_| search.come()));
         let _guard = GivesUp(&search);
         search.work(run, 0, &mut tree);
         search.help(run, &mut tree);
@@ -186,10 +187,6 @@ impl State {
         (leaves < leaves_max).then_some(leaves)
     }
 
-    fn place(&self, id: usize) -> Place {
-        self.segments[id].place.clone().expect("the first segment never waits")
-    }
-
     /// The first segment that waits and is wanted, if any; it is at work from now on.
     fn take(&mut self, leaves_max: u64) -> Option<(usize, Place)> {
         for at in 0..self.order.len() {
@@ -197,11 +194,14 @@ impl State {
             if self.segments[id].is != Is::Waiting {
                 continue;
             }
-            if self.before(id, leaves_max).is_some() {
-                self.segments[id].is = Is::AtWork;
-                return Some((id, self.place(id)));
+            let is_wanted = self.before(id, leaves_max).is_some();
+            let segment = &mut self.segments[id];
+            if is_wanted {
+                segment.is = Is::AtWork;
+                let place = segment.place.clone();
+                return Some((id, place.expect("the first segment never waits")));
             }
-            self.segments[id].is = Is::InVain;
+            segment.is = Is::InVain;
             self.open -= 1;
         }
         None
@@ -300,9 +300,12 @@ impl<'o, J: Stepwise<Options: Sync>> Search<'o, J> {
             if state.given_up {
                 return None;
             }
+            let open = state.open;
             let taken = state.take(self.bounds.leaves_max);
-            if taken.is_some() || state.open == 0 {
+            if state.open != open {
                 self.tell(&state);
+            }
+            if taken.is_some() || state.open == 0 {
                 return taken;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
