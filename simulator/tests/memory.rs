@@ -6,7 +6,7 @@ use journal_core::{
     Resume, Survivors, rfc::RfcJournal, rfc::RfcOptions, rfc::Strategy,
 };
 use simulator::disk::{Fill, presets};
-use simulator::explore::{Bounds, Cell, Grain, Verdict, explore, explore_together, prove_with};
+use simulator::explore::{Bounds, Cell, Grain, Verdict, explore, explore_by_parts, prove_with};
 use simulator::journals::{self, Row, Visitor};
 use simulator::run::{Run, Setup};
 use simulator::workload::Workload;
@@ -55,8 +55,12 @@ fn a_search_that_outgrows_its_memory_ends_bounded_with_its_share_at_the_same_lea
             let finest = Grain { alone: 3, piece: 5, least: 1 };
             for threads in [2, 7] {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let together = pool.install(|| explore_together(&mut run(), bounds, finest));
-                assert_eq!(&together, found, "{device}, {memory_max} bytes, {threads} threads");
+                let together = pool.install(|| explore_by_parts(&mut run(), bounds, finest));
+                assert_eq!(
+                    together.as_ref(),
+                    Some(found),
+                    "{device}, {memory_max} bytes, {threads} threads"
+                );
             }
             if !found.outgrown {
                 continue;
