@@ -11,7 +11,9 @@
 //! is the business of a contract in the simulator, and of luck in production.
 
 use core::fmt;
+use core::ops::Range;
 
+use crate::bytes;
 use crate::checksum::Checksum;
 use crate::same::{self, Span};
 
@@ -215,9 +217,6 @@ pub enum Piece<'a> {
     },
 }
 
-/// Largest logical sector that [`BlockDevice::verify`] reads by itself.
-const VERIFY_SECTOR_MAX: usize = 65_536;
-
 impl Piece<'_> {
     /// The sectors of so many bytes that it lies in, if it is of the device: the first, and the one behind
     /// the last.
@@ -294,6 +293,24 @@ pub trait BlockDevice {
         Ok(scratch)
     }
 
+    /// Lends the bytes `part` of the sector `at`; `scratch` has room for the sector. A device may answer
+    /// without saying what the rest of it holds: what nobody asks for tells no two crash states apart.
+    /// The default reads the sector.
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::read`]: a sector that cannot be read has no readable part.
+    ///
+    /// # Panics
+    /// Where the part leaves the sector.
+    fn peek<'a>(
+        &'a mut self,
+        at: Lba,
+        part: Range<usize>,
+        scratch: &'a mut [u8],
+    ) -> Result<&'a [u8], DeviceError> {
+        Ok(&self.lend(at, scratch)?[part])
+    }
+
     /// Whether the checksum of the concatenated pieces is `expected`: a question that a device may
     /// answer without handing out the contents. The default reads and computes.
     ///
@@ -307,33 +324,17 @@ pub trait BlockDevice {
         expected: u64,
     ) -> Result<bool, DeviceError> {
         let sector = u64::from(self.geometry().logical_bytes);
-        let mut small = [0u8; 512];
-        let mut large = alloc::vec::Vec::new();
-        let scratch = if sector <= 512 {
-            &mut small[..sector as usize]
-        } else {
-            large.resize((sector as usize).min(VERIFY_SECTOR_MAX), 0);
-            &mut large[..]
-        };
         let spans = pieces.iter().filter_map(|piece| piece.sectors(sector));
         let first = spans.map(|(first, _)| Lba(first)).min();
         let mut running = sum.begin();
         for piece in pieces {
-            let (mut at, mut left) = match *piece {
-                Piece::Given(bytes) => {
-                    running.update(bytes);
-                    continue;
+            match *piece {
+                Piece::Given(bytes) => running.update(bytes),
+                Piece::Device { at_bytes, bytes } => {
+                    let take = &mut |piece: &[u8]| running.update(piece);
+                    let fed = bytes::feed(self, at_bytes, bytes, take);
+                    fed.map_err(|error| error.of_span(first))?;
                 }
-                Piece::Device { at_bytes, bytes } => (at_bytes, bytes),
-            };
-            while left > 0 {
-                let from = (at % sector) as usize;
-                let lent = self.lend(Lba(at / sector), scratch);
-                let bytes = lent.map_err(|error| error.of_span(first))?;
-                let take = (bytes.len() - from).min(usize::try_from(left).unwrap_or(usize::MAX));
-                running.update(&bytes[from..from + take]);
-                at += take as u64;
-                left -= take as u64;
             }
         }
         Ok(running.finish() == expected)
@@ -369,109 +370,6 @@ pub trait BlockDevice {
     /// As for [`BlockDevice::write`].
     fn write_one(&mut self, at: Lba, data: &[u8]) -> Result<(), DeviceError> {
         self.write(&[Write::cached(at, data)])
-    }
-}
-
-/// A run of sectors of another device, as a device of its own: several journals on one disk.
-///
-/// A flush reaches the whole disk below, as it does on real ones.
-pub struct Region<'d> {
-    below: &'d mut dyn BlockDevice,
-    start: Lba,
-    sectors: u64,
-}
-
-/// Writes handed down in one call by [`Region`] without allocating; a longer call is refused.
-const REGION_WRITES_MAX: usize = 64;
-
-impl<'d> Region<'d> {
-    /// The sectors `start .. start + sectors` of `below`.
-    ///
-    /// # Errors
-    /// [`DeviceError::OutOfRange`] when the device below is too short.
-    pub fn new(
-        below: &'d mut dyn BlockDevice,
-        start: Lba,
-        sectors: u64,
-    ) -> Result<Self, DeviceError> {
-        let have = below.geometry().sectors;
-        match start.0.checked_add(sectors) {
-            Some(end) if end <= have => Ok(Region { below, start, sectors }),
-            _ => Err(DeviceError::OutOfRange { at: start, sectors, have }),
-        }
-    }
-
-    fn place(&self, at: Lba, bytes: usize) -> Result<Lba, DeviceError> {
-        let sector = self.below.geometry().logical_bytes;
-        let sectors = (bytes as u64).div_ceil(u64::from(sector));
-        match at.0.checked_add(sectors) {
-            Some(end) if end <= self.sectors => Ok(self.start.plus(at.0)),
-            _ => Err(DeviceError::OutOfRange { at, sectors, have: self.sectors }),
-        }
-    }
-
-    /// An error of the device below, told in this region's own addresses.
-    fn relative(&self, error: DeviceError) -> DeviceError {
-        let own = |lba: Lba| Lba(lba.0.saturating_sub(self.start.0));
-        match error {
-            DeviceError::Unreadable(lba) => DeviceError::Unreadable(own(lba)),
-            DeviceError::Io(lba) => DeviceError::Io(own(lba)),
-            DeviceError::NoSpace(lba) => DeviceError::NoSpace(own(lba)),
-            other => other,
-        }
-    }
-}
-
-impl BlockDevice for Region<'_> {
-    fn geometry(&self) -> Geometry {
-        Geometry { sectors: self.sectors, ..self.below.geometry() }
-    }
-
-    fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), DeviceError> {
-        let place = self.place(at, into.len())?;
-        self.below.read(place, into).map_err(|e| self.relative(e))
-    }
-
-    fn write(&mut self, writes: &[Write<'_>]) -> Result<(), DeviceError> {
-        if writes.len() > REGION_WRITES_MAX {
-            let moved: Result<alloc::vec::Vec<_>, _> = writes
-                .iter()
-                .map(|w| self.place(w.at, w.data.len()).map(|at| Write { at, ..*w }))
-                .collect();
-            return self.below.write(&moved?).map_err(|e| self.relative(e));
-        }
-        let mut moved = [Write::cached(Lba(0), &[]); REGION_WRITES_MAX];
-        for (slot, write) in moved.iter_mut().zip(writes) {
-            *slot = Write { at: self.place(write.at, write.data.len())?, ..*write };
-        }
-        self.below.write(&moved[..writes.len()]).map_err(|e| self.relative(e))
-    }
-
-    fn flush(&mut self) -> Result<(), DeviceError> {
-        self.below.flush().map_err(|e| self.relative(e))
-    }
-
-    fn write_same(&mut self, byte: u8, spans: &[Span]) -> Result<(), DeviceError> {
-        let moved = |span: &Span| {
-            self.geometry().run(span.at, span.sectors)?;
-            Ok(Span { at: self.start.plus(span.at.0), ..*span })
-        };
-        let moved: Result<alloc::vec::Vec<_>, _> = spans.iter().map(moved).collect();
-        self.below.write_same(byte, &moved?).map_err(|e| self.relative(e))
-    }
-
-    fn knows_same(&mut self, at: Lba, sectors: u64, byte: u8) -> u64 {
-        match self.geometry().run(at, sectors) {
-            Ok(()) => self.below.knows_same(self.start.plus(at.0), sectors, byte),
-            Err(_) => 0,
-        }
-    }
-
-    fn discard(&mut self, at: Lba, sectors: u64) -> Result<(), DeviceError> {
-        let sector = u64::from(self.below.geometry().logical_bytes);
-        let bytes = sectors.saturating_mul(sector);
-        let place = self.place(at, usize::try_from(bytes).unwrap_or(usize::MAX))?;
-        self.below.discard(place, sectors).map_err(|e| self.relative(e))
     }
 }
 

@@ -15,6 +15,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+pub mod bytes;
 pub mod checksum;
 pub mod device;
 #[cfg(feature = "std")]
@@ -23,12 +24,13 @@ pub mod formats;
 pub mod inspect;
 pub mod journal;
 pub mod memory;
+pub mod region;
 pub mod rfc;
 pub mod same;
 pub mod steps;
 
 pub use checksum::Checksum;
-pub use device::{BlockDevice, DeviceError, Durability, Geometry, Lba, Piece, Region, Write};
+pub use device::{BlockDevice, DeviceError, Durability, Geometry, Lba, Piece, Write};
 #[cfg(feature = "std")]
 pub use file_device::FileDevice;
 pub use inspect::{Field, Inspect, Mark};
@@ -36,5 +38,6 @@ pub use journal::{
     Damage, End, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
 };
 pub use memory::MemoryDevice;
+pub use region::Region;
 pub use same::Span;
 pub use steps::{Plain, Recovery, Stepwise, Whole};

@@ -20,6 +20,7 @@
 
 use alloc::vec::Vec;
 
+use crate::bytes;
 use crate::device::{BlockDevice, DeviceError, Geometry, Lba, Write};
 use crate::journal::Error;
 use crate::same::Span;
@@ -92,8 +93,8 @@ impl Area {
         self.start.plus(offset / u64::from(self.sector_bytes))
     }
 
-    /// Hands the bytes `at .. at + len` to `take`, piece by piece, at most a sector at a time. Only
-    /// the sectors that hold them are read.
+    /// Hands the bytes `at .. at + len` to `take`, piece by piece, at most a sector at a time. Nothing
+    /// else is asked for.
     ///
     /// # Errors
     /// The device's; the pieces before the bad sector have been handed out.
@@ -108,32 +109,7 @@ impl Area {
         take: &mut dyn FnMut(&[u8]),
     ) -> Result<(), DeviceError> {
         assert!(at.checked_add(len).is_some_and(|end| end <= self.bytes), "read inside the area");
-        // Clearing scratch that the device never needs costs more than the read: keep it small.
-        if self.sector_bytes <= 512 {
-            self.feed_with::<512>(device, at, len, take)
-        } else {
-            self.feed_with::<SECTOR_BYTES_MAX>(device, at, len, take)
-        }
-    }
-
-    fn feed_with<const N: usize>(
-        &self,
-        device: &mut dyn BlockDevice,
-        at: u64,
-        len: u64,
-        take: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), DeviceError> {
-        let mut scratch = [0u8; N];
-        let sector = self.sector_bytes as usize;
-        let (mut at, end) = (at, at + len);
-        while at < end {
-            let from = (at % sector as u64) as usize;
-            let take_bytes = (sector - from).min(usize::try_from(end - at).unwrap_or(usize::MAX));
-            let bytes = device.lend(self.lba(at), &mut scratch[..sector])?;
-            take(&bytes[from..from + take_bytes]);
-            at += take_bytes as u64;
-        }
-        Ok(())
+        bytes::feed(device, self.on_device(at), len, take)
     }
 
     /// Fills `into` from byte `at` on. See [`Area::feed`].

@@ -69,6 +69,8 @@ const TYPE_PAD: u8 = 3;
 const TYPE_RECORD: u8 = 4;
 /// The bit of the type that holds the lap.
 const LAP_BIT: u8 = 0x80;
+/// Most bytes that a checksum covers before an entry's own: salt, place, link.
+pub const BEFORE_MAX: usize = 28;
 /// Bytes that a RECORD carries.
 pub const RECORD_BYTES: usize = 8;
 const NONE: u8 = 0xff;
@@ -219,18 +221,39 @@ impl Dialect {
         at.in_cluster() + size <= CLUSTER_BYTES as usize - self.end_bytes()
     }
 
+    /// What the checksum of an entry at `at` covers before the entry's own bytes, and how much of it:
+    /// salt and place, then the link, as far as the dialect has them.
+    #[must_use]
+    pub fn before(self, key: &Key, at: LogOffset) -> ([u8; BEFORE_MAX], usize) {
+        let (mut before, mut len) = ([0; BEFORE_MAX], 0);
+        if self.salted {
+            before[..16].copy_from_slice(&key.salt.0);
+            before[16..24].copy_from_slice(&at.0.to_be_bytes());
+            len = 24;
+        }
+        if self.chained {
+            before[len..len + 4].copy_from_slice(&key.link.to_be_bytes());
+            len += 4;
+        }
+        (before, len)
+    }
+
     /// The checksum of the bytes `covered` of an entry at `at`.
     fn checksum(self, key: &Key, at: LogOffset, covered: &[u8]) -> u64 {
-        let (place, link) = (at.0.to_be_bytes(), key.link.to_be_bytes());
-        match (self.salted, self.chained) {
-            (false, false) => self.sum.of(&[covered]),
-            (true, false) if self.sum == Checksum::Crc32c => {
-                u64::from(crc32c_append(crc32c_append(key.crc, &place), covered))
-            }
-            (true, false) => self.sum.of(&[&key.salt.0, &place, covered]),
-            (false, true) => self.sum.of(&[&link, covered]),
-            (true, true) => self.sum.of(&[&key.salt.0, &place, &link, covered]),
+        if self.salted && !self.chained && self.sum == Checksum::Crc32c {
+            let placed = crc32c_append(key.crc, &at.0.to_be_bytes());
+            return u64::from(crc32c_append(placed, covered));
         }
+        match self.before(key, at) {
+            (_, 0) => self.sum.of(&[covered]),
+            (before, len) => self.sum.of(&[&before[..len], covered]),
+        }
+    }
+
+    /// The checksum that these bytes are: the last ones of an entry.
+    #[must_use]
+    pub fn stored(self, bytes: &[u8]) -> u64 {
+        bytes.iter().fold(0, |n, &byte| n << 8 | u64::from(byte))
     }
 
     /// What an entry is chained to that stands behind these bytes, which end with a checksum.
@@ -239,7 +262,7 @@ impl Dialect {
         if !self.chained {
             return key.link;
         }
-        written[written.len() - width..].iter().fold(0, |n, &byte| n << 8 | u32::from(byte))
+        self.stored(&written[written.len() - width..]) as u32
     }
 
     /// The key of what follows these bytes, an entry or a checked END as it was encoded.
@@ -391,7 +414,7 @@ impl Dialect {
         let covered = written - summed;
         let mut link = key.link;
         if summed > 0 {
-            let stored = bytes[covered..written].iter().fold(0, |n, &b| n << 8 | u64::from(b));
+            let stored = self.stored(&bytes[covered..written]);
             if stored != self.checksum(key, at, &bytes[..covered]) {
                 return Err(Flaw::Sum);
             }

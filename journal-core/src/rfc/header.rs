@@ -32,6 +32,7 @@
 //! What it is not: a defence against losing the newest copy at rest. The older copy then speaks
 //! for an older journal; that is told ([`Newest::spoiled`]) but cannot be proven.
 
+use crate::bytes;
 use crate::checksum::{Checksum, crc32c};
 use crate::device::{BlockDevice, DeviceError, Geometry, Lba, Piece};
 use crate::journal::{Entropy, Error};
@@ -334,27 +335,25 @@ impl HeaderPair {
         })
     }
 
-    /// Reads the facts of a copy, which lie in its first 512 bytes, and believes nothing.
+    /// Reads the facts of a copy, and nothing else of it, and believes nothing.
     fn facts(
         &self,
         device: &mut dyn BlockDevice,
         magic: Magic,
         copy: u64,
     ) -> Result<Facts, DeviceError> {
-        let parse = |bytes: &[u8]| match bytes[MAGIC..CRC] == magic.0 {
-            true => Facts::Claimed(Header::fields(bytes), u32_at(bytes, CRC)),
-            false => Facts::Foreign,
-        };
-        // Clearing scratch that the device never needs costs more than the read: keep it small.
-        let lent = match device.geometry().logical_bytes {
-            ..=512 => device.lend(self.lba(copy), &mut [0; 512]).map(parse),
-            _ => device.lend(self.lba(copy), &mut [0; HEADER_BYTES]).map(parse),
-        };
-        match lent {
-            Ok(facts) => Ok(facts),
-            Err(DeviceError::Unreadable(lba)) => Ok(Facts::Unreadable(lba)),
-            Err(error) => Err(error),
-        }
+        let mut bytes = [0; FILLER];
+        let at_bytes = copy * HEADER_BYTES as u64;
+        Ok(match bytes::fill(device, at_bytes, &mut bytes)? {
+            FILLER if bytes[MAGIC..CRC] == magic.0 => {
+                Facts::Claimed(Header::fields(&bytes), u32_at(&bytes, CRC))
+            }
+            FILLER => Facts::Foreign,
+            filled => {
+                let sector = u64::from(device.geometry().logical_bytes);
+                Facts::Unreadable(Lba((at_bytes + filled as u64) / sector))
+            }
+        })
     }
 
     /// Reads both copies and returns the newest valid one. The copy that claims more is verified

@@ -98,7 +98,7 @@ impl Part {
     }
 
     /// A content that stands for a class.
-    fn content(&self, class: u32) -> ContentId {
+    pub fn content(&self, class: u32) -> ContentId {
         self.options[self.classes[class as usize][0]].content
     }
 

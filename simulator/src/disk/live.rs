@@ -9,6 +9,7 @@
 
 mod asking;
 mod deciding;
+mod peeking;
 mod same;
 mod testing;
 mod whole;
@@ -16,6 +17,7 @@ mod whole;
 pub(super) use asking::merge_stretches;
 
 use std::num::NonZeroU32;
+use std::ops::Range;
 
 use journal_core::{
     BlockDevice, Checksum, DeviceError, Durability, Geometry, Lba, Piece, Span, Write,
@@ -281,6 +283,27 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
             }
         }
         Ok(scratch)
+    }
+
+    fn peek<'a>(
+        &'a mut self,
+        at: Lba,
+        part: Range<usize>,
+        scratch: &'a mut [u8],
+    ) -> Result<&'a [u8], DeviceError> {
+        self.range(at, scratch.len())?;
+        self.may_read(at)?;
+        self.disk.traffic.reads += 1;
+        self.disk.traffic.bytes_read += scratch.len() as u64;
+        let content = match self.certain(at.0) {
+            Some(content) => content,
+            None if self.disk.asks_classes => self.peek_class(at.0, (part.start, part.end))?,
+            None => self.content(at.0),
+        };
+        if content == ContentId::UNREADABLE {
+            return Err(self.no_bytes(at.0));
+        }
+        Ok(&self.disk.trace.arena.get(content)[part])
     }
 
     fn find(

@@ -72,8 +72,9 @@ fn ask_v9<'a>(
     scratch: &mut [u8],
 ) -> Result<Option<Seen<'a>>, DeviceError> {
     let sector = layout.logical_bytes() as usize;
-    let claim = match device.lend(layout.lba(seq), &mut scratch[..sector]) {
-        Ok(first) => claimed(first, seq).map(Block::crc),
+    let first = &mut scratch[..sector];
+    let claim = match device.peek(layout.lba(seq), 0..HEAD_BYTES, first) {
+        Ok(head) => claimed(head, seq).map(Block::crc),
         Err(DeviceError::Unreadable(_)) => return Ok(Some(Seen::Unreadable)),
         Err(error) => return Err(error),
     };

@@ -362,12 +362,11 @@ impl Variant {
             return Ok(None);
         }
         let block_bytes = scratch.len();
-        let first = match device.lend(at, &mut scratch[..sector]) {
-            Ok(first) => first,
+        let head: [u8; HEAD_BYTES] = match device.peek(at, 0..HEAD_BYTES, &mut scratch[..sector]) {
+            Ok(head) => array(head, 0),
             Err(DeviceError::Unreadable(_)) => return Ok(Some(Seen::Unreadable)),
             Err(error) => return Err(error),
         };
-        let head: [u8; HEAD_BYTES] = array(first, 0);
         let claim = match seq {
             Some(seq) => self.claimed(&head, seq),
             None if head[MAGIC..CRC] == MAGIC_BYTES => {

@@ -40,16 +40,17 @@ impl StreamJournal {
         let rewrites = self.options.tail == TailWrite::Rewrite;
         let unit = if rewrites { self.area.sector_bytes as usize } else { self.unit_bytes() };
         let from = here / unit * unit;
-        self.read_tail(device, from)?;
+        // A line that does not clear keeps what it found behind its end: R9.
+        let keeps = !(self.area.ring || clears || !rewrites);
+        self.read_tail(device, (from, if keeps { self.area.ceil(here) } else { here }))?;
         // After a crash of the program alone, what was shown may still be in the disk's cache.
         device.flush()?;
-        // A line that does not clear keeps what it found behind its end: R9.
-        if self.area.ring || clears || !rewrites {
+        if keeps {
+            self.known = self.area.ceil(here);
+        } else {
             self.image.resize(CLUSTER, 0xff);
             self.image[here..].fill(0xff);
             self.known = CLUSTER;
-        } else {
-            self.known = self.area.ceil(here);
         }
         self.written = from;
         if self.options.tail == TailWrite::PingPong {
@@ -74,11 +75,14 @@ impl StreamJournal {
         Ok(())
     }
 
-    /// Reads the bytes of the log's last cluster from `from` on, which recovery has read: if they
-    /// are lost now, another open must say so.
-    fn read_tail(&mut self, device: &mut dyn BlockDevice, from: usize) -> Result<(), Error> {
-        let here = self.at.in_cluster();
-        if from == here {
+    /// Reads the log's last cluster from `from` to `to`, which recovery has read up to its end: if that
+    /// is lost now, another open must say so.
+    fn read_tail(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        (from, to): (usize, usize),
+    ) -> Result<(), Error> {
+        if from == self.at.in_cluster() {
             return Ok(());
         }
         self.image.resize(CLUSTER, 0xff);
@@ -91,6 +95,6 @@ impl StreamJournal {
             _ => None,
         };
         let log = Log { tails: tails.as_ref(), ..self.log() };
-        Ok(log.read_into(device, cluster, (from, here), &mut self.image)?)
+        Ok(log.read_into(device, cluster, (from, to), &mut self.image)?)
     }
 }

@@ -1,8 +1,10 @@
-//! Recovery: from the start of the log, sector by sector, to the first thing that is no entry.
+//! Recovery: from the start of the log, entry by entry, to the first thing that is no entry.
 //!
-//! The one idea: look at as little as possible. A sector is asked for when the log's position
-//! enters it, never a cluster at once; what recovery does not read need not be decided by a disk
-//! that keeps its choices open, and so costs a proof nothing.
+//! The one idea: look at as little as possible. Size and type are asked for first; then whether what
+//! they announce is whole, by its checksum ([`BlockDevice::verify`]); and only an entry that is whole is
+//! read. What recovery does not ask for need not be decided by a disk that keeps its choices open, and
+//! so costs a proof nothing: of an entry that was torn between a dozen lines of 64 bytes it is a handful
+//! of answers, and not all mixtures.
 //!
 //! Invariant: each round either stops or moves the position forward by at least two bytes, and an
 //! END past the last cluster stops; so any bytes at all end the walk within the area. Nothing is
@@ -10,17 +12,17 @@
 //!
 //! What it is not: a judge of how bad a stop is. It says where and why ([`Row`]).
 
-use crate::device::{BlockDevice, DeviceError};
+use crate::bytes;
+use crate::device::{BlockDevice, DeviceError, Piece};
 use crate::rfc::entry::{
-    CLUSTER_BYTES, Dialect, ENTRY_BYTES_MAX, Flaw, Key, Kind, LogOffset, Trusted,
+    CLUSTER_BYTES, Dialect, ENTRY_BYTES_MAX, Flaw, HEAD_BYTES, Key, Kind, LogOffset, Trusted,
 };
 
 use super::area::Area;
 use super::decide::{Conditions, Row, decide};
 use super::slot::Tails;
 
-/// Bytes of the sectors that most disks have.
-const SMALL: usize = 512;
+const CLUSTER: usize = CLUSTER_BYTES as usize;
 
 /// What a walk needs to know.
 pub(super) struct Log<'a> {
@@ -62,26 +64,72 @@ pub(super) struct Walk {
     pub sealed: bool,
 }
 
-enum Look<'a> {
-    /// So many bytes are wanted, and the device may have them.
-    More(usize),
-    Found(Row, Option<Trusted<'a>>),
-}
-
 impl Log<'_> {
-    /// Looks at the bytes from `at` on. `readable` says that more than `bytes` could be had.
-    fn look<'b>(&self, walk: &Walk, bytes: &'b [u8], readable: bool) -> Look<'b> {
-        use Conditions as C;
+    /// What stands at the walk's position; an entry lies in `room`.
+    fn look<'r>(
+        &self,
+        device: &mut dyn BlockDevice,
+        walk: &Walk,
+        room: &'r mut [u8; ENTRY_BYTES_MAX],
+    ) -> Result<(Row, Option<Trusted<'r>>), DeviceError> {
         let at = walk.at;
-        if let Some(until) = self.until
-            && at >= until
-        {
-            return Look::Found(Row::Pointed, None);
+        if self.until.is_some_and(|until| at >= until) {
+            return Ok((Row::Pointed, None));
         }
-        let decoded = self.dialect.decode(&self.key.behind(walk.link), at, bytes);
+        let key = self.key.behind(walk.link);
+        let head = HEAD_BYTES.min(CLUSTER - at.in_cluster());
+        let mut have = self.fill(device, at, &mut room[..head])?;
+        if have == head
+            && let Err(Flaw::Short(whole)) = self.dialect.decode(&key, at, &room[..have])
+        {
+            have += match self.is_whole(device, (&key, at), &mut room[..whole])? {
+                Some(true) => self.fill(device, at.plus(head), &mut room[head..whole])?,
+                // It is torn, and how does not matter.
+                Some(false) => return Ok((self.row(at, have, Err(Flaw::Sum)), None)),
+                None => 0,
+            };
+        }
+        let decoded = self.dialect.decode(&key, at, &room[..have]);
+        Ok(match (self.until, decoded) {
+            // What is committed ends with an entry, not in one.
+            (Some(until), Ok(entry)) if at.plus(entry.size) > until => (Row::BadPlace, None),
+            _ => (self.row(at, have, decoded), decoded.ok()),
+        })
+    }
+
+    /// Whether the entry that takes `room` is what its checksum says, as far as that can be asked: true
+    /// where it must be read to know, `None` where it cannot be read.
+    fn is_whole(
+        &self,
+        device: &mut dyn BlockDevice,
+        (key, at): (&Key, LogOffset),
+        room: &mut [u8],
+    ) -> Result<Option<bool>, DeviceError> {
+        let sum = self.dialect.sum;
+        // A weak one is passed by torn entries, too; and what a slot knows is known already.
+        if sum.is_weak() || self.is_known(at, room.len()) {
+            return Ok(Some(true));
+        }
+        let covered = room.len() - sum.bytes();
+        let stored = &mut room[covered..];
+        if self.fill(device, at.plus(covered), stored)? < stored.len() {
+            return Ok(None);
+        }
+        let expected = self.dialect.stored(stored);
+        let (before, len) = self.dialect.before(key, at);
+        let entry = Piece::Device { at_bytes: self.area.byte(at), bytes: covered as u64 };
+        match device.verify(&[Piece::Given(&before[..len]), entry], sum, expected) {
+            Ok(whole) => Ok(Some(whole)),
+            Err(DeviceError::Unreadable(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The row for what `have` bytes at `at` were found to be.
+    fn row(&self, at: LogOffset, have: usize, decoded: Result<Trusted<'_>, Flaw>) -> Row {
+        use Conditions as C;
         let conditions = match decoded {
-            Err(Flaw::Short(wanted)) if readable => return Look::More(wanted),
-            Err(Flaw::Short(_)) if bytes.len() < 2 => C::NO,
+            Err(Flaw::Short(_)) if have < HEAD_BYTES => C::NO,
             Err(Flaw::Short(_)) => C::HEAD.and(C::SIZE).and(C::PLACE),
             Err(Flaw::Nothing) => C::HEAD.and(C::NOTHING),
             Err(Flaw::Size) => C::HEAD,
@@ -98,14 +146,7 @@ impl Log<'_> {
             }
         };
         let fresh = decoded.is_err() && self.may_be_older(at);
-        let row = decide(conditions.and_if(fresh, C::FRESH));
-        match (self.until, decoded) {
-            // What is committed ends with an entry, not in one.
-            (Some(until), Ok(entry)) if at.plus(entry.size) > until => {
-                Look::Found(Row::BadPlace, None)
-            }
-            _ => Look::Found(row, decoded.ok()),
-        }
+        decide(conditions.and_if(fresh, C::FRESH))
     }
 
     fn is_last(&self, at: LogOffset) -> bool {
@@ -124,10 +165,10 @@ impl Log<'_> {
                 || self.tails.is_some_and(|tails| tails.newest_end() == Some(at)))
     }
 
-    /// The sectors of a cluster from `from` on that `to` reaches into, copied into its image.
+    /// Fills an image of a cluster from `from` to `to`.
     ///
     /// # Errors
-    /// The device's; a sector must be readable up to `to`.
+    /// The device's; all of it must be readable.
     pub fn read_into(
         &self,
         device: &mut dyn BlockDevice,
@@ -135,46 +176,63 @@ impl Log<'_> {
         (from, to): (usize, usize),
         image: &mut [u8],
     ) -> Result<(), DeviceError> {
-        let mut scratch = [0; CLUSTER_BYTES as usize];
-        let sector = self.area.sector_bytes as usize;
-        for base in (from..to).step_by(sector) {
-            let place = LogOffset::of_cluster(cluster).plus(base);
-            let bytes = self.fetch(device, place, &mut scratch[..sector])?;
-            if base + bytes.len() < to && bytes.len() < sector {
-                return Err(DeviceError::Unreadable(self.area.lba(place)));
-            }
-            image[base..base + bytes.len()].copy_from_slice(bytes);
+        let place = LogOffset::of_cluster(cluster).plus(from);
+        let filled = self.fill(device, place, &mut image[from..to])?;
+        if filled < to - from {
+            return Err(DeviceError::Unreadable(self.area.lba(place.plus(filled))));
         }
         Ok(())
     }
 
-    /// The sector that begins at `base`, as far as it is known: what is missing at its end cannot
-    /// be read.
-    fn fetch<'a>(
-        &'a self,
-        device: &'a mut dyn BlockDevice,
-        base: LogOffset,
-        scratch: &'a mut [u8],
-    ) -> Result<&'a [u8], DeviceError> {
-        let lba = self.area.lba(base);
-        let Some(tail) = self.tails.and_then(|tails| tails.bytes_from(base, scratch.len())) else {
-            return match device.lend(lba, scratch) {
-                Ok(bytes) => Ok(bytes),
-                Err(DeviceError::Unreadable(_)) => Ok(&[]),
-                Err(error) => Err(error),
-            };
-        };
-        if tail.len() == scratch.len() {
-            return Ok(tail);
+    /// Fills `into` with the bytes of a cluster from `at` on, those that the slots know and those of the
+    /// device; says how many there are before a sector that cannot be read.
+    fn fill(
+        &self,
+        device: &mut dyn BlockDevice,
+        at: LogOffset,
+        into: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        if !self.is_known(at, into.len()) {
+            return bytes::fill(device, self.area.byte(at), into);
         }
-        match device.read(lba, scratch) {
-            Ok(()) => {
-                scratch[..tail.len()].copy_from_slice(tail);
-                Ok(scratch)
+        let (sector, len) = (self.area.sector_bytes as usize, into.len());
+        let mut filled = 0;
+        while filled < len {
+            let place = at.plus(filled);
+            let from = place.in_cluster() % sector;
+            let here = &mut into[filled..(filled + sector - from).min(len)];
+            let base = LogOffset(place.0 - from as u64);
+            let tail = self.tails.and_then(|tails| tails.bytes_from(base, sector));
+            let known = tail.and_then(|tail| tail.get(from..)).unwrap_or(&[]);
+            let known = &known[..known.len().min(here.len())];
+            let (front, back) = here.split_at_mut(known.len());
+            front.copy_from_slice(known);
+            filled += known.len();
+            if !back.is_empty() {
+                let wanted = back.len();
+                let got = bytes::fill(device, self.area.byte(place.plus(known.len())), back)?;
+                filled += got;
+                if got < wanted {
+                    return Ok(filled);
+                }
             }
-            Err(DeviceError::Unreadable(_)) => Ok(tail),
-            Err(error) => Err(error),
         }
+        Ok(filled)
+    }
+
+    /// Whether the slots may know something of the sectors of so many bytes.
+    fn is_known(&self, at: LogOffset, len: usize) -> bool {
+        let Some(tails) = self.tails else { return false };
+        let sector = self.area.sector_bytes as u64;
+        let end = at.plus(len).0;
+        let mut base = at.0 - at.0 % sector;
+        while base < end {
+            if tails.bytes_from(LogOffset(base), 1).is_some() {
+                return true;
+            }
+            base += sector;
+        }
+        false
     }
 
     /// Walks the log and shows each step.
@@ -184,26 +242,9 @@ impl Log<'_> {
     pub fn walk(
         &self,
         device: &mut dyn BlockDevice,
-        visit: impl FnMut(Step<'_>),
-    ) -> Result<Walk, DeviceError> {
-        // A short log costs less to read than 4096 zeros to write.
-        let sector = self.area.sector_bytes as usize;
-        if sector <= SMALL {
-            self.walk_in(device, &mut [0; SMALL][..sector], visit)
-        } else {
-            self.walk_in(device, &mut [0; CLUSTER_BYTES as usize][..sector], visit)
-        }
-    }
-
-    /// [`Log::walk`], with room for a sector.
-    fn walk_in(
-        &self,
-        device: &mut dyn BlockDevice,
-        scratch: &mut [u8],
         mut visit: impl FnMut(Step<'_>),
     ) -> Result<Walk, DeviceError> {
-        let sector = scratch.len();
-        let mut spill = [0; ENTRY_BYTES_MAX];
+        let mut room = [0; ENTRY_BYTES_MAX];
         let mut walk = Walk {
             at: self.start,
             row: Row::Nothing,
@@ -213,50 +254,10 @@ impl Log<'_> {
             recorded: (self.start, self.key.link),
             sealed: true,
         };
-        'sectors: loop {
-            let mut base = LogOffset(walk.at.0 - walk.at.0 % sector as u64);
-            let bytes = self.fetch(device, base, scratch)?;
-            let mut wanted = loop {
-                let from = (walk.at.0 - base.0) as usize;
-                if from >= sector {
-                    continue 'sectors;
-                }
-                let here = bytes.get(from..).unwrap_or(&[]);
-                match self.look(&walk, here, bytes.len() == sector) {
-                    Look::More(wanted) => break wanted,
-                    Look::Found(row, entry) => {
-                        if !walk.take(row, entry, &mut visit) {
-                            return Ok(walk);
-                        }
-                    }
-                }
-            };
-            // The entry straddles: what is here and what the next sectors add to it.
-            let mut here = &bytes[(walk.at.0 - base.0) as usize..];
-            let mut have = 0;
-            let mut readable = true;
-            loop {
-                let more = here.len().min(ENTRY_BYTES_MAX - have);
-                spill[have..have + more].copy_from_slice(&here[..more]);
-                have += more;
-                if have < wanted && readable {
-                    base = base.plus(sector);
-                    here = self.fetch(device, base, scratch)?;
-                    readable = here.len() == sector;
-                    continue;
-                }
-                match self.look(&walk, &spill[..have], readable) {
-                    Look::More(more) => {
-                        wanted = more;
-                        here = &[];
-                    }
-                    Look::Found(row, entry) => {
-                        if !walk.take(row, entry, &mut visit) {
-                            return Ok(walk);
-                        }
-                        continue 'sectors;
-                    }
-                }
+        loop {
+            let (row, entry) = self.look(device, &walk, &mut room)?;
+            if !walk.take(row, entry, &mut visit) {
+                return Ok(walk);
             }
         }
     }
@@ -282,6 +283,7 @@ impl Walk {
         visit(Step { at, row, entry });
         true
     }
+
     /// Goes on behind an entry.
     fn pass(&mut self, entry: Trusted<'_>) {
         self.at = self.at.plus(entry.size);

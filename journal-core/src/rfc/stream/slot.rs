@@ -29,8 +29,9 @@
 //! What it is not: dependent on `U` when read. A slot says what it covers, so a disk that reports
 //! another physical sector size after a move is still recovered.
 
+use crate::bytes;
 use crate::checksum::Checksum;
-use crate::device::{BlockDevice, DeviceError, Lba};
+use crate::device::{BlockDevice, DeviceError, Lba, Piece};
 use crate::rfc::entry::{CLUSTER_BYTES, LogOffset};
 use crate::rfc::header::Salt;
 
@@ -192,13 +193,9 @@ fn read_slot(
     which: u64,
     into: &mut [u8],
 ) -> Result<Found, DeviceError> {
-    let sector_bytes = device.geometry().logical_bytes;
-    let first = lba(slots_from, which, sector_bytes);
-    let fields = FIELDS.next_multiple_of(sector_bytes as usize);
-    if fields > into.len() {
-        return Ok(Found::TooLarge);
-    }
-    if !read(device, first, &mut into[..fields])? || into[MAGIC..NUMBER] != MAGIC_BYTES {
+    let at_bytes = byte(slots_from, which);
+    let fields = bytes::fill(device, at_bytes, &mut into[..FIELDS])?;
+    if fields < FIELDS || into[MAGIC..NUMBER] != MAGIC_BYTES {
         return Ok(Found::Invalid);
     }
     let number = u64_at(into, NUMBER);
@@ -209,29 +206,30 @@ fn read_slot(
         return Ok(Found::Invalid);
     }
     let used = used as usize;
-    let end = (FIELDS + used).next_multiple_of(sector_bytes as usize);
-    if end > into.len() {
+    if FIELDS + used > into.len() {
         return Ok(Found::TooLarge);
     }
-    let rest = Lba(first.0 + (fields / sector_bytes as usize) as u64);
-    if end > fields && !read(device, rest, &mut into[fields..end])? {
+    let expected = u64_at(into, SUM);
+    // Whether it is whole is asked before it is read; a weak checksum tells only when it was.
+    if !sum.is_weak() {
+        let tail = Piece::Device { at_bytes: at_bytes + FIELDS as u64, bytes: used as u64 };
+        let pieces = [Piece::Given(&salt.0), Piece::Given(&into[..SUM]), tail];
+        match device.verify(&pieces, sum, expected) {
+            Ok(true) => {}
+            Ok(false) | Err(DeviceError::Unreadable(_)) => return Ok(Found::Invalid),
+            Err(error) => return Err(error),
+        }
+    }
+    let rest = &mut into[FIELDS..FIELDS + used];
+    if bytes::fill(device, at_bytes + FIELDS as u64, rest)? < used {
         return Ok(Found::Invalid);
     }
-    let whole = u64_at(into, SUM) == checksum(sum, salt, into, used);
+    let whole = expected == checksum(sum, salt, into, used);
     // A number from the other place was never written here.
     if whole && number & 1 == which {
         Ok(Found::Valid(Slot { number, home, used }))
     } else {
         Ok(Found::Invalid)
-    }
-}
-
-/// False where a sector cannot be read.
-fn read(device: &mut dyn BlockDevice, at: Lba, into: &mut [u8]) -> Result<bool, DeviceError> {
-    match device.read(at, into) {
-        Ok(()) => Ok(true),
-        Err(DeviceError::Unreadable(_)) => Ok(false),
-        Err(error) => Err(error),
     }
 }
 

@@ -178,7 +178,7 @@ impl<C: Chooser> Live<'_, C> {
     }
 
     /// What a sector may hold.
-    fn part(&mut self, lba: u64, covered: Vec<(usize, usize)>) -> Part {
+    pub(super) fn part(&mut self, lba: u64, covered: Vec<(usize, usize)>) -> Part {
         let window = self.disk.window();
         let admitted = |content, label| Admitted { content, label, window, why: Why::new() };
         let certain = self.certain(lba);
@@ -289,7 +289,7 @@ impl<C: Chooser> Live<'_, C> {
 
     /// Asks which of the options that mean different things a sector holds, and takes it in. What
     /// means the same all over is not asked.
-    fn question(
+    pub(super) fn question(
         &mut self,
         part: &Part,
         means: &dyn Fn(usize) -> Means,
