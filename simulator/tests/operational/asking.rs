@@ -1,5 +1,5 @@
-//! Programs that ask: whether a checksum holds over a range, and which unit of a range passes a
-//! test first. The disk answers by asking its chooser only what that tells.
+//! Programs that ask: whether a checksum holds over a range, which unit of a range passes a test
+//! first, and what some bytes of a sector are. The disk answers by asking its chooser only what that tells.
 //!
 //! Method: the enumerator reads the bytes of every image and computes. The disk has the same
 //! programs with and without [`Disk::ask_classes`]. Transcripts must be the same sets; and where a
@@ -74,7 +74,7 @@ fn asking(seed: u64, change: &dyn Fn(&mut Contract, &mut Rng)) -> Case {
 
 fn has_asked(transcript: &Transcript) -> bool {
     let told = tell(transcript);
-    told.contains("sum") || told.contains("first")
+    told.contains("sum") || told.contains("first") || told.contains("from")
 }
 
 /// The transcripts of all leaves; `None` if too many mixtures would have had to be tried.

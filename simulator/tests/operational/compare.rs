@@ -9,6 +9,7 @@
 //! Invariant: both sides run the same program code; they share nothing else.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
 
 use journal_core::{BlockDevice, DeviceError, Durability, Lba, Piece, Write};
 use simulator::choose::{Chooser, Exhaustive, Undisturbed};
@@ -137,6 +138,10 @@ impl Medium for Eager<'_> {
         Ok(data)
     }
 
+    fn peek(&mut self, lba: usize, part: Range<usize>) -> Result<Vec<u8>, usize> {
+        self.read(lba, 1, false).map(|sector| sector[part].to_vec())
+    }
+
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize> {
         // Sectors that are in the hole as a whole are not read.
         let covered = |i: usize| {
@@ -195,6 +200,14 @@ impl<C: Chooser> Lazy<'_, C> {
     }
 }
 
+/// The sector that an error names.
+fn lost(error: DeviceError) -> usize {
+    match error {
+        DeviceError::Unreadable(lba) => lba.0 as usize,
+        other => panic!("{other}"),
+    }
+}
+
 impl<C: Chooser> Medium for Lazy<'_, C> {
     fn read(&mut self, lba: usize, sectors: usize, lend: bool) -> Result<Vec<u8>, usize> {
         let mut buffer = vec![0; sectors * self.0.geometry().logical_bytes as usize];
@@ -204,10 +217,13 @@ impl<C: Chooser> Medium for Lazy<'_, C> {
         } else {
             self.0.read(at, &mut buffer).map(|()| buffer)
         };
-        answer.map_err(|error| match error {
-            DeviceError::Unreadable(lba) => lba.0 as usize,
-            other => panic!("{other}"),
-        })
+        answer.map_err(lost)
+    }
+
+    fn peek(&mut self, lba: usize, part: Range<usize>) -> Result<Vec<u8>, usize> {
+        let mut scratch = vec![0; self.0.geometry().logical_bytes as usize];
+        let peeked = self.0.peek(Lba(lba as u64), part, &mut scratch);
+        peeked.map(<[u8]>::to_vec).map_err(lost)
     }
 
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize> {
@@ -223,10 +239,7 @@ impl<C: Chooser> Medium for Lazy<'_, C> {
         pieces.extend((first > ask.from).then(|| device(ask.from, first)));
         pieces.push(given);
         pieces.extend((ask.to > second).then(|| device(second, ask.to)));
-        self.0.verify(&pieces, ask.sum, ask.expected).map_err(|error| match error {
-            DeviceError::Unreadable(lba) => lba.0 as usize,
-            other => panic!("{other}"),
-        })
+        self.0.verify(&pieces, ask.sum, ask.expected).map_err(lost)
     }
 
     fn find(&mut self, lba: usize, each: usize, count: usize, test: u64) -> Option<usize> {

@@ -8,12 +8,16 @@
 //! Invariant: the program learns nothing but what its reads return, so two runs with the same
 //! transcript are the same run.
 
+use std::ops::Range;
+
 use crate::traces::{Ask, Cmd, Program, command, mix, show};
 
 /// What a program runs on: the product's disk, or an image of the enumerator.
 pub trait Medium {
     /// Reads sectors; `Err` names the first that is lost.
     fn read(&mut self, lba: usize, sectors: usize, lend: bool) -> Result<Vec<u8>, usize>;
+    /// Reads some bytes of a sector; `Err` names it, if it is lost.
+    fn peek(&mut self, lba: usize, part: Range<usize>) -> Result<Vec<u8>, usize>;
     /// Whether a checksum holds; `Err` names the first sector of the span, if one of it is lost.
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize>;
     /// The first of `count` units of `each` sectors that passes test `test`; none that is lost does.
@@ -24,7 +28,7 @@ pub trait Medium {
 }
 
 /// Everything read, with errors: `R`, address, length and bytes; `E` and address of a lost sector;
-/// `V`, address and the answer to a checksum; `F`, address and the number found, or 255; `C` for a
+/// `P`, address, first byte, length and bytes of a part; `V`, address and the answer to a checksum; `F`, address and the number found, or 255; `C` for a
 /// power cut.
 pub type Transcript = Vec<u8>;
 
@@ -58,7 +62,7 @@ pub fn run(
         };
         match draw() % 16 {
             n if !program.asks.is_empty() && (last || n < 8) && draw() % 3 > 0 => {
-                ask(program, &mut draw, sectors, medium, transcript);
+                ask(program, &mut draw, (sectors, bytes), medium, transcript);
                 continue;
             }
             _ if last => {
@@ -105,10 +109,23 @@ pub fn passes(bytes: &[u8], test: u64) -> bool {
 fn ask(
     program: &Program,
     draw: &mut dyn FnMut() -> u64,
-    sectors: usize,
+    (sectors, bytes): (usize, usize),
     medium: &mut dyn Medium,
     transcript: &mut Transcript,
 ) {
+    if draw().is_multiple_of(3) {
+        let lba = (draw() % sectors as u64) as usize;
+        let from = (draw() % bytes as u64) as usize;
+        let to = from + 1 + (draw() % (bytes - from) as u64) as usize;
+        match medium.peek(lba, from..to) {
+            Ok(part) => {
+                transcript.extend([b'P', lba as u8, from as u8, part.len() as u8]);
+                transcript.extend(part);
+            }
+            Err(lost) => transcript.extend([b'E', lost as u8]),
+        }
+        return;
+    }
     if draw().is_multiple_of(4) {
         let lba = (draw() % sectors as u64) as usize;
         let each = (1 + draw() % 2).min((sectors - lba) as u64) as usize;
@@ -157,6 +174,11 @@ pub fn tell(transcript: &[u8]) -> String {
             b'R' => {
                 let (lba, end) = (more[0], 2 + more[1] as usize);
                 told.push(format!("{lba}={}", show(&more[2..end])));
+                rest = &more[end..];
+            }
+            b'P' => {
+                let (lba, from, end) = (more[0], more[1], 3 + more[2] as usize);
+                told.push(format!("{lba} from {from}={}", show(&more[3..end])));
                 rest = &more[end..];
             }
             b'V' => {
