@@ -42,37 +42,55 @@ fn feed_by<D: BlockDevice + ?Sized>(
     device: &mut D,
     (mut at, len): (u64, u64),
     scratch: &mut [u8],
-    take: &mut dyn FnMut(&[u8]),
+    mut take: impl FnMut(&[u8]),
 ) -> Result<(), DeviceError> {
     let sector = scratch.len() as u64;
     let end = at + len;
     while at < end {
         let from = at % sector;
         let to = sector.min(from + (end - at));
-        take(device.peek(Lba(at / sector), from as usize..to as usize, scratch)?);
+        let lent = device.peek(Lba(at / sector), from as usize..to as usize, scratch)?;
+        take(&lent[..(to - from) as usize]);
         at += to - from;
     }
     Ok(())
 }
 
-/// Fills `into` with the bytes from `at_bytes` on; says how many there are before a sector that cannot
-/// be read.
+/// Fills `into` with the bytes from `at_bytes` on, by way of `scratch`, which has room for a sector; says
+/// how many there are before a sector that cannot be read.
 ///
 /// # Errors
 /// The device's, other than unreadable sectors.
 #[inline]
-pub fn fill(
+pub fn fill_by(
     device: &mut dyn BlockDevice,
     at_bytes: u64,
     into: &mut [u8],
+    scratch: &mut [u8],
 ) -> Result<usize, DeviceError> {
     let mut filled = 0;
-    let fed = feed(device, at_bytes, into.len() as u64, &mut |piece| {
+    let fed = feed_by(device, (at_bytes, into.len() as u64), scratch, |piece: &[u8]| {
         into[filled..filled + piece.len()].copy_from_slice(piece);
         filled += piece.len();
     });
     match fed {
         Ok(()) | Err(DeviceError::Unreadable(_)) => Ok(filled),
         Err(error) => Err(error),
+    }
+}
+
+/// [`fill_by`], with room of its own.
+///
+/// # Errors
+/// As for [`fill_by`].
+pub fn fill(
+    device: &mut dyn BlockDevice,
+    at_bytes: u64,
+    into: &mut [u8],
+) -> Result<usize, DeviceError> {
+    match device.geometry().logical_bytes as usize {
+        sector @ ..=SMALL => fill_by(device, at_bytes, into, &mut [0; SMALL][..sector]),
+        sector @ ..=LARGE => fill_by(device, at_bytes, into, &mut [0; LARGE][..sector]),
+        sector => fill_by(device, at_bytes, into, &mut vec![0; sector]),
     }
 }

@@ -293,9 +293,9 @@ pub trait BlockDevice {
         Ok(scratch)
     }
 
-    /// Lends the bytes `part` of the sector `at`; `scratch` has room for the sector. A device may answer
-    /// without saying what the rest of it holds: what nobody asks for tells no two crash states apart.
-    /// The default reads the sector.
+    /// Lends bytes of the sector `at`: those of `part`, and as many behind them as there is no harm in;
+    /// `scratch` has room for the sector. A device may answer without saying what the rest of it holds:
+    /// what nobody asks for tells no two crash states apart. The default reads the sector.
     ///
     /// # Errors
     /// As for [`BlockDevice::read`]: a sector that cannot be read has no readable part.
@@ -308,7 +308,7 @@ pub trait BlockDevice {
         part: Range<usize>,
         scratch: &'a mut [u8],
     ) -> Result<&'a [u8], DeviceError> {
-        Ok(&self.lend(at, scratch)?[part])
+        Ok(&self.lend(at, scratch)?[part.start..])
     }
 
     /// Whether the checksum of the concatenated pieces is `expected`: a question that a device may

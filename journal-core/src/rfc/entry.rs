@@ -54,7 +54,7 @@
 //! they cannot be read, is recovery's business.
 
 use crate::checksum::{Checksum, crc32c_append};
-pub use crate::rfc::place::{Key, LogOffset};
+pub use crate::rfc::place::{BEFORE_MAX, Key, LogOffset};
 
 /// Bytes of a cluster, which no entry crosses.
 pub const CLUSTER_BYTES: u32 = 4096;
@@ -69,8 +69,6 @@ const TYPE_PAD: u8 = 3;
 const TYPE_RECORD: u8 = 4;
 /// The bit of the type that holds the lap.
 const LAP_BIT: u8 = 0x80;
-/// Most bytes that a checksum covers before an entry's own: salt, place, link.
-pub const BEFORE_MAX: usize = 28;
 /// Bytes that a RECORD carries.
 pub const RECORD_BYTES: usize = 8;
 const NONE: u8 = 0xff;
@@ -221,21 +219,10 @@ impl Dialect {
         at.in_cluster() + size <= CLUSTER_BYTES as usize - self.end_bytes()
     }
 
-    /// What the checksum of an entry at `at` covers before the entry's own bytes, and how much of it:
-    /// salt and place, then the link, as far as the dialect has them.
+    /// What the checksum of an entry at `at` covers before the entry's own bytes, and how much that is.
     #[must_use]
     pub fn before(self, key: &Key, at: LogOffset) -> ([u8; BEFORE_MAX], usize) {
-        let (mut before, mut len) = ([0; BEFORE_MAX], 0);
-        if self.salted {
-            before[..16].copy_from_slice(&key.salt.0);
-            before[16..24].copy_from_slice(&at.0.to_be_bytes());
-            len = 24;
-        }
-        if self.chained {
-            before[len..len + 4].copy_from_slice(&key.link.to_be_bytes());
-            len += 4;
-        }
-        (before, len)
+        key.before(self.salted.then_some(at), self.chained)
     }
 
     /// The checksum of the bytes `covered` of an entry at `at`.
@@ -362,6 +349,17 @@ impl Dialect {
         at: LogOffset,
         bytes: &'a [u8],
     ) -> Result<Trusted<'a>, Flaw> {
+        self.parse(key, at, bytes, false)
+    }
+
+    /// [`Dialect::decode`], of bytes whose checksum was `verified` already, if it was.
+    pub(crate) fn parse<'a>(
+        self,
+        key: &Key,
+        at: LogOffset,
+        bytes: &'a [u8],
+        verified: bool,
+    ) -> Result<Trusted<'a>, Flaw> {
         let left = CLUSTER_BYTES as usize - at.in_cluster();
         if left < HEAD_BYTES {
             return Err(Flaw::Place);
@@ -415,7 +413,7 @@ impl Dialect {
         let mut link = key.link;
         if summed > 0 {
             let stored = self.stored(&bytes[covered..written]);
-            if stored != self.checksum(key, at, &bytes[..covered]) {
+            if !verified && stored != self.checksum(key, at, &bytes[..covered]) {
                 return Err(Flaw::Sum);
             }
             link = self.link(key, &bytes[..written]);

@@ -53,6 +53,9 @@ impl LogOffset {
     }
 }
 
+/// Most bytes that a checksum covers before an entry's own: salt, place, link.
+pub const BEFORE_MAX: usize = 28;
+
 /// A salt, with what can be computed of it once, and where in its ring and chain an entry stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Key {
@@ -81,5 +84,21 @@ impl Key {
     #[must_use]
     pub fn behind(self, link: u32) -> Self {
         Key { link, ..self }
+    }
+    /// What a checksum begins with: salt and place, if it covers a place, then the link, if it is
+    /// chained. With its length.
+    #[must_use]
+    pub fn before(&self, at: Option<LogOffset>, chained: bool) -> ([u8; BEFORE_MAX], usize) {
+        let (mut before, mut len) = ([0; BEFORE_MAX], 0);
+        if let Some(at) = at {
+            before[..16].copy_from_slice(&self.salt.0);
+            before[16..24].copy_from_slice(&at.0.to_be_bytes());
+            len = 24;
+        }
+        if chained {
+            before[len..len + 4].copy_from_slice(&self.link.to_be_bytes());
+            len += 4;
+        }
+        (before, len)
     }
 }

@@ -19,7 +19,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::arena::ContentId;
-use super::count::{Held, Universe};
+use super::count::Universe;
 use super::worlds::{Latent, Worlds};
 use super::{Disk, Mark, trace};
 
@@ -119,10 +119,7 @@ impl Disk {
         name.push(universe.sectors.len() as u64);
         for sector in &universe.sectors {
             name.extend([sector.lba, u64::from(sector.shape), sector.held.len() as u64]);
-            name.extend(sector.held.iter().map(|held| match held {
-                Held::Kept(content) => names.content(self, stay, *content),
-                Held::Made(bytes) => names.bytes(bytes),
-            }));
+            name.extend(sector.held.iter().map(|&held| names.content(self, stay, held)));
         }
         for lba in self.trace.touched_since(&ready.trace) {
             // Of a sector with versions of its own the device says less without reading (`live/same.rs`).

@@ -46,20 +46,12 @@ pub(super) struct Sector {
     /// What explains its contents.
     pub(super) shape: Shape,
     /// What each of them reads as.
-    pub(super) held: Vec<Held>,
-}
-
-/// A content, as long as a universe is of use.
-#[derive(Clone, Debug)]
-pub(super) enum Held {
-    /// One that the disk keeps, or none that can be read.
-    Kept(ContentId),
-    /// One that was made to be counted, such as a mix: the disk forgets it.
-    Made(Box<[u8]>),
+    pub(super) held: Vec<ContentId>,
 }
 
 impl Disk {
-    /// The sectors that are open after the last cut. Costs as much as reading them all once.
+    /// The sectors that are open after the last cut. Costs as much as reading them all once. It is of use
+    /// until the disk is rewound to a mark that was made before.
     pub fn universe(&mut self) -> Universe {
         let mut universe = Universe::default();
         self.universe_into(&mut universe);
@@ -75,7 +67,6 @@ impl Disk {
         into.sectors.clear();
         into.bytes = 0;
         into.residuals.begin(self.memory_max, self.about());
-        let arena = self.trace.arena.len();
         let mut open = self.open();
         if self.rules.contract.damages_at_rest() {
             // What cannot be read since an earlier cut is not damaged further.
@@ -87,25 +78,18 @@ impl Disk {
         for lba in open {
             let (options, _) = self.coupled(lba, false);
             if self.rules.contract.damages_at_rest() {
+                let arena = self.trace.arena.len();
                 if let Some(contents) = self.at_rest(lba, options) {
                     into.add(lba, contents, Vec::new());
                 }
+                // What is damaged was made to be counted.
+                self.forget_contents(arena);
                 continue;
             }
-            let held = options.iter().map(|option| {
-                let id = option.content;
-                if id == ContentId::UNREADABLE || (id.0 as usize) < arena {
-                    Held::Kept(id)
-                } else {
-                    Held::Made(self.trace.arena.get(id).into())
-                }
-            });
-            let held = held.collect();
+            let held = options.iter().map(|option| option.content).collect();
             let contents = options.into_iter().map(|option| (1, merged(option.why))).collect();
             into.add(lba, contents, held);
         }
-        self.trace.arena.truncate(arena);
-        self.verified.truncate(arena as u32);
     }
 
     /// What explains the contents of a sector with damage at rest laid over what the cut may have left
@@ -179,12 +163,7 @@ impl Disk {
             if (denial.lba, denial.cut) != (sector.lba, cut) {
                 continue;
             }
-            let is = |held: &Held| match held {
-                Held::Kept(content) => arena.same(*content, denial.content),
-                Held::Made(bytes) => {
-                    denial.content != ContentId::UNREADABLE && arena.get(denial.content) == &**bytes
-                }
-            };
+            let is = |held: &ContentId| arena.same(*held, denial.content);
             let same = (0..).zip(&sector.held).filter(|(_, held)| is(held));
             denied.extend(same.map(|(number, _)| number));
         }
@@ -210,13 +189,7 @@ impl Disk {
                     continue;
                 };
                 *place = *first.get_or_insert(*at);
-                let is = |held: &Held| match held {
-                    Held::Kept(content) => self.in_class(literal, *content),
-                    Held::Made(bytes) => literal.class.iter().any(|&(content, _)| {
-                        content != ContentId::UNREADABLE
-                            && self.trace.arena.get(content) == &**bytes
-                    }),
-                };
+                let is = |held: &ContentId| self.in_class(literal, *held);
                 let class = (0..).zip(&sector.held).filter(|(_, held)| is(held));
                 left.clause = Some((class.map(|(number, _)| number).collect(), false));
             }
@@ -251,7 +224,7 @@ impl Disk {
 
 impl Universe {
     /// Adds a sector with what explains its contents, and what they read as.
-    fn add(&mut self, lba: u64, contents: Vec<(u64, Why)>, held: Vec<Held>) {
+    fn add(&mut self, lba: u64, contents: Vec<(u64, Why)>, held: Vec<ContentId>) {
         let shape = self.residuals.shape(contents);
         let sector = Sector { lba, shape, held };
         self.bytes += sector.kept_bytes(self.residuals.contents(shape));
@@ -333,11 +306,7 @@ impl Universe {
 impl Sector {
     fn kept_bytes(&self, contents: &Contents) -> u64 {
         let contents: u64 = contents.iter().flat_map(|(_, why)| why).map(bytes_of).sum();
-        let made = |held: &Held| match held {
-            Held::Kept(_) => 0,
-            Held::Made(bytes) => bytes.len(),
-        };
-        let held = size_of_val(&self.held[..]) + self.held.iter().map(made).sum::<usize>();
+        let held = size_of_val(&self.held[..]);
         (size_of::<Sector>() + held) as u64 + contents
     }
 }

@@ -63,8 +63,7 @@ impl Disk {
                 sectors.push(Open { lba, contents });
             }
         }
-        self.trace.arena.truncate(arena);
-        self.verified.truncate(arena as u32);
+        self.forget_contents(arena);
         let mut needed = BTreeMap::new();
         for (step, sector) in sectors.iter().enumerate() {
             let why = sector.contents.iter().flat_map(|(why, _)| why).flatten();

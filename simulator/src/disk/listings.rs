@@ -4,17 +4,20 @@
 //! before it, and not from what is read after it. A search asks of the same few sectors in thousands of
 //! leaves behind one cut, so the list is made once, and only what was learned since is held against it.
 //!
-//! Invariant: a list is that of the cut it is kept for. A cut that is taken back and made again is
-//! another one ([`Cut::id`]).
+//! Contents may be made for a list, as mixes are. The disk forgets them when it is rewound to before that,
+//! and such a list with them; those that are listed when the cut is made last as long as the cut.
 //!
-//! What it is not: for contents that were made for the list, as mixes are: the disk forgets those when
-//! it is rewound, so such lists are made anew.
+//! Invariant: a list is that of the cut it is kept for, and all that it names is kept. A cut that is
+//! taken back and made again is another one ([`Cut::id`]).
+//!
+//! What it is not: a memory of answers. It says what might have been before anything was read.
 //!
 //! [`Cut::id`]: super::trace::Cut::id
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use smallvec::smallvec;
 
 use super::Disk;
 use super::arena::ContentId;
@@ -22,7 +25,20 @@ use super::undecided::{self, Content, Listed};
 use super::worlds::{World, Worlds};
 
 /// The lists of one cut, by sector.
-type OfCut = (u64, FxHashMap<u64, Arc<Listed>>);
+#[derive(Clone, Debug, Default)]
+struct OfCut {
+    id: u64,
+    lists: FxHashMap<u64, List>,
+    /// The most that any of them needs.
+    needs: usize,
+}
+
+#[derive(Clone, Debug)]
+struct List {
+    listed: Arc<Listed>,
+    /// How many contents must be kept, if any was made for it.
+    needs: usize,
+}
 
 /// The lists that are kept: for each of the cuts that there are.
 #[derive(Clone, Debug, Default)]
@@ -30,15 +46,23 @@ pub struct Listings(Vec<OfCut>);
 
 impl Listings {
     /// The lists of the cut that is the last of `cuts`.
-    fn of(&mut self, cuts: usize, id: u64) -> &mut FxHashMap<u64, Arc<Listed>> {
+    fn of(&mut self, cuts: usize, id: u64) -> &mut OfCut {
         self.0.truncate(cuts);
-        if self.0.len() < cuts || self.0[cuts - 1].0 != id {
+        if self.0.len() < cuts || self.0[cuts - 1].id != id {
             self.0.resize_with(cuts, Default::default);
-            let (of, lists) = &mut self.0[cuts - 1];
-            *of = id;
-            lists.clear();
+            let of = &mut self.0[cuts - 1];
+            (of.id, of.needs) = (id, 0);
+            of.lists.clear();
         }
-        &mut self.0[cuts - 1].1
+        &mut self.0[cuts - 1]
+    }
+
+    /// Forgets the lists that name others than the first `len` contents.
+    pub fn truncate(&mut self, len: usize) {
+        for of in self.0.iter_mut().filter(|of| of.needs > len) {
+            of.lists.retain(|_, list| list.needs <= len);
+            of.needs = of.lists.values().map(|list| list.needs).max().unwrap_or_default();
+        }
     }
 }
 
@@ -86,22 +110,48 @@ impl Disk {
         self.options = options;
     }
 
+    /// The same list in a word, where all that the sector may hold reads the same: filler that was written
+    /// over filler, which of its bytes ever got there is nobody's concern.
+    fn plain(&self, mut listed: Listed) -> Listed {
+        let contents = || listed.whole.iter().chain(&listed.damaged).map(|option| option.content);
+        let first = contents().next().expect("a sector holds something");
+        let is_one = contents().all(|content| self.trace.arena.same(first, content));
+        if is_one && first != ContentId::UNREADABLE && !self.rules.contract.damages_at_rest() {
+            listed.whole.truncate(1);
+            listed.damaged.clear();
+            for option in &mut listed.whole {
+                option.why = smallvec![World::new()];
+            }
+        }
+        listed
+    }
+
+    /// Forgets all but the first `len` contents, and what names others.
+    pub(super) fn forget_contents(&mut self, len: usize) {
+        self.trace.arena.truncate(len);
+        self.verified.truncate(len as u32);
+        self.listings.truncate(len);
+    }
+
     /// What the contract allows an open sector to hold.
     pub(super) fn listed(&mut self, lba: u64) -> Arc<Listed> {
         let cuts = self.trace.cuts.len();
         let id = self.trace.cuts.last().expect("open since a cut").id;
-        if self.visits_all
-            && let Some(listed) = self.listings.of(cuts, id).get(&lba)
-        {
-            return Arc::clone(listed);
+        // Who wants one leaf asks of each sector once.
+        if !self.visits_all {
+            return Arc::new(undecided::listed(&mut self.trace, &self.rules, &self.denied, lba));
+        }
+        if let Some(list) = self.listings.of(cuts, id).lists.get(&lba) {
+            return Arc::clone(&list.listed);
         }
         let contents = self.trace.arena.len();
         let listed = undecided::listed(&mut self.trace, &self.rules, &self.denied, lba);
-        let listed = Arc::new(listed);
-        // Who wants one leaf asks of each sector once.
-        if self.visits_all && self.trace.arena.len() == contents {
-            self.listings.of(cuts, id).insert(lba, Arc::clone(&listed));
-        }
+        let listed = Arc::new(self.plain(listed));
+        let now = self.trace.arena.len();
+        let needs = if now == contents { 0 } else { now };
+        let of = self.listings.of(cuts, id);
+        of.needs = of.needs.max(needs);
+        of.lists.insert(lba, List { listed: Arc::clone(&listed), needs });
         listed
     }
 }

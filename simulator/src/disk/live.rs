@@ -295,15 +295,16 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         self.may_read(at)?;
         self.disk.traffic.reads += 1;
         self.disk.traffic.bytes_read += scratch.len() as u64;
-        let content = match self.certain(at.0) {
-            Some(content) => content,
+        let (content, known) = match self.certain(at.0) {
             None if self.disk.asks_classes => self.peek_class(at.0, (part.start, part.end))?,
-            None => self.content(at.0),
+            None => (self.content(at.0), true),
+            Some(content) => (content, true),
         };
         if content == ContentId::UNREADABLE {
             return Err(self.no_bytes(at.0));
         }
-        Ok(&self.disk.trace.arena.get(content)[part])
+        let end = if known { scratch.len() } else { part.end };
+        Ok(&self.disk.trace.arena.get(content)[part.start..end])
     }
 
     fn find(

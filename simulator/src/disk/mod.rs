@@ -463,7 +463,7 @@ impl Disk {
         let contents = self.trace.arena.len();
         self.trace.rewind(&mark.trace);
         if self.trace.arena.len() < contents {
-            self.verified.truncate(self.trace.arena.len() as u32);
+            self.forget_contents(self.trace.arena.len());
         }
         if let Some(worlds) = &mark.worlds {
             self.worlds.clone_from(worlds);

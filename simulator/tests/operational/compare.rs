@@ -222,8 +222,8 @@ impl<C: Chooser> Medium for Lazy<'_, C> {
 
     fn peek(&mut self, lba: usize, part: Range<usize>) -> Result<Vec<u8>, usize> {
         let mut scratch = vec![0; self.0.geometry().logical_bytes as usize];
-        let peeked = self.0.peek(Lba(lba as u64), part, &mut scratch);
-        peeked.map(<[u8]>::to_vec).map_err(lost)
+        let peeked = self.0.peek(Lba(lba as u64), part.clone(), &mut scratch);
+        peeked.map(|bytes| bytes[..part.len()].to_vec()).map_err(lost)
     }
 
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize> {

@@ -89,8 +89,8 @@ pub fn disagreement(case: &Case, model: &Model, left: &BTreeSet<Image>) -> Resul
     };
     drawable(&mut disk, &all)?;
     let owed = second(case, &Model::new(&case.contract, model.noise.clone()), left);
-    let (bytes, mark) = (case.contract.logical_bytes as usize, disk.mark());
     let (mut universe, at) = (disk.universe(), disk.window().1);
+    let (bytes, mark) = (case.contract.logical_bytes as usize, disk.mark());
     let mut chooser = Exhaustive::new();
     let (mut sum, mut wrote) = (BigUint::default(), false);
     loop {

@@ -24,6 +24,9 @@ use super::slot::Tails;
 
 const CLUSTER: usize = CLUSTER_BYTES as usize;
 
+/// Bytes of the sectors that most disks have.
+const SMALL: usize = 512;
+
 /// What a walk needs to know.
 pub(super) struct Log<'a> {
     pub area: Area,
@@ -65,54 +68,62 @@ pub(super) struct Walk {
 }
 
 impl Log<'_> {
-    /// What stands at the walk's position; an entry lies in `room`.
-    fn look<'r>(
-        &self,
-        device: &mut dyn BlockDevice,
-        walk: &Walk,
-        room: &'r mut [u8; ENTRY_BYTES_MAX],
-    ) -> Result<(Row, Option<Trusted<'r>>), DeviceError> {
-        let at = walk.at;
-        if self.until.is_some_and(|until| at >= until) {
-            return Ok((Row::Pointed, None));
-        }
-        let key = self.key.behind(walk.link);
-        let head = HEAD_BYTES.min(CLUSTER - at.in_cluster());
-        let mut have = self.fill(device, at, &mut room[..head])?;
-        if have == head
-            && let Err(Flaw::Short(whole)) = self.dialect.decode(&key, at, &room[..have])
-        {
-            have += match self.is_whole(device, (&key, at), &mut room[..whole])? {
-                Some(true) => self.fill(device, at.plus(head), &mut room[head..whole])?,
-                // It is torn, and how does not matter.
-                Some(false) => return Ok((self.row(at, have, Err(Flaw::Sum)), None)),
-                None => 0,
-            };
-        }
-        let decoded = self.dialect.decode(&key, at, &room[..have]);
-        Ok(match (self.until, decoded) {
-            // What is committed ends with an entry, not in one.
-            (Some(until), Ok(entry)) if at.plus(entry.size) > until => (Row::BadPlace, None),
-            _ => (self.row(at, have, decoded), decoded.ok()),
-        })
+    /// Whether the log is known to be committed no further than `at`.
+    fn is_over(&self, at: LogOffset) -> bool {
+        self.until.is_some_and(|until| at >= until)
     }
 
-    /// Whether the entry that takes `room` is what its checksum says, as far as that can be asked: true
-    /// where it must be read to know, `None` where it cannot be read.
+    /// What stands at `at`, asked of the device bit by bit; an entry lies in `room`. Of how many bytes,
+    /// its size and type may have `announced`.
+    fn ask<'r>(
+        &self,
+        device: &mut dyn BlockDevice,
+        (at, key): (LogOffset, Key),
+        announced: Option<usize>,
+        (room, scratch): (&'r mut [u8; ENTRY_BYTES_MAX], &mut [u8]),
+    ) -> Result<(Row, Option<Trusted<'r>>), DeviceError> {
+        if self.is_over(at) {
+            return Ok((Row::Pointed, None));
+        }
+        let whole = if let Some(whole) = announced {
+            whole
+        } else {
+            let head = HEAD_BYTES.min(CLUSTER - at.in_cluster());
+            let have = self.fill(device, at, &mut room[..head], scratch)?;
+            match self.dialect.decode(&key, at, &room[..have]) {
+                Err(Flaw::Short(whole)) if have == head => whole,
+                _ => return Ok(self.judge(at, have, self.dialect.decode(&key, at, &room[..have]))),
+            }
+        };
+        // A weak one is passed by torn entries, too; and what a slot knows is known already.
+        let verifies = !self.dialect.sum.is_weak() && !self.is_known(at, whole);
+        if verifies {
+            let torn = match self.is_whole(device, (&key, at), &mut room[..whole], scratch)? {
+                Some(true) => None,
+                // How does not matter.
+                Some(false) => Some(Flaw::Sum),
+                None => Some(Flaw::Short(whole)),
+            };
+            if let Some(flaw) = torn {
+                return Ok(self.judge(at, HEAD_BYTES, Err(flaw)));
+            }
+        }
+        let have = self.fill(device, at, &mut room[..whole], scratch)?;
+        Ok(self.judge(at, have, self.dialect.parse(&key, at, &room[..have], verifies)))
+    }
+
+    /// Whether the entry that takes `room` is what its checksum says; `None` where it cannot be read.
     fn is_whole(
         &self,
         device: &mut dyn BlockDevice,
         (key, at): (&Key, LogOffset),
         room: &mut [u8],
+        scratch: &mut [u8],
     ) -> Result<Option<bool>, DeviceError> {
         let sum = self.dialect.sum;
-        // A weak one is passed by torn entries, too; and what a slot knows is known already.
-        if sum.is_weak() || self.is_known(at, room.len()) {
-            return Ok(Some(true));
-        }
         let covered = room.len() - sum.bytes();
         let stored = &mut room[covered..];
-        if self.fill(device, at.plus(covered), stored)? < stored.len() {
+        if self.fill(device, at.plus(covered), stored, scratch)? < stored.len() {
             return Ok(None);
         }
         let expected = self.dialect.stored(stored);
@@ -122,6 +133,21 @@ impl Log<'_> {
             Ok(whole) => Ok(Some(whole)),
             Err(DeviceError::Unreadable(_)) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// What `have` bytes at `at` mean, and the entry that they are.
+    fn judge<'r>(
+        &self,
+        at: LogOffset,
+        have: usize,
+        decoded: Result<Trusted<'r>, Flaw>,
+    ) -> (Row, Option<Trusted<'r>>) {
+        match (self.until, decoded) {
+            (Some(until), _) if at >= until => (Row::Pointed, None),
+            // What is committed ends with an entry, not in one.
+            (Some(until), Ok(entry)) if at.plus(entry.size) > until => (Row::BadPlace, None),
+            _ => (self.row(at, have, decoded), decoded.ok()),
         }
     }
 
@@ -177,7 +203,8 @@ impl Log<'_> {
         image: &mut [u8],
     ) -> Result<(), DeviceError> {
         let place = LogOffset::of_cluster(cluster).plus(from);
-        let filled = self.fill(device, place, &mut image[from..to])?;
+        let scratch = &mut [0; CLUSTER][..self.area.sector_bytes as usize];
+        let filled = self.fill(device, place, &mut image[from..to], scratch)?;
         if filled < to - from {
             return Err(DeviceError::Unreadable(self.area.lba(place.plus(filled))));
         }
@@ -185,15 +212,16 @@ impl Log<'_> {
     }
 
     /// Fills `into` with the bytes of a cluster from `at` on, those that the slots know and those of the
-    /// device; says how many there are before a sector that cannot be read.
+    /// device, by way of `scratch`; says how many there are before a sector that cannot be read.
     fn fill(
         &self,
         device: &mut dyn BlockDevice,
         at: LogOffset,
         into: &mut [u8],
+        scratch: &mut [u8],
     ) -> Result<usize, DeviceError> {
         if !self.is_known(at, into.len()) {
-            return bytes::fill(device, self.area.byte(at), into);
+            return bytes::fill_by(device, self.area.byte(at), into, scratch);
         }
         let (sector, len) = (self.area.sector_bytes as usize, into.len());
         let mut filled = 0;
@@ -210,7 +238,8 @@ impl Log<'_> {
             filled += known.len();
             if !back.is_empty() {
                 let wanted = back.len();
-                let got = bytes::fill(device, self.area.byte(place.plus(known.len())), back)?;
+                let got =
+                    bytes::fill_by(device, self.area.byte(place.plus(known.len())), back, scratch)?;
                 filled += got;
                 if got < wanted {
                     return Ok(filled);
@@ -242,6 +271,22 @@ impl Log<'_> {
     pub fn walk(
         &self,
         device: &mut dyn BlockDevice,
+        visit: impl FnMut(Step<'_>),
+    ) -> Result<Walk, DeviceError> {
+        // A short log costs less to read than 4096 zeros to write.
+        let sector = self.area.sector_bytes as usize;
+        if sector <= SMALL {
+            self.walk_in(device, &mut [0; SMALL][..sector], visit)
+        } else {
+            self.walk_in(device, &mut [0; CLUSTER][..sector], visit)
+        }
+    }
+
+    /// [`Log::walk`], with room for a sector.
+    fn walk_in(
+        &self,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
         mut visit: impl FnMut(Step<'_>),
     ) -> Result<Walk, DeviceError> {
         let mut room = [0; ENTRY_BYTES_MAX];
@@ -255,10 +300,50 @@ impl Log<'_> {
             sealed: true,
         };
         loop {
-            let (row, entry) = self.look(device, &walk, &mut room)?;
-            if !walk.take(row, entry, &mut visit) {
-                return Ok(walk);
+            // What the device lends without being asked for it is looked at where it lies.
+            let from = walk.at;
+            let lent = self.lent(device, from, scratch)?;
+            let mut asks = lent.is_empty().then_some(None);
+            while walk.at.0 < from.0 + lent.len() as u64 {
+                let here = &lent[(walk.at.0 - from.0) as usize..];
+                let decoded = self.dialect.decode(&self.key.behind(walk.link), walk.at, here);
+                if let Err(Flaw::Short(wanted)) = decoded
+                    && !self.is_over(walk.at)
+                {
+                    asks = Some((wanted > HEAD_BYTES).then_some(wanted));
+                    break;
+                }
+                let (row, entry) = self.judge(walk.at, here.len(), decoded);
+                if !walk.take(row, entry, &mut visit) {
+                    return Ok(walk);
+                }
             }
+            if let Some(announced) = asks {
+                let at = (walk.at, self.key.behind(walk.link));
+                let (row, entry) = self.ask(device, at, announced, (&mut room, scratch))?;
+                if !walk.take(row, entry, &mut visit) {
+                    return Ok(walk);
+                }
+            }
+        }
+    }
+
+    /// What the device lends for the size and type at `at`: of its sector, from there on, these or more.
+    /// Nothing where they lie in two sectors, cannot be read, or are better known from a slot.
+    fn lent<'a>(
+        &self,
+        device: &'a mut dyn BlockDevice,
+        at: LogOffset,
+        scratch: &'a mut [u8],
+    ) -> Result<&'a [u8], DeviceError> {
+        let from = at.in_cluster() % scratch.len();
+        let head = from..from + HEAD_BYTES;
+        if head.end > scratch.len() || self.is_over(at) || self.is_known(at, 1) {
+            return Ok(&[]);
+        }
+        match device.peek(self.area.lba(at), head, scratch) {
+            Err(DeviceError::Unreadable(_)) => Ok(&[]),
+            lent => lent,
         }
     }
 }

@@ -181,7 +181,7 @@ impl<C: Chooser> Live<'_, C> {
     pub(super) fn part(&mut self, lba: u64, covered: Vec<(usize, usize)>) -> Part {
         let window = self.disk.window();
         let admitted = |content, label| Admitted { content, label, window, why: Why::new() };
-        let certain = self.certain(lba);
+        let certain = self.settled(lba);
         let disk = &mut *self.disk;
         let options = if let Some(content) = certain {
             vec![admitted(content, Label::Old)]

@@ -79,14 +79,27 @@ impl<C: Chooser> Live<'_, C> {
         if self.disk.dead { DeviceError::PowerCut } else { DeviceError::Unreadable(Lba(lba)) }
     }
 
-    pub(super) fn decide(&mut self, lba: u64) -> ContentId {
+    /// What a sector holds, if that is certain; where all that it may hold reads the same that is written
+    /// down, so that it is looked for once.
+    pub(super) fn settled(&mut self, lba: u64) -> Option<ContentId> {
+        let certain = self.certain(lba);
+        if certain.is_some() || self.disk.rules.independent {
+            return certain;
+        }
         let disk = &mut *self.disk;
         let listed = disk.listed(lba);
-        if let Some(content) = disk.only_content(&listed) {
-            let now = disk.trace.life_start;
-            disk.trace.put(lba, content, NONE, now);
+        let only = disk.only_content(&listed)?;
+        let now = disk.trace.life_start;
+        disk.trace.put(lba, only, NONE, now);
+        Some(only)
+    }
+
+    pub(super) fn decide(&mut self, lba: u64) -> ContentId {
+        if let Some(content) = self.settled(lba) {
             return content;
         }
+        let disk = &mut *self.disk;
+        let listed = disk.listed(lba);
         let (mut options, whole) = disk.possible(lba, &listed, true);
         let (cut, budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
         let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);

@@ -9,20 +9,37 @@
 //! What it is not: for a life in which nothing is asked in classes; there a sector is decided whole.
 
 use journal_core::DeviceError;
+use smallvec::SmallVec;
 
-use super::super::arena::ContentId;
+use super::super::arena::{Arena, ContentId};
 use super::Live;
 use super::asking::Means;
 use crate::choose::Chooser;
 
+/// How far the contents that a sector may hold differ in some bytes.
+enum Differ {
+    /// Not at all: this one stands for all.
+    Never(ContentId),
+    /// Wherever they differ.
+    Always,
+    /// Some of them do, or one cannot be read.
+    Partly,
+}
+
 impl<C: Chooser> Live<'_, C> {
     /// A content that an open sector may hold, and that agrees with what it holds from one byte to
-    /// another.
+    /// another; and whether that is all that it holds.
     pub(super) fn peek_class(
         &mut self,
         lba: u64,
         covered: (usize, usize),
-    ) -> Result<ContentId, DeviceError> {
+    ) -> Result<(ContentId, bool), DeviceError> {
+        match self.differ(lba, covered) {
+            Differ::Never(content) => return Ok((content, false)),
+            // Then nothing is left open, and there is less to it.
+            Differ::Always => return Ok((self.content(lba), true)),
+            Differ::Partly => {}
+        }
         let part = self.part(lba, vec![covered]);
         let by_clauses = self.disk.part_by_clauses(&part);
         let part = by_clauses.as_ref().unwrap_or(&part);
@@ -31,8 +48,54 @@ impl<C: Chooser> Live<'_, C> {
             class.map_or(Means::Unreadable, |class| Means::Class(class as u32))
         };
         match self.question(part, &means)? {
-            Means::Class(class) => Ok(part.content(class)),
+            Means::Class(class) => Ok((part.content(class), false)),
             _ => Err(self.no_bytes(lba)),
         }
+    }
+
+    /// How far what an open sector may hold differs in these bytes. Contents are looked at, too, that
+    /// something else that was read rules out: to ask that takes longer.
+    fn differ(&mut self, lba: u64, covered: (usize, usize)) -> Differ {
+        if self.disk.rules.independent {
+            self.disk.list_independent(lba);
+            let contents = self.disk.options.iter().map(|option| option.content);
+            return differ(&self.disk.trace.arena, contents, covered);
+        }
+        if self.settled(lba).is_some() {
+            return Differ::Always;
+        }
+        let listed = self.disk.listed(lba);
+        let (disk, cut) = (&*self.disk, self.disk.cuts());
+        let arena = &disk.trace.arena;
+        let stands = |content: &ContentId| !disk.denied.after(arena, lba, cut, *content);
+        let all = listed.whole.iter().chain(&listed.damaged).map(|option| option.content);
+        differ(arena, all.filter(stands), covered)
+    }
+}
+
+fn differ(
+    arena: &Arena,
+    contents: impl Iterator<Item = ContentId>,
+    (from, to): (usize, usize),
+) -> Differ {
+    let readable = |content: ContentId| content != ContentId::UNREADABLE;
+    let (mut never, mut always) = (true, true);
+    let mut known: SmallVec<[ContentId; 16]> = SmallVec::new();
+    for content in contents {
+        if known.iter().any(|&other| arena.same(other, content)) {
+            continue;
+        }
+        for &other in &known {
+            let both = readable(content) && readable(other);
+            let differ = !both || arena.get(content)[from..to] != arena.get(other)[from..to];
+            never &= !differ;
+            always &= differ;
+        }
+        known.push(content);
+    }
+    match known[..] {
+        [first, ..] if never && readable(first) => Differ::Never(first),
+        _ if always => Differ::Always,
+        _ => Differ::Partly,
     }
 }
