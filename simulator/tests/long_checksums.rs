@@ -145,3 +145,15 @@ fn v9_of_whole_physical_sectors_is_proven_over_two_lives() {
         assert!(!cell.explored.modulo_collisions);
     }
 }
+
+#[test]
+fn an_entry_torn_between_lines_of_persistent_memory_costs_a_leaf_for_each_thing_it_is_taken_for() {
+    // Two entries of 240 bytes, padded to eight lines, each of which holds the first so many of its eight
+    // stores. Whoever reads line by line meets 9^8 contents in each of two commits; and after all, one.
+    let workload = Workload::repeated(&Workload::appends(4, 240, 2), 1, Survivors::Carry);
+    let cell = explore("v8p", "pm-8byte", workload, 1_000);
+    assert_eq!(cell.verdict, Verdict::Proven, "{:?}", cell.why);
+    assert_eq!(cell.explored.leaves, 17);
+    assert_eq!(cell.explored.images[0].all, BigUint::from(9u32).pow(8) * 2u32 + 1u32);
+    assert!(!cell.explored.modulo_collisions);
+}
