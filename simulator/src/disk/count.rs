@@ -76,7 +76,8 @@ impl Disk {
             open.retain(|&lba| !self.is_decided(lba));
         }
         for lba in open {
-            let (options, _) = self.coupled(lba, false);
+            let listed = self.listed(lba);
+            let (options, _) = self.possible(lba, &listed, false);
             if self.rules.contract.damages_at_rest() {
                 let arena = self.trace.arena.len();
                 if let Some(contents) = self.at_rest(lba, options) {
@@ -163,8 +164,8 @@ impl Disk {
             if (denial.lba, denial.cut) != (sector.lba, cut) {
                 continue;
             }
-            let is = |held: &ContentId| arena.same(*held, denial.content);
-            let same = (0..).zip(&sector.held).filter(|(_, held)| is(held));
+            let is = |held: ContentId| arena.same(held, denial.content);
+            let same = (0..).zip(&sector.held).filter(|&(_, &held)| is(held));
             denied.extend(same.map(|(number, _)| number));
         }
         denied.sort_unstable();
@@ -189,8 +190,8 @@ impl Disk {
                     continue;
                 };
                 *place = *first.get_or_insert(*at);
-                let is = |held: &ContentId| self.in_class(literal, *held);
-                let class = (0..).zip(&sector.held).filter(|(_, held)| is(held));
+                let is = |held: ContentId| self.in_class(literal, held);
+                let class = (0..).zip(&sector.held).filter(|&(_, &held)| is(held));
                 left.clause = Some((class.map(|(number, _)| number).collect(), false));
             }
         }

@@ -67,14 +67,8 @@ impl Listings {
 }
 
 impl Disk {
-    /// The options of an open sector under any contract, see [`undecided::coupled`]; without regard to
-    /// what was read of other sectors unless `knowing`.
-    pub(super) fn coupled(&mut self, lba: u64, knowing: bool) -> (Vec<Content>, usize) {
-        let listed = self.listed(lba);
-        self.possible(lba, &listed, knowing)
-    }
-
-    /// [`Disk::coupled`], of a list that is at hand.
+    /// The options of an open sector with this list, see [`undecided::coupled`]; without regard to what was
+    /// read of other sectors unless `knowing`.
     pub(super) fn possible(
         &self,
         lba: u64,
@@ -112,18 +106,18 @@ impl Disk {
 
     /// The same list in a word, where all that the sector may hold reads the same: filler that was written
     /// over filler, which of its bytes ever got there is nobody's concern.
-    fn plain(&self, mut listed: Listed) -> Listed {
-        let contents = || listed.whole.iter().chain(&listed.damaged).map(|option| option.content);
-        let first = contents().next().expect("a sector holds something");
-        let is_one = contents().all(|content| self.trace.arena.same(first, content));
-        if is_one && first != ContentId::UNREADABLE && !self.rules.contract.damages_at_rest() {
-            listed.whole.truncate(1);
-            listed.damaged.clear();
-            for option in &mut listed.whole {
-                option.why = smallvec![World::new()];
-            }
+    fn plain(&self, listed: Listed) -> Listed {
+        let mut options = listed.whole.iter().chain(&listed.damaged);
+        let first = options.next().expect("a sector holds something");
+        let differs = |other: &Content| !self.trace.arena.same(first.content, other.content);
+        if first.content == ContentId::UNREADABLE
+            || self.rules.contract.damages_at_rest()
+            || options.any(differs)
+        {
+            return listed;
         }
-        listed
+        let only = Content { why: smallvec![World::new()], ..*first };
+        Listed { whole: vec![only], damaged: Vec::new() }
     }
 
     /// Forgets all but the first `len` contents, and what names others.

@@ -181,11 +181,21 @@ impl<C: Chooser> Live<'_, C> {
     pub(super) fn part(&mut self, lba: u64, covered: Vec<(usize, usize)>) -> Part {
         let window = self.disk.window();
         let admitted = |content, label| Admitted { content, label, window, why: Why::new() };
-        let certain = self.settled(lba);
+        let mut certain = self.certain(lba);
+        let is_coupled = certain.is_none() && !self.disk.rules.independent;
+        let listed = is_coupled.then(|| self.disk.listed(lba));
+        if let Some(listed) = &listed {
+            certain = self.settle(lba, listed);
+        }
         let disk = &mut *self.disk;
         let options = if let Some(content) = certain {
             vec![admitted(content, Label::Old)]
-        } else if disk.rules.independent {
+        } else if let Some(listed) = listed {
+            let (options, _) = disk.possible(lba, &listed, true);
+            let option =
+                |c: undecided::Content| Admitted { why: c.why, ..admitted(c.content, c.label) };
+            options.into_iter().map(option).collect()
+        } else {
             disk.list_independent(lba);
             let option = |choice: &undecided::Choice| {
                 let label = match choice.command {
@@ -195,11 +205,6 @@ impl<C: Chooser> Live<'_, C> {
                 Admitted { window: choice.window, ..admitted(choice.content, label) }
             };
             disk.options.iter().map(option).collect()
-        } else {
-            let (options, _) = disk.coupled(lba, true);
-            let option =
-                |c: undecided::Content| Admitted { why: c.why, ..admitted(c.content, c.label) };
-            options.into_iter().map(option).collect()
         };
         Part::new(&disk.trace.arena, (lba, certain.is_none()), options, covered)
     }

@@ -16,6 +16,7 @@ use smallvec::smallvec;
 use super::super::arena::ContentId;
 use super::super::at_rest::{AtRest, Pick};
 use super::super::trace::NONE;
+use super::super::undecided::Listed;
 use super::super::worlds::{Latent, Range, Why, World, merged};
 use super::Live;
 use crate::choose::{Chooser, Label, What, pick};
@@ -79,27 +80,22 @@ impl<C: Chooser> Live<'_, C> {
         if self.disk.dead { DeviceError::PowerCut } else { DeviceError::Unreadable(Lba(lba)) }
     }
 
-    /// What a sector holds, if that is certain; where all that it may hold reads the same that is written
-    /// down, so that it is looked for once.
-    pub(super) fn settled(&mut self, lba: u64) -> Option<ContentId> {
-        let certain = self.certain(lba);
-        if certain.is_some() || self.disk.rules.independent {
-            return certain;
-        }
+    /// What a sector with this list holds, if that is certain: then it is written down, and is not looked
+    /// for again.
+    pub(super) fn settle(&mut self, lba: u64, listed: &Listed) -> Option<ContentId> {
         let disk = &mut *self.disk;
-        let listed = disk.listed(lba);
-        let only = disk.only_content(&listed)?;
+        let only = disk.only_content(listed)?;
         let now = disk.trace.life_start;
         disk.trace.put(lba, only, NONE, now);
         Some(only)
     }
 
     pub(super) fn decide(&mut self, lba: u64) -> ContentId {
-        if let Some(content) = self.settled(lba) {
+        let listed = self.disk.listed(lba);
+        if let Some(content) = self.settle(lba, &listed) {
             return content;
         }
         let disk = &mut *self.disk;
-        let listed = disk.listed(lba);
         let (mut options, whole) = disk.possible(lba, &listed, true);
         let (cut, budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
         let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);

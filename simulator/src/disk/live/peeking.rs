@@ -61,10 +61,10 @@ impl<C: Chooser> Live<'_, C> {
             let contents = self.disk.options.iter().map(|option| option.content);
             return differ(&self.disk.trace.arena, contents, covered);
         }
-        if self.settled(lba).is_some() {
+        let listed = self.disk.listed(lba);
+        if self.settle(lba, &listed).is_some() {
             return Differ::Always;
         }
-        let listed = self.disk.listed(lba);
         let (disk, cut) = (&*self.disk, self.disk.cuts());
         let arena = &disk.trace.arena;
         let stands = |content: &ContentId| !disk.denied.after(arena, lba, cut, *content);
