@@ -4,8 +4,8 @@
 //! header tells what comes next by a handful of bytes; what else its sector holds is another question,
 //! asked later or never.
 //!
-//! Invariant: the pieces are handed out in order, each of one sector; of two accesses to the same bytes
-//! neither asks the device for more than the other.
+//! Invariant: the pieces are handed out in order, each of one sector, and no byte outside the range is
+//! asked for.
 //!
 //! What it is not: a cache. Bytes that are asked for twice are read twice.
 
@@ -56,41 +56,39 @@ fn feed_by<D: BlockDevice + ?Sized>(
     Ok(())
 }
 
-/// Fills `into` with the bytes from `at_bytes` on, by way of `scratch`, which has room for a sector; says
-/// how many there are before a sector that cannot be read.
+/// Fills `into` with the bytes from `at_bytes` on.
 ///
 /// # Errors
-/// The device's, other than unreadable sectors.
+/// The device's; what was read before the bad sector is in `into`.
 #[inline]
-pub fn fill_by(
-    device: &mut dyn BlockDevice,
+pub fn read<D: BlockDevice + ?Sized>(
+    device: &mut D,
+    at_bytes: u64,
+    into: &mut [u8],
+) -> Result<(), DeviceError> {
+    feed(device, at_bytes, into.len() as u64, &mut filling(into))
+}
+
+/// [`read`], by way of `scratch`, which has room for a sector.
+///
+/// # Errors
+/// As for [`read`].
+#[inline]
+pub fn read_by<D: BlockDevice + ?Sized>(
+    device: &mut D,
     at_bytes: u64,
     into: &mut [u8],
     scratch: &mut [u8],
-) -> Result<usize, DeviceError> {
-    let mut filled = 0;
-    let fed = feed_by(device, (at_bytes, into.len() as u64), scratch, |piece: &[u8]| {
-        into[filled..filled + piece.len()].copy_from_slice(piece);
-        filled += piece.len();
-    });
-    match fed {
-        Ok(()) | Err(DeviceError::Unreadable(_)) => Ok(filled),
-        Err(error) => Err(error),
-    }
+) -> Result<(), DeviceError> {
+    feed_by(device, (at_bytes, into.len() as u64), scratch, filling(into))
 }
 
-/// [`fill_by`], with room of its own.
-///
-/// # Errors
-/// As for [`fill_by`].
-pub fn fill(
-    device: &mut dyn BlockDevice,
-    at_bytes: u64,
-    into: &mut [u8],
-) -> Result<usize, DeviceError> {
-    match device.geometry().logical_bytes as usize {
-        sector @ ..=SMALL => fill_by(device, at_bytes, into, &mut [0; SMALL][..sector]),
-        sector @ ..=LARGE => fill_by(device, at_bytes, into, &mut [0; LARGE][..sector]),
-        sector => fill_by(device, at_bytes, into, &mut vec![0; sector]),
+/// Puts pieces into `into`, one behind the other.
+#[inline]
+fn filling(into: &mut [u8]) -> impl FnMut(&[u8]) {
+    let mut filled = 0;
+    move |piece| {
+        into[filled..filled + piece.len()].copy_from_slice(piece);
+        filled += piece.len();
     }
 }

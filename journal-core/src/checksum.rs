@@ -106,6 +106,12 @@ impl Checksum {
     }
 }
 
+/// The checksum that is stored in these bytes, big-endian.
+#[must_use]
+pub fn stored(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |n, &byte| n << 8 | u64::from(byte))
+}
+
 /// A checksum under way.
 #[derive(Clone)]
 pub struct Running(State);

@@ -12,16 +12,14 @@ use core::ops::Range;
 use crate::device::{BlockDevice, DeviceError, Geometry, Lba, Write};
 use crate::same::Span;
 
-/// A run of sectors of another device, as a device of its own: several journals on one disk.
-///
-/// A flush reaches the whole disk below, as it does on real ones.
+/// A run of sectors of another device, as a device of its own.
 pub struct Region<'d> {
     below: &'d mut dyn BlockDevice,
     start: Lba,
     sectors: u64,
 }
 
-/// Writes handed down in one call by [`Region`] without allocating; a longer call is refused.
+/// Writes handed down in one call without allocating.
 const REGION_WRITES_MAX: usize = 64;
 
 impl<'d> Region<'d> {

@@ -108,8 +108,13 @@ impl Area {
         len: u64,
         take: &mut dyn FnMut(&[u8]),
     ) -> Result<(), DeviceError> {
-        assert!(at.checked_add(len).is_some_and(|end| end <= self.bytes), "read inside the area");
+        self.assert_inside(at, len);
         bytes::feed(device, self.on_device(at), len, take)
+    }
+
+    /// A range that leaves the area is a mistake of the caller, see [`Area::feed`].
+    fn assert_inside(&self, at: u64, len: u64) {
+        assert!(at.checked_add(len).is_some_and(|end| end <= self.bytes), "read inside the area");
     }
 
     /// Fills `into` from byte `at` on. See [`Area::feed`].
@@ -122,11 +127,8 @@ impl Area {
         at: u64,
         into: &mut [u8],
     ) -> Result<(), DeviceError> {
-        let mut filled = 0;
-        self.feed(device, at, into.len() as u64, &mut |piece| {
-            into[filled..filled + piece.len()].copy_from_slice(piece);
-            filled += piece.len();
-        })
+        self.assert_inside(at, into.len() as u64);
+        bytes::read(device, self.on_device(at), into)
     }
 
     /// Appends `len` bytes from byte `at` on to `into`. See [`Area::feed`].

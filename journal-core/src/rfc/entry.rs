@@ -53,7 +53,7 @@
 //! What it is not: a reader of a device; it sees slices. Where they come from, and what to do when
 //! they cannot be read, is recovery's business.
 
-use crate::checksum::{Checksum, crc32c_append};
+use crate::checksum::{Checksum, crc32c_append, stored};
 pub use crate::rfc::place::{BEFORE_MAX, Key, LogOffset};
 
 /// Bytes of a cluster, which no entry crosses.
@@ -237,19 +237,13 @@ impl Dialect {
         }
     }
 
-    /// The checksum that these bytes are: the last ones of an entry.
-    #[must_use]
-    pub fn stored(self, bytes: &[u8]) -> u64 {
-        bytes.iter().fold(0, |n, &byte| n << 8 | u64::from(byte))
-    }
-
     /// What an entry is chained to that stands behind these bytes, which end with a checksum.
     fn link(self, key: &Key, written: &[u8]) -> u32 {
         let width = self.sum.bytes().min(4);
         if !self.chained {
             return key.link;
         }
-        self.stored(&written[written.len() - width..]) as u32
+        stored(&written[written.len() - width..]) as u32
     }
 
     /// The key of what follows these bytes, an entry or a checked END as it was encoded.
@@ -412,8 +406,9 @@ impl Dialect {
         let covered = written - summed;
         let mut link = key.link;
         if summed > 0 {
-            let stored = self.stored(&bytes[covered..written]);
-            if !verified && stored != self.checksum(key, at, &bytes[..covered]) {
+            if !verified
+                && stored(&bytes[covered..written]) != self.checksum(key, at, &bytes[..covered])
+            {
                 return Err(Flaw::Sum);
             }
             link = self.link(key, &bytes[..written]);

@@ -344,16 +344,14 @@ impl HeaderPair {
     ) -> Result<Facts, DeviceError> {
         let mut bytes = [0; FILLER];
         let at_bytes = copy * HEADER_BYTES as u64;
-        Ok(match bytes::fill(device, at_bytes, &mut bytes)? {
-            FILLER if bytes[MAGIC..CRC] == magic.0 => {
-                Facts::Claimed(Header::fields(&bytes), u32_at(&bytes, CRC))
+        match bytes::read(device, at_bytes, &mut bytes) {
+            Ok(()) if bytes[MAGIC..CRC] == magic.0 => {
+                Ok(Facts::Claimed(Header::fields(&bytes), u32_at(&bytes, CRC)))
             }
-            FILLER => Facts::Foreign,
-            filled => {
-                let sector = u64::from(device.geometry().logical_bytes);
-                Facts::Unreadable(Lba((at_bytes + filled as u64) / sector))
-            }
-        })
+            Ok(()) => Ok(Facts::Foreign),
+            Err(DeviceError::Unreadable(lba)) => Ok(Facts::Unreadable(lba)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads both copies and returns the newest valid one. The copy that claims more is verified

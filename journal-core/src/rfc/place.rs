@@ -85,6 +85,7 @@ impl Key {
     pub fn behind(self, link: u32) -> Self {
         Key { link, ..self }
     }
+
     /// What a checksum begins with: salt and place, if it covers a place, then the link, if it is
     /// chained. With its length.
     #[must_use]

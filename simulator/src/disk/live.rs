@@ -126,6 +126,16 @@ impl<'a, C: Chooser> Live<'a, C> {
         self.disk.geometry.access(at, bytes)
     }
 
+    /// Begins a read of these sectors, and counts it: how many they are.
+    #[inline]
+    fn reading(&mut self, at: Lba, bytes: usize) -> Result<u64, DeviceError> {
+        let sectors = self.range(at, bytes)?;
+        self.may_read(at)?;
+        self.disk.traffic.reads += 1;
+        self.disk.traffic.bytes_read += bytes as u64;
+        Ok(sectors)
+    }
+
     /// What a sector holds now, if that is certain.
     #[inline]
     fn certain(&self, lba: u64) -> Option<ContentId> {
@@ -257,18 +267,12 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
     }
 
     fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), DeviceError> {
-        self.range(at, into.len())?;
-        self.may_read(at)?;
-        self.disk.traffic.reads += 1;
-        self.disk.traffic.bytes_read += into.len() as u64;
+        self.reading(at, into.len())?;
         self.gather(at.0, into)
     }
 
     fn lend<'a>(&'a mut self, at: Lba, scratch: &'a mut [u8]) -> Result<&'a [u8], DeviceError> {
-        let sectors = self.range(at, scratch.len())?;
-        self.may_read(at)?;
-        self.disk.traffic.reads += 1;
-        self.disk.traffic.bytes_read += scratch.len() as u64;
+        let sectors = self.reading(at, scratch.len())?;
         let (first, in_a_row) = self.run(at.0, sectors)?;
         if in_a_row == sectors {
             return Ok(self.disk.trace.arena.run(first, sectors as usize));
@@ -291,10 +295,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         part: Range<usize>,
         scratch: &'a mut [u8],
     ) -> Result<&'a [u8], DeviceError> {
-        self.range(at, scratch.len())?;
-        self.may_read(at)?;
-        self.disk.traffic.reads += 1;
-        self.disk.traffic.bytes_read += scratch.len() as u64;
+        self.reading(at, scratch.len())?;
         let (content, known) = match self.certain(at.0) {
             None if self.disk.asks_classes => self.peek_class(at.0, (part.start, part.end))?,
             None => (self.content(at.0), true),
@@ -316,10 +317,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
     ) -> Result<Option<u64>, DeviceError> {
         let all = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(scratch.len());
         let each = self.range(at, scratch.len())?;
-        self.range(at, all)?;
-        self.may_read(at)?;
-        self.disk.traffic.reads += 1;
-        self.disk.traffic.bytes_read += all as u64;
+        self.reading(at, all)?;
         for number in 0..count {
             let lba = at.0 + number * each;
             // Where nothing is open there is nothing to ask: most of what lies behind a log.
@@ -371,10 +369,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         let of_span = |error: DeviceError| error.of_span(span.map(|(first, _)| Lba(first)));
         let mut question = None;
         if let Some((first, last)) = span {
-            self.range(Lba(first), ((last - first) * sector) as usize)?;
-            self.may_read(Lba(first))?;
-            self.disk.traffic.reads += 1;
-            self.disk.traffic.bytes_read += (last - first) * sector;
+            self.reading(Lba(first), ((last - first) * sector) as usize)?;
             if self.disk.asks_classes
                 && let Some(answer) = self.verify_classes((first, last), pieces, sum, expected)
             {

@@ -47,7 +47,7 @@ use super::codec::{
     TLV_MAX, TYPE_HASH, USED,
 };
 use super::layout::Seq;
-use crate::checksum::Checksum;
+use crate::checksum::{Checksum, stored};
 use crate::device::{BlockDevice, DeviceError, Lba, Piece};
 use crate::rfc::header::Salt;
 use crate::rfc::strategy::{ReuseBy, Strategy};
@@ -324,8 +324,7 @@ impl Variant {
         let mut entries = block.shape.entries(bytes, block.used());
         while let Some(Found { at, bytes, .. }) = entries.next() {
             let (covered, sum) = bytes.split_at(bytes.len() - self.entry.bytes());
-            let stored = sum.iter().fold(0, |n, &byte| n << 8 | u64::from(byte));
-            if stored != self.entry_sum(mark, at, covered) {
+            if stored(sum) != self.entry_sum(mark, at, covered) {
                 return false;
             }
         }

@@ -13,6 +13,7 @@
 //! What it is not: a judge of how bad a stop is. It says where and why ([`Row`]).
 
 use crate::bytes;
+use crate::checksum::stored;
 use crate::device::{BlockDevice, DeviceError, Piece};
 use crate::rfc::entry::{
     CLUSTER_BYTES, Dialect, ENTRY_BYTES_MAX, Flaw, HEAD_BYTES, Key, Kind, LogOffset, Trusted,
@@ -89,7 +90,11 @@ impl Log<'_> {
             whole
         } else {
             let head = HEAD_BYTES.min(CLUSTER - at.in_cluster());
-            let have = self.fill(device, at, &mut room[..head], scratch)?;
+            let have = match self.read(device, at, &mut room[..head], scratch) {
+                Ok(()) => head,
+                Err(DeviceError::Unreadable(_)) => 0,
+                Err(error) => return Err(error),
+            };
             match self.dialect.decode(&key, at, &room[..have]) {
                 Err(Flaw::Short(whole)) if have == head => whole,
                 _ => return Ok(self.judge(at, have, self.dialect.decode(&key, at, &room[..have]))),
@@ -97,43 +102,42 @@ impl Log<'_> {
         };
         // A weak one is passed by torn entries, too; and what a slot knows is known already.
         let verifies = !self.dialect.sum.is_weak() && !self.is_known(at, whole);
-        if verifies {
-            let torn = match self.is_whole(device, (&key, at), &mut room[..whole], scratch)? {
-                Some(true) => None,
-                // How does not matter.
-                Some(false) => Some(Flaw::Sum),
-                None => Some(Flaw::Short(whole)),
-            };
-            if let Some(flaw) = torn {
-                return Ok(self.judge(at, HEAD_BYTES, Err(flaw)));
+        let entry = &mut room[..whole];
+        let flaw = match self.read_whole(device, (&key, at), verifies, (&mut *entry, scratch)) {
+            Ok(true) => {
+                let decoded = self.dialect.parse(&key, at, entry, verifies);
+                return Ok(self.judge(at, whole, decoded));
             }
-        }
-        let have = self.fill(device, at, &mut room[..whole], scratch)?;
-        Ok(self.judge(at, have, self.dialect.parse(&key, at, &room[..have], verifies)))
+            // It is torn, and how does not matter.
+            Ok(false) => Flaw::Sum,
+            Err(DeviceError::Unreadable(_)) => Flaw::Short(whole),
+            Err(error) => return Err(error),
+        };
+        Ok(self.judge(at, HEAD_BYTES, Err(flaw)))
     }
 
-    /// Whether the entry that takes `room` is what its checksum says; `None` where it cannot be read.
-    fn is_whole(
+    /// Reads the entry that takes `entry`; false says that it is not what its checksum says, if that is
+    /// to be asked first.
+    fn read_whole(
         &self,
         device: &mut dyn BlockDevice,
         (key, at): (&Key, LogOffset),
-        room: &mut [u8],
-        scratch: &mut [u8],
-    ) -> Result<Option<bool>, DeviceError> {
-        let sum = self.dialect.sum;
-        let covered = room.len() - sum.bytes();
-        let stored = &mut room[covered..];
-        if self.fill(device, at.plus(covered), stored, scratch)? < stored.len() {
-            return Ok(None);
+        verifies: bool,
+        (entry, scratch): (&mut [u8], &mut [u8]),
+    ) -> Result<bool, DeviceError> {
+        if verifies {
+            let sum = self.dialect.sum;
+            let covered = entry.len() - sum.bytes();
+            self.read(device, at.plus(covered), &mut entry[covered..], scratch)?;
+            let expected = stored(&entry[covered..]);
+            let (before, len) = self.dialect.before(key, at);
+            let bytes = Piece::Device { at_bytes: self.area.byte(at), bytes: covered as u64 };
+            if !device.verify(&[Piece::Given(&before[..len]), bytes], sum, expected)? {
+                return Ok(false);
+            }
         }
-        let expected = self.dialect.stored(stored);
-        let (before, len) = self.dialect.before(key, at);
-        let entry = Piece::Device { at_bytes: self.area.byte(at), bytes: covered as u64 };
-        match device.verify(&[Piece::Given(&before[..len]), entry], sum, expected) {
-            Ok(whole) => Ok(Some(whole)),
-            Err(DeviceError::Unreadable(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.read(device, at, entry, scratch)?;
+        Ok(true)
     }
 
     /// What `have` bytes at `at` mean, and the entry that they are.
@@ -204,64 +208,43 @@ impl Log<'_> {
     ) -> Result<(), DeviceError> {
         let place = LogOffset::of_cluster(cluster).plus(from);
         let scratch = &mut [0; CLUSTER][..self.area.sector_bytes as usize];
-        let filled = self.fill(device, place, &mut image[from..to], scratch)?;
-        if filled < to - from {
-            return Err(DeviceError::Unreadable(self.area.lba(place.plus(filled))));
-        }
-        Ok(())
+        self.read(device, place, &mut image[from..to], scratch)
     }
 
     /// Fills `into` with the bytes of a cluster from `at` on, those that the slots know and those of the
-    /// device, by way of `scratch`; says how many there are before a sector that cannot be read.
-    fn fill(
+    /// device, by way of `scratch`.
+    fn read(
         &self,
         device: &mut dyn BlockDevice,
         at: LogOffset,
         into: &mut [u8],
         scratch: &mut [u8],
-    ) -> Result<usize, DeviceError> {
-        if !self.is_known(at, into.len()) {
-            return bytes::fill_by(device, self.area.byte(at), into, scratch);
-        }
-        let (sector, len) = (self.area.sector_bytes as usize, into.len());
-        let mut filled = 0;
-        while filled < len {
-            let place = at.plus(filled);
+    ) -> Result<(), DeviceError> {
+        let Some(tails) = self.tails else {
+            return bytes::read_by(device, self.area.byte(at), into, scratch);
+        };
+        let sector = self.area.sector_bytes as usize;
+        let mut done = 0;
+        while done < into.len() {
+            let place = at.plus(done);
             let from = place.in_cluster() % sector;
-            let here = &mut into[filled..(filled + sector - from).min(len)];
-            let base = LogOffset(place.0 - from as u64);
-            let tail = self.tails.and_then(|tails| tails.bytes_from(base, sector));
+            let to = into.len().min(done + sector - from);
+            let tail = tails.bytes_from(LogOffset(place.0 - from as u64), sector);
             let known = tail.and_then(|tail| tail.get(from..)).unwrap_or(&[]);
-            let known = &known[..known.len().min(here.len())];
-            let (front, back) = here.split_at_mut(known.len());
-            front.copy_from_slice(known);
-            filled += known.len();
-            if !back.is_empty() {
-                let wanted = back.len();
-                let got =
-                    bytes::fill_by(device, self.area.byte(place.plus(known.len())), back, scratch)?;
-                filled += got;
-                if got < wanted {
-                    return Ok(filled);
-                }
-            }
+            let (front, back) = into[done..to].split_at_mut(known.len().min(to - done));
+            front.copy_from_slice(&known[..front.len()]);
+            bytes::read_by(device, self.area.byte(place.plus(front.len())), back, scratch)?;
+            done = to;
         }
-        Ok(filled)
+        Ok(())
     }
 
-    /// Whether the slots may know something of the sectors of so many bytes.
+    /// Whether the slots know something of the sectors of so many bytes.
     fn is_known(&self, at: LogOffset, len: usize) -> bool {
         let Some(tails) = self.tails else { return false };
-        let sector = self.area.sector_bytes as u64;
-        let end = at.plus(len).0;
-        let mut base = at.0 - at.0 % sector;
-        while base < end {
-            if tails.bytes_from(LogOffset(base), 1).is_some() {
-                return true;
-            }
-            base += sector;
-        }
-        false
+        let sector = u64::from(self.area.sector_bytes);
+        let mut bases = (at.0 - at.0 % sector..at.0 + len as u64).step_by(sector as usize);
+        bases.any(|base| tails.bytes_from(LogOffset(base), 1).is_some())
     }
 
     /// Walks the log and shows each step.
@@ -303,14 +286,15 @@ impl Log<'_> {
             // What the device lends without being asked for it is looked at where it lies.
             let from = walk.at;
             let lent = self.lent(device, from, scratch)?;
-            let mut asks = lent.is_empty().then_some(None);
+            let (mut asks, mut announced) = (lent.is_empty(), None);
             while walk.at.0 < from.0 + lent.len() as u64 {
                 let here = &lent[(walk.at.0 - from.0) as usize..];
                 let decoded = self.dialect.decode(&self.key.behind(walk.link), walk.at, here);
                 if let Err(Flaw::Short(wanted)) = decoded
                     && !self.is_over(walk.at)
                 {
-                    asks = Some((wanted > HEAD_BYTES).then_some(wanted));
+                    asks = true;
+                    announced = (wanted > HEAD_BYTES).then_some(wanted);
                     break;
                 }
                 let (row, entry) = self.judge(walk.at, here.len(), decoded);
@@ -318,7 +302,7 @@ impl Log<'_> {
                     return Ok(walk);
                 }
             }
-            if let Some(announced) = asks {
+            if asks {
                 let at = (walk.at, self.key.behind(walk.link));
                 let (row, entry) = self.ask(device, at, announced, (&mut room, scratch))?;
                 if !walk.take(row, entry, &mut visit) {

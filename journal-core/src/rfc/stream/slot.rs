@@ -193,9 +193,23 @@ fn read_slot(
     which: u64,
     into: &mut [u8],
 ) -> Result<Found, DeviceError> {
-    let at_bytes = byte(slots_from, which);
-    let fields = bytes::fill(device, at_bytes, &mut into[..FIELDS])?;
-    if fields < FIELDS || into[MAGIC..NUMBER] != MAGIC_BYTES {
+    match slot_in(device, byte(slots_from, which), (sum, salt), into) {
+        // A number from the other place was never written here.
+        Ok(Found::Valid(slot)) if slot.number & 1 != which => Ok(Found::Invalid),
+        Err(DeviceError::Unreadable(_)) => Ok(Found::Invalid),
+        found => found,
+    }
+}
+
+/// The slot that begins at a byte of the device, whichever it is.
+fn slot_in(
+    device: &mut dyn BlockDevice,
+    at_bytes: u64,
+    (sum, salt): (Checksum, Salt),
+    into: &mut [u8],
+) -> Result<Found, DeviceError> {
+    bytes::read(device, at_bytes, &mut into[..FIELDS])?;
+    if into[MAGIC..NUMBER] != MAGIC_BYTES {
         return Ok(Found::Invalid);
     }
     let number = u64_at(into, NUMBER);
@@ -210,27 +224,20 @@ fn read_slot(
         return Ok(Found::TooLarge);
     }
     let expected = u64_at(into, SUM);
+    let tail = at_bytes + FIELDS as u64;
     // Whether it is whole is asked before it is read; a weak checksum tells only when it was.
     if !sum.is_weak() {
-        let tail = Piece::Device { at_bytes: at_bytes + FIELDS as u64, bytes: used as u64 };
-        let pieces = [Piece::Given(&salt.0), Piece::Given(&into[..SUM]), tail];
-        match device.verify(&pieces, sum, expected) {
-            Ok(true) => {}
-            Ok(false) | Err(DeviceError::Unreadable(_)) => return Ok(Found::Invalid),
-            Err(error) => return Err(error),
+        let covered = Piece::Device { at_bytes: tail, bytes: used as u64 };
+        let pieces = [Piece::Given(&salt.0), Piece::Given(&into[..SUM]), covered];
+        if !device.verify(&pieces, sum, expected)? {
+            return Ok(Found::Invalid);
         }
     }
-    let rest = &mut into[FIELDS..FIELDS + used];
-    if bytes::fill(device, at_bytes + FIELDS as u64, rest)? < used {
-        return Ok(Found::Invalid);
-    }
-    let whole = expected == checksum(sum, salt, into, used);
-    // A number from the other place was never written here.
-    if whole && number & 1 == which {
-        Ok(Found::Valid(Slot { number, home, used }))
-    } else {
-        Ok(Found::Invalid)
-    }
+    bytes::read(device, tail, &mut into[FIELDS..FIELDS + used])?;
+    Ok(match !sum.is_weak() || expected == checksum(sum, salt, into, used) {
+        true => Found::Valid(Slot { number, home, used }),
+        false => Found::Invalid,
+    })
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
