@@ -101,6 +101,7 @@ fn campaign(plan: &Plan, jobs: usize) -> u64 {
         grid: None,
         frontiers: Vec::new(),
         campaign: Some(simulator::report::campaign::campaign(plan, totals, &found, false)),
+        dealt: None,
         journals: Vec::new(),
         devices: Vec::new(),
     };

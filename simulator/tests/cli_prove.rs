@@ -220,3 +220,100 @@ fn a_shard_that_is_missing_doubled_or_of_another_question_is_named() {
         assert_eq!(ran.exit, 2, "{wrong}: {}", ran.err);
     }
 }
+
+/// A folder of its own, empty.
+fn folder(name: &str) -> std::path::PathBuf {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The shards of a proof as files in a folder, and what each ended with.
+fn shards(folder: &std::path::Path, question: [&str; 2], of: u32, more: &[&str]) -> Vec<i32> {
+    let one = |index: u32| {
+        let shard = format!("{index}/{of}");
+        let more = [more, &["--format", "json", "--shard", &shard]].concat();
+        let ran = prove(question[0], question[1], &more);
+        std::fs::write(folder.join(format!("{index}.json")), &ran.out).unwrap();
+        ran.exit
+    };
+    (0..of).map(one).collect()
+}
+
+#[test]
+fn merged_shards_of_a_proof_are_the_bytes_of_the_proof_that_was_not_dealt() {
+    // Proven, refuted, ended by the bound, and not fitting the device; what a shard ends with.
+    let small = ["--leaves-max", "300", "--sample", "100"];
+    for (journal, device, more, each, whole) in [
+        ("v9-512", "hdd-512n", &[][..], 0, 0),
+        ("v8c", "hdd-512n", &[], 1, 1),
+        ("v9-4096", "hdd-512n", &small, 3, 3),
+        ("v9-512", "enterprise-nvme-plp", &[], 3, 3),
+    ] {
+        let folder = folder(&format!("dealt-{journal}-{device}"));
+        let name = |file: &str| folder.join(file).display().to_string();
+        assert_eq!(shards(&folder, [journal, device], 3, more), [each; 3], "{journal} x {device}");
+        let parts = [name("2.json"), name("0.json"), name("1.json")];
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let merged = tornwrite(&[&["report", "merge"][..], &parts, &["--format", "json"]].concat());
+        let alone = prove(journal, device, &[more, &["--format", "json"]].concat());
+        assert_eq!(merged.out, alone.out, "{journal} x {device}: {}", merged.err);
+        assert_eq!((merged.exit, alone.exit), (whole, whole), "{journal} x {device}");
+        let ran = tornwrite(&[&["report", "merge"][..], &parts, &["--out", &name("out")]].concat());
+        assert_eq!(ran.exit, whole, "{}", ran.err);
+        assert_eq!(text(&folder.join("out/latest/report.json")), alone.out);
+        // A shard is told as one wherever it is drawn.
+        let drawn = tornwrite(&["report", "markdown", &name("1.json")]);
+        assert!(
+            drawn.out.contains("This is shard 1/3: the other leaves are missing"),
+            "{}",
+            drawn.out
+        );
+    }
+}
+
+#[test]
+fn shards_of_a_proof_that_do_not_fit_are_named() {
+    let folder = folder("dealt-wrong");
+    assert_eq!(shards(&folder, ["v9-512", "hdd-512n"], 2, &[]), [0, 0]);
+    let name = |file: &str| folder.join(file).display().to_string();
+    let merge = |files: [&str; 2]| {
+        let ran = tornwrite(&["report", "merge", &name(files[0]), &name(files[1])]);
+        assert_eq!(ran.exit, 65, "{}", ran.out);
+        ran.err
+    };
+    let good = text(&folder.join("1.json"));
+    let bad = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from}");
+        std::fs::write(folder.join("bad.json"), good.replacen(from, to, 1)).unwrap();
+        merge(["0.json", "bad.json"])
+    };
+    assert!(merge(["0.json", "0.json"]).contains("is there twice"));
+    assert!(bad("\"leaves_max\": 2000000", "\"leaves_max\": 200").contains("differs"));
+    assert!(bad("\"sample\": 10000", "\"sample\": 1").contains("differs"));
+    let searched: serde_json::Value = serde_json::from_str(&good).unwrap();
+    let first = &searched["dealt"]["searched"][0];
+    let (segment, leaves) = (first["segment"].to_string(), first["leaves"].to_string());
+    let said = bad(&format!("\"segment\": {segment}"), "\"segment\": 0");
+    assert!(said.contains("segment 0 is of another shard"), "{said}");
+    let said = bad(&format!("\"segment\": {segment}"), "\"segment\": 4000000000");
+    assert!(said.contains("segment 4000000000 is of another shard, or of none"), "{said}");
+    let said = bad(&format!("\"leaves\": {leaves}"), "\"leaves\": 18446744073709551615");
+    assert!(said.contains("expected counts of at most"), "{said}");
+    // Bytes that are whole JSON and another search's.
+    let mut other = searched.clone();
+    other["dealt"]["searched"][0]["images"][0][1] = "77".into();
+    std::fs::write(folder.join("bad.json"), other.to_string()).unwrap();
+    let said = merge(["0.json", "bad.json"]);
+    assert!(said.contains("not the shards of one search"), "{said}");
+    let mut other = searched;
+    other["dealt"]["searched"][0]["first"] =
+        serde_json::json!({"broken": ["durability"], "path": [[0, 3], [7, 2]]});
+    std::fs::write(folder.join("bad.json"), other.to_string()).unwrap();
+    let said = merge(["0.json", "bad.json"]);
+    assert!(said.contains("a path that was told is none of this search"), "{said}");
+    assert_eq!(prove("v9-512", "hdd-512n", &["--shard", "2/2"]).exit, 2);
+    let chances = ["--shard", "0/2", "--probabilities", "x.toml"];
+    assert_eq!(prove("v9-512", "hdd-512n", &chances).exit, 2, "chances are of the whole");
+}

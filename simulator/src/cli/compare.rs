@@ -210,6 +210,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
         grid: grid.map(|(grid, _)| grid),
         frontiers,
         campaign: None,
+        dealt: None,
     };
     report.name_neighbours();
     Ok(report)

@@ -1,7 +1,7 @@
 //! `report`: what can be done with reports that are there.
 //!
 //! The one idea: a report is data; to put shards together, to draw it or to hold it against another
-//! one runs nothing.
+//! one runs nothing, but for the shards of one proof, whose bound and whose counterexample are the whole's.
 //!
 //! Invariant: the merged report is the bytes of the unsharded one, and what is drawn from a file is
 //! what was drawn beside it.
@@ -10,13 +10,12 @@ use std::path::PathBuf;
 
 use simulator::report::baseline::Baseline;
 use simulator::report::diff::Diff;
-use simulator::report::environment::Running;
 use simulator::report::json::Beside;
 use simulator::report::{Report, campaign_text, html, json, junit, markdown, matrix, merge};
 
 use super::exit::{Exit, Failure};
 use super::screen::Screen;
-use super::{Common, cases, compare, ratchet};
+use super::{Common, cases, compare, prove, ratchet};
 
 /// What to do.
 #[derive(Debug, clap::Args)]
@@ -27,7 +26,7 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Puts the shards of a comparison or a campaign together
+    /// Puts the shards of a comparison, a proof or a campaign together
     Merge {
         /// The shards: report files or folders, all of them, in any order
         #[arg(value_name = "REPORT", num_args = 1.., required = true)]
@@ -80,7 +79,7 @@ struct Drawn {
 pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     match &arguments.what {
         What::Merge { shards, out, strict } => {
-            merged(shards, out.as_ref(), *strict, &common.begin(), screen)
+            merged(shards, out.as_ref(), *strict, common, screen)
         }
         What::Diff { old, new, update_baseline: true, .. } => updated(old, new, screen),
         What::Diff { old, new, github, .. } => compared(old, new, *github, screen),
@@ -101,9 +100,10 @@ fn merged(
     shards: &[String],
     out: Option<&PathBuf>,
     strict: bool,
-    running: &Running,
+    common: &Common,
     screen: &Screen,
 ) -> Result<Exit, Failure> {
+    let running = &common.begin();
     let (mut parts, mut lost) = (Vec::new(), Vec::new());
     for shard in shards {
         let bad = |what: String| Failure::new(Exit::BadData, format!("{shard}: {what}"));
@@ -116,6 +116,9 @@ fn merged(
     if let Some(Failure { exit, .. }) = lost.first() {
         let said: Vec<String> = lost.iter().map(|failure| failure.said.clone()).collect();
         return Err(Failure::new(*exit, said.join("\n")));
+    }
+    if prove::is_dealt(&parts) {
+        return prove::merged(parts, out.map(PathBuf::as_path), (common, running), screen);
     }
     let report: Report = merge::merge(parts).map_err(|what| Failure::new(Exit::BadData, what))?;
     let folder = match out {

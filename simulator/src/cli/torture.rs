@@ -193,6 +193,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         grid: None,
         frontiers: Vec::new(),
         campaign: Some(campaign),
+        dealt: None,
         journals: lists.journals,
         devices: lists.devices,
     };

@@ -143,7 +143,8 @@ pub fn prove_with<J: Stepwise>(
     prove_by::<J>(name, options, setup, |run| explore(run, bounds))
 }
 
-fn prove_by<J: Stepwise>(
+/// Proves or refutes by what `explored` finds.
+pub(super) fn prove_by<J: Stepwise>(
     name: &str,
     options: &J::Options,
     setup: &Setup,

@@ -14,6 +14,7 @@ mod levels;
 pub mod parallel;
 pub mod prove;
 pub mod sample;
+pub mod shards;
 mod stretch;
 pub mod torture;
 

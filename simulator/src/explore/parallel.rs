@@ -225,7 +225,8 @@ impl State {
                 let left = bounds.leaves_max - all.found.leaves;
                 if piece.stretch.found.leaves > left {
                     if left > 0 {
-                        all.add(again(run, tree, piece.behind, left, bounds));
+                        let behind = piece.behind.map(|behind| Place { behind, fixed: 0 });
+                        all.add(again(run, tree, behind, left, bounds));
                     }
                     return Some((all, Ended::Full));
                 }
@@ -249,23 +250,16 @@ impl State {
     }
 }
 
-/// The first leaves of a piece once more.
-fn again<J: Stepwise>(
+/// The first leaves behind a place, or of all, once more.
+pub(super) fn again<J: Stepwise>(
     run: &mut Run<'_, J>,
     tree: &mut Tree<J::Recovery>,
-    behind: Option<Path>,
+    place: Option<Place>,
     leaves: u64,
     bounds: Bounds,
 ) -> Stretch {
-    match behind {
-        Some(behind) => run.go_behind(tree, &Place { behind, fixed: 0 }),
-        None => tree.restart(),
-    }
-    (run.evaluated, run.resumes) = (Evaluated::default(), (0, 0));
-    let mut stretch = Stretch::default();
-    stretch.visit(run, tree, leaves, Bounds { leaves_max: leaves, ..bounds });
-    stretch.close(run, tree);
-    stretch
+    let bounds = Bounds { leaves_max: leaves, ..bounds };
+    Stretch::behind(run, tree, place.as_ref(), leaves, bounds).0
 }
 
 /// What the threads share.

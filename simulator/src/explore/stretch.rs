@@ -9,15 +9,18 @@
 //! What it is not: a search. It does not choose where it begins.
 
 use journal_core::Stepwise;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::prove::{Bounds, Explored};
 use crate::choose::{Exhaustive, Path};
 use crate::disk::COUNTING_SHARE;
-use crate::oracle::{Oracle, OracleSet};
-use crate::run::{Below, Images, Reads, Room, Run, Tree};
+use crate::oracle::{Evaluated, Oracle, OracleSet};
+use crate::run::{Below, Images, Place, Reads, Room, Run, Tree};
 
 /// Why a stretch ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// No leaf comes after it.
     Last,
@@ -39,10 +42,11 @@ pub struct Stretch {
     /// Some images have several leaves, so they cannot be counted.
     pub told_twice: bool,
     /// The most bytes kept at a leaf, and needed for counting images.
-    kept: (u64, u64),
-    reads: Reads,
+    pub kept: (u64, u64),
+    /// What recoveries read of the sectors at risk.
+    pub reads: Reads,
     /// Resumes, and those that changed something.
-    resumes: (u64, u64),
+    pub resumes: (u64, u64),
     /// The path of the last leaf.
     pub last: Path,
 }
@@ -102,6 +106,25 @@ impl Stretch {
                 return Ended::Found;
             }
         }
+    }
+
+    /// The leaves behind a place, or of all the tree: so many of them, or more that were found at once.
+    pub fn behind<J: Stepwise>(
+        run: &mut Run<'_, J>,
+        tree: &mut Tree<J::Recovery>,
+        place: Option<&Place>,
+        leaves: u64,
+        bounds: Bounds,
+    ) -> (Stretch, Ended) {
+        match place {
+            Some(place) => run.go_behind(tree, place),
+            None => tree.restart(),
+        }
+        (run.evaluated, run.resumes) = (Evaluated::default(), (0, 0));
+        let mut stretch = Stretch::default();
+        let ended = stretch.visit(run, tree, leaves, bounds);
+        stretch.close(run, tree);
+        (stretch, ended)
     }
 
     /// Ends it: takes over what was counted.

@@ -12,7 +12,7 @@ use num_bigint::BigUint;
 use super::json::case_file;
 use super::model::{CellRow, CostRow, DeviceRow, Experiment, ImagesRow, Report};
 use super::text::{grouped, wrap};
-use super::{answers, figures, picture, proof};
+use super::{answers, figures, picture, proof, summary};
 use crate::explore::Verdict;
 
 /// How to draw.
@@ -147,8 +147,8 @@ fn head(report: &Report, look: Look) -> String {
     for row in &asked.workloads {
         out += &wrap(&format!("  {:<13} ", row.name), &row.about, look.width);
     }
-    if let Some(shard) = report.shard {
-        out += &format!("SHARD {shard}: the other cells are missing\n");
+    if let Some(shard) = summary::shard(report) {
+        out += &format!("SHARD {shard}\n");
     }
     if report.partial {
         out += "INTERRUPTED: cells that were not finished are missing\n";

@@ -8,7 +8,7 @@
 //! refused.
 //!
 //! What it is not: a way to combine different questions. Campaigns are put together in
-//! `merge_campaign.rs`.
+//! `merge_campaign.rs`; the shards of one proof by who runs it, for a bound is of the whole.
 
 use super::grid::{Grid, GridCell};
 use super::merge_campaign;
@@ -17,11 +17,11 @@ use super::model::{CellRow, Report, Shard};
 /// Missing shards that are named, at most: how many there should be is told by a file.
 const NAMED_MAX: usize = 100;
 
-/// Puts shards together; each comes with what to call it.
+/// All shards of one report, in order; each comes with what to call it.
 ///
 /// # Errors
-/// Which of them does not fit, and why.
-pub fn merge(shards: Vec<(String, Report)>) -> Result<Report, String> {
+/// Which of them is none, differs from the others, is missing or there twice.
+pub fn in_order(shards: Vec<(String, Report)>) -> Result<Vec<(Shard, String, Report)>, String> {
     let mut dealt: Vec<(Shard, String, Report)> = Vec::new();
     for (name, report) in shards {
         let Some(shard) = report.shard.filter(|shard| shard.index < shard.of) else {
@@ -33,11 +33,11 @@ pub fn merge(shards: Vec<(String, Report)>) -> Result<Report, String> {
         dealt.push((shard, name, report));
     }
     dealt.sort_by_key(|(shard, ..)| shard.index);
-    let Some((first, first_name, pattern)) = dealt.first().cloned() else {
+    let Some((first, first_name, pattern)) = dealt.first() else {
         return Err("expected shards, found none".to_owned());
     };
     for (shard, name, report) in &dealt {
-        if let Some(what) = difference(&pattern, report) {
+        if let Some(what) = difference(pattern, report) {
             return Err(format!("{name}: shard {shard} differs from {first_name} in {what}"));
         }
     }
@@ -56,6 +56,16 @@ pub fn merge(shards: Vec<(String, Report)>) -> Result<Report, String> {
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
         return Err(format!("missing: shard {}{more}", missing.join(", ")));
     }
+    Ok(dealt)
+}
+
+/// Puts shards of a comparison or a campaign together; each comes with what to call it.
+///
+/// # Errors
+/// Which of them does not fit, and why.
+pub fn merge(shards: Vec<(String, Report)>) -> Result<Report, String> {
+    let mut dealt = in_order(shards)?;
+    let pattern = dealt[0].2.clone();
     if dealt.iter().all(|(.., report)| report.campaign.is_some()) {
         let parts = dealt
             .into_iter()
@@ -128,6 +138,7 @@ fn put_together<C>(
 /// In what two shards of one report differ that they must not.
 fn difference(one: &Report, other: &Report) -> Option<&'static str> {
     let of = |report: &Report| report.shard.map(|shard| shard.of);
+    let cut = |report: &Report| report.dealt.as_ref().map(|dealt| (dealt.segments, dealt.sample));
     [
         (of(one) == of(other), "the number of shards"),
         (one.tool == other.tool, "the program's version"),
@@ -138,6 +149,7 @@ fn difference(one: &Report, other: &Report) -> Option<&'static str> {
         (one.costs == other.costs, "the costs"),
         (one.campaign.is_some() == other.campaign.is_some(), "having a campaign"),
         (asked_of_grid(one) == asked_of_grid(other), "the grid"),
+        (cut(one) == cut(other), "how the proof was cut, or the size of its sample"),
     ]
     .into_iter()
     .find_map(|(same, what)| (!same).then_some(what))

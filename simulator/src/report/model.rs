@@ -21,6 +21,7 @@ use crate::case::Case;
 use crate::disk::contract::Contract;
 use crate::explore::Verdict;
 use crate::explore::frontier::Survey;
+use crate::explore::shards::SearchedRow;
 use crate::journals::Family;
 use crate::oracle::Oracle;
 use crate::shrink::Measure;
@@ -64,6 +65,23 @@ pub struct Report {
     pub frontiers: Vec<Survey>,
     /// A random campaign, if that is what was run.
     pub campaign: Option<Campaign>,
+    /// What a shard of one proof found, to be put together with the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dealt: Option<DealtRow>,
+}
+
+/// A shard's part of one proof, segment by segment. All shards cut the proof into the same segments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DealtRow {
+    /// Segments of the whole proof.
+    pub segments: u32,
+    /// Crash states that are drawn if the whole ends BOUNDED.
+    pub sample: u64,
+    /// Whether all leaves of this shard were visited.
+    pub complete: bool,
+    /// The segments of this shard, in order. Those behind its bound are missing.
+    pub searched: Vec<SearchedRow>,
 }
 
 /// The program that made a report.
@@ -85,7 +103,8 @@ impl Tool {
 }
 
 /// One of several parts of a report: the cells whose rank, counted journal by journal and in each
-/// device by device (in the grid strategy by strategy), leaves `index` when divided by `of`.
+/// device by device (in the grid strategy by strategy), leaves `index` when divided by `of`. Of one proof, the
+/// segments that `dealt` lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {

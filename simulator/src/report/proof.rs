@@ -12,7 +12,7 @@ use super::figures::{chance, large, percent, share};
 use super::matrix::Look;
 use super::model::{CellRow, Experiment, ImagesRow, ProbabilityRow, Report, SampleRow, ShareRow};
 use super::text::{bytes, grouped, wrap};
-use super::{device, picture};
+use super::{device, picture, summary};
 use crate::explore::Verdict;
 use crate::workload::{Op, Workload};
 
@@ -30,9 +30,17 @@ pub fn draw(report: &Report, look: Look) -> String {
     let memory = report.asked.memory_max.map_or(String::new(), |m| format!(" and {}", bytes(m)));
     let text = format!("{}; at most {} leaves{memory}", row.about, grouped(bound));
     let mut out = wrap("tornwrite prove   ", &text, width);
+    if let Some(shard) = summary::shard(report) {
+        out += &format!("SHARD {shard}\n");
+    }
     out.push('\n');
     let head = format!("{}  {} x {}  ", experiment.verdict.name(), cell.journal, cell.device);
-    out += &wrap(&head, &figures(experiment, &row.workload), width);
+    let was_run = experiment.verdict != Verdict::Senseless;
+    let text = match was_run {
+        true => figures(experiment, (&row.workload, report.shard.is_some())),
+        false => "it was not run".to_owned(),
+    };
+    out += &wrap(&head, &text, width);
     if let Some(why) = &experiment.why {
         out += &wrap("  why      ", why, width);
     }
@@ -62,14 +70,14 @@ pub fn draw(report: &Report, look: Look) -> String {
         out += &picture::shrunk(found.shrunk.as_ref(), width);
         out += &format!("  replay   tornwrite replay {}\n", found.token);
         out += &format!("  explain  tornwrite explain {}\n", found.token);
-    } else {
+    } else if was_run {
         out += &limits(report, cell, experiment, width);
     }
     out
 }
 
 /// Entries, cuts, crash states, recoveries, evaluations.
-fn figures(experiment: &Experiment, workload: &Workload) -> String {
+fn figures(experiment: &Experiment, (workload, is_shard): (&Workload, bool)) -> String {
     let entries = workload
         .lives
         .first()
@@ -84,15 +92,18 @@ fn figures(experiment: &Experiment, workload: &Workload) -> String {
             format!("{} evaluated {} times", tally.oracle.name(), grouped(tally.evaluated))
         })
         .collect();
-    let begun = match experiment.complete || lives == 1 {
+    let begun = match experiment.complete || lives == 1 || experiment.images.is_empty() {
         true => "",
         false => " (those begun)",
     };
+    let crash_states = match is_shard {
+        true => "crash states are told of the whole".to_owned(),
+        false => crash_states(&experiment.images),
+    };
     format!(
-        "{}{a_life}, {}: {}{begun}; {}, {}; {}",
+        "{}{a_life}, {}: {crash_states}{begun}; {}, {}; {}",
         count(entries as u64, "entry", "entries"),
         count(lives as u64, "power cut", "power cuts"),
-        crash_states(&experiment.images),
         count(experiment.leaves, "leaf", "leaves"),
         count(experiment.recoveries, "recovery", "recoveries"),
         evaluated.join(", ")
@@ -249,12 +260,13 @@ fn depth(experiment: &Experiment) -> String {
 /// What the answer does not say.
 fn limits(report: &Report, cell: &CellRow, experiment: &Experiment, width: usize) -> String {
     let mut out = String::from("\nWhat this does not say\n");
-    let bound = match experiment.complete {
-        true => {
+    let bound = match (experiment.complete, report.shard) {
+        (true, _) => {
             "every leaf was visited; longer logs, other sizes and more power cuts were not \
                  tried"
         }
-        false => "the search ended before all leaves were visited: nothing is proven",
+        (false, None) => "the search ended before all leaves were visited: nothing is proven",
+        (false, Some(_)) => "these are the leaves of one shard: nothing is proven",
     };
     out += &wrap("  bound            ", bound, width);
     out += &wrap("  depth            ", &depth(experiment), width);

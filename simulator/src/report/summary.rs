@@ -148,13 +148,20 @@ pub fn sentence(report: &Report) -> String {
     if said.is_empty() {
         said.push("Nothing was run.".to_owned());
     }
-    if let Some(shard) = report.shard {
-        said.push(format!("This is shard {shard}: the other cells are missing."));
+    if let Some(shard) = shard(report) {
+        said.push(format!("This is shard {shard}."));
     }
     if report.partial {
         said.push("The run was interrupted: what was not finished is missing.".to_owned());
     }
     said.join(" ")
+}
+
+/// Which shard this is, and what is missing, if it is one.
+#[must_use]
+pub fn shard(report: &Report) -> Option<String> {
+    let missing = if report.dealt.is_some() { "leaves" } else { "cells" };
+    report.shard.map(|shard| format!("{shard}: the other {missing} are missing"))
 }
 
 /// One cell in a sentence.

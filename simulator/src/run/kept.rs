@@ -8,6 +8,8 @@
 //! What it is not: what the journal keeps in memory of its own. Nobody can see that but the journal.
 
 use journal_core::Stepwise;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::grown::Fork;
 use super::{Run, Tree};
@@ -18,7 +20,8 @@ use crate::disk::Mark;
 /// At each crash point that a recovery stands for, the sectors *at risk* are those that might hold
 /// several contents there. A recovery that asks what each of them holds is in no better a position
 /// than one that reads an image: nothing is left open, and the proof must visit every image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Reads {
     /// No recovery left a sector at risk unread.
     all: bool,
