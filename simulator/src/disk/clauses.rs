@@ -11,7 +11,8 @@
 //!
 //! Where sectors are coupled, whether a sector may differ hangs on the same hidden facts as all else.
 //! So an option is offered only if there is, together with it, a way for every clause to hold; the
-//! clauses share no sector, hence one differing sector each is all that has to go together.
+//! clauses share no sector, hence one differing sector each is all that has to go together. A sector that may
+//! differ for a reason that holds anyway, or that takes none, settles its clause.
 //!
 //! Invariant: no two clauses of a cut share a sector; who asks about a sector of one asks sector by
 //! sector (`live/asking.rs`). Clauses speak of the last cut, and only behind the last cut of a run are
@@ -211,42 +212,31 @@ impl Disk {
         Some(part.at(windows))
     }
 
-    /// Where sectors are coupled: whether a sector may hold a content for this reason.
-    pub(super) fn admits(&self, lba: u64, content: ContentId, why: &World) -> bool {
-        let why = std::slice::from_ref(why);
+    /// Where sectors are coupled: what clauses ask of who explains a sector, as things stand.
+    pub(super) fn demands(&self) -> Demands<'_> {
         if self.clauses.is_empty() {
-            return self.worlds.admit(why, self.rules.budget);
+            return Demands { disk: self, tight: Vec::new() };
         }
-        let Some(worlds) = self.worlds.and(why, self.rules.budget) else { return false };
-        self.differing(&worlds, Some((lba, content))).is_some()
+        let free = |literal: &&Literal| {
+            let mut whys = self.others(literal).flat_map(|option| &option.why);
+            whys.any(|why| self.worlds.imply(why))
+        };
+        let tight = |literals: Vec<_>| {
+            let mut may_differ = literals.iter().copied().filter(free).map(|literal| literal.lba);
+            match (may_differ.next(), may_differ.next()) {
+                (Some(_), Some(_)) => None,
+                (one, _) => Some(Tight { literals, free: one }),
+            }
+        };
+        Demands { disk: self, tight: self.open_clauses().filter_map(tight).collect() }
     }
 
     /// Whether all that is known can go together with these worlds.
     pub(super) fn can_all_hold(&self, worlds: &Worlds) -> bool {
-        self.clauses.is_empty() || self.differing(worlds, None).is_some()
-    }
-
-    /// For each clause that does not hold, a sector that may differ, so that all go together with
-    /// these worlds, and with what one more sector holds.
-    fn differing(
-        &self,
-        worlds: &Worlds,
-        besides: Option<(u64, ContentId)>,
-    ) -> Option<Vec<&Literal>> {
-        let mut open = Vec::new();
-        for mut literals in self.open_clauses() {
-            if let Some((lba, content)) = besides
-                && let Some(at) = literals.iter().position(|literal| literal.lba == lba)
-            {
-                let own = literals.swap_remove(at);
-                if !self.in_class(own, content) {
-                    continue;
-                }
-            }
-            open.push(literals);
-        }
-        let mut chosen = Vec::with_capacity(open.len());
-        self.differ(worlds, &open, &mut chosen).then_some(chosen)
+        let demands = self.demands();
+        let tight = demands.tight.iter().filter(|tight| tight.free.is_none());
+        let open: Vec<Vec<&Literal>> = tight.map(|tight| tight.literals.clone()).collect();
+        self.differ(worlds, &open, &mut Vec::new())
     }
 
     fn differ<'a>(
@@ -280,7 +270,9 @@ impl Disk {
             };
             self.open_clauses().filter_map(|open| open.into_iter().find(possible)).collect()
         } else {
-            self.differing(&self.worlds, None).unwrap_or_default()
+            let (open, mut chosen) = (self.open_clauses().collect::<Vec<_>>(), Vec::new());
+            self.differ(&self.worlds, &open, &mut chosen);
+            chosen
         };
         let cut = self.cuts();
         let denied = |literal: &Literal| {
@@ -290,6 +282,49 @@ impl Disk {
             literal.class.iter().map(denial).collect::<Vec<_>>()
         };
         differing.into_iter().flat_map(denied).collect()
+    }
+}
+
+/// A clause that does not hold yet, and not for nothing.
+struct Tight<'d> {
+    /// Those that are open.
+    literals: Vec<&'d Literal>,
+    /// The only sector that may differ whatever is read.
+    free: Option<u64>,
+}
+
+/// What clauses ask, where sectors are coupled: found once for all the options of a question.
+///
+/// A clause of which two sectors may differ for reasons that hold anyway asks nothing: if one of them is the
+/// sector in question, there is the other one. So most clauses need not be looked at.
+pub(super) struct Demands<'d> {
+    disk: &'d Disk,
+    tight: Vec<Tight<'d>>,
+}
+
+impl Demands<'_> {
+    /// Whether a sector may hold a content for this reason.
+    pub(super) fn admits(&self, lba: u64, content: ContentId, why: &World) -> bool {
+        let (disk, alone) = (self.disk, std::slice::from_ref(why));
+        let budget = disk.rules.budget;
+        if !disk.worlds.admit(alone, budget) {
+            return false;
+        }
+        let is_own = |literal: &&&Literal| literal.lba == lba;
+        let asks = |tight: &&Tight<'_>| match tight.literals.iter().find(is_own) {
+            Some(own) => disk.in_class(own, content) && tight.free.is_none_or(|free| free == lba),
+            None => tight.free.is_none(),
+        };
+        let asking = || self.tight.iter().filter(asks);
+        // All that is known can be together, and with it what holds anyway.
+        let is_own_asked = || asking().any(|tight| tight.literals.iter().any(|l| l.lba == lba));
+        if asking().next().is_none() || (disk.worlds.imply(why) && !is_own_asked()) {
+            return true;
+        }
+        let Some(worlds) = disk.worlds.and(alone, budget) else { return false };
+        let mut open: Vec<_> = asking().map(|tight| tight.literals.clone()).collect();
+        open.iter_mut().for_each(|literals| literals.retain(|literal| literal.lba != lba));
+        disk.differ(&worlds, &open, &mut Vec::new())
     }
 }
 

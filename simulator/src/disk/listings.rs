@@ -76,8 +76,9 @@ impl Disk {
         knowing: bool,
     ) -> (Vec<Content>, usize) {
         let nothing = Worlds::default();
+        let demands = self.demands();
         let admits = |content, why: &World| match knowing {
-            true => self.admits(lba, content, why),
+            true => demands.admits(lba, content, why),
             false => nothing.admit(std::slice::from_ref(why), self.rules.budget),
         };
         undecided::coupled(&self.trace, &self.denied, (lba, listed), &admits)

@@ -28,6 +28,7 @@ mod linear;
 mod listings;
 mod live;
 mod newest;
+mod passed;
 pub mod presets;
 mod product;
 mod readings;

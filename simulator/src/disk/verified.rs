@@ -11,6 +11,7 @@
 use journal_core::{Checksum, Piece};
 
 use super::arena::ContentId;
+use super::passed::Passed;
 
 /// Most pieces of a question that is remembered.
 const PIECES_MAX: usize = 4;
@@ -74,6 +75,8 @@ impl Question {
 pub struct Verified {
     kept: [Option<(Question, bool)>; KEPT],
     next: usize,
+    /// The same over contents that are undecided: which mixtures pass.
+    pub passed: Passed,
 }
 
 impl Verified {
@@ -94,6 +97,7 @@ impl Verified {
     /// Forgets what was said of contents from number `len` on: the numbers will be given again.
     #[inline]
     pub fn truncate(&mut self, len: u32) {
+        self.passed.truncate(len);
         for kept in &mut self.kept {
             if kept.is_some_and(|(question, _)| question.first.0 + question.sectors > len) {
                 *kept = None;

@@ -201,6 +201,12 @@ impl Worlds {
         self.parts.iter().map(|part| part.len()).max().unwrap_or(1)
     }
 
+    /// Whether an explanation holds, whatever is read.
+    #[must_use]
+    pub fn imply(&self, why: &World) -> bool {
+        within(&self.sure, why)
+    }
+
     /// Whether one of `explanations` is still possible.
     #[must_use]
     pub fn admit(&self, explanations: &[World], budget: Budget) -> bool {

@@ -1,19 +1,19 @@
 //! Shards: one proof on several machines that do not speak with each other.
 //!
-//! Method. The leaves of a proof stand in order, and a place cuts that order in two (`run/behind.rs`). So
-//! every machine cuts the tree into the same *segments*, before anything is known of it
-//! ([`cut_up`]): from a segment its first leaf is taken, and each question on that leaf's path that has
-//! answers left begins a segment of its own. Each new segment is tried for a few leaves. One that
-//! ends with them is done; of the others the one that seems largest is cut next, until there
-//! are enough of them. The large ones are dealt by rank, and each shard searches its own to their ends. What is
-//! found is told segment by segment, so that all of it can be put together in order ([`put_together`]).
+//! Method. The leaves of a proof stand in order, and a place cuts that order in two (`run/behind.rs`).
+//! So every machine cuts the tree into the same *segments*, before anything is known of it ([`cut_up`]):
+//! from a segment its first leaf is taken, and each question on that leaf's path that has answers left
+//! begins a segment of its own. Each new segment is tried for a few leaves. One that ends with them is
+//! done; of the others the one that seems largest is cut next, until there are enough of them. The large
+//! ones are dealt by rank, and each shard searches its own to their ends. What is found is told segment
+//! by segment, so that all of it can be put together in order ([`put_together`]).
 //!
-//! A bound on leaves means the first so many *in order*, over all shards. None of them knows what lies before its
-//! segments, so each stops where its own reach the bound, and the segment in which the bound falls
-//! is searched once more when they are put together.
+//! A bound on leaves means the first so many *in order*, over all shards. None of them knows what lies
+//! before its segments, so each stops where its own reach the bound, and the segment in which the bound
+//! falls is searched once more when they are put together.
 //!
-//! Invariant: what is put together is what [`super::explore`] finds, to the last figure, for every number of
-//! shards.
+//! Invariant: what is put together is what [`super::explore`] finds, to the last figure, for every
+//! number of shards.
 //!
 //! What it is not: balanced beyond a guess. Segments are many ([`Cut`]), so that no guess matters much.
 
@@ -72,14 +72,14 @@ pub struct Share {
     pub segments: u32,
     /// Whether all leaves of this shard's segments were visited.
     pub complete: bool,
-    /// Those of this shard, in order. Those behind the bound on leaves, or behind the end of the search, are
-    /// missing.
+    /// Those of this shard, in order. Those behind the bound on leaves, or behind the end of the search,
+    /// are missing.
     pub searched: Vec<Searched>,
 }
 
 impl Share {
-    /// Its segments, taken for one: what was found in them. It is never complete, and images are not told,
-    /// since there are others.
+    /// Its segments, taken for one: what was found in them. It is never complete, and images are not
+    /// told, since there are others.
     pub fn explored<J: Stepwise>(&self, run: &mut Run<'_, J>, bounds: Bounds) -> Explored {
         let mut all = Stretch::default();
         self.searched.iter().for_each(|searched| all.add(searched.stretch.clone()));
@@ -161,8 +161,8 @@ struct Work {
 struct State {
     next: usize,
     searched: Vec<Searched>,
-    /// Leaves of the segments that are done. They are begun in order, so these lie before all that are not
-    /// begun.
+    /// Leaves of the segments that are done. They are begun in order, so these lie before all that are
+    /// not begun.
     leaves: u64,
     /// Something was found that ends the search.
     is_over: bool,
@@ -281,8 +281,8 @@ fn passed(place: Option<&Place>, path: &[(u32, u32)]) -> f64 {
     passed.max(each)
 }
 
-/// What all shards found, put together: what [`super::explore`] finds. Segments are in order; those behind
-/// the bound, or behind what ended the search, may be missing.
+/// What all shards found, put together: what [`super::explore`] finds. Segments are in order; those
+/// behind the bound, or behind what ended the search, may be missing.
 ///
 /// # Errors
 /// In words, what does not fit.

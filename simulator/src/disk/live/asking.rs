@@ -29,18 +29,14 @@ use journal_core::{Checksum, DeviceError, Piece};
 
 use super::super::arena::{Arena, ContentId};
 use super::super::classes::{self, Admitted, Choice, Part};
+use super::super::clauses::Demands;
 use super::super::denied::Denial;
+use super::super::passed::Segment;
 use super::super::trace::NONE;
 use super::super::undecided;
 use super::super::worlds::Why;
 use super::Live;
 use crate::choose::{Chooser, Label, What};
-
-/// A part of what is summed: bytes at hand, or bytes of a sector.
-enum Segment<'p> {
-    Given(&'p [u8]),
-    Of { part: usize, from: usize, to: usize },
-}
 
 /// One answer of a question.
 pub(super) struct Answer {
@@ -137,11 +133,19 @@ impl<C: Chooser> Live<'_, C> {
                 self.part(lba, covered.collect())
             })
             .collect();
-        let arena = &self.disk.trace.arena;
-        let of = |contents: &[ContentId]| summed(arena, sum, &segments, contents);
-        let (passing, modulo_collisions) =
-            classes::summing(&self.disk.trace, &parts, &of, is_crc(sum), expected);
-        self.disk.modulo_collisions |= modulo_collisions;
+        let disk = &mut *self.disk;
+        let passing =
+            disk.verified.passed.of((sum, expected), &segments, &parts).unwrap_or_else(|| {
+                let of =
+                    |contents: &[ContentId]| summed(&disk.trace.arena, sum, &segments, contents);
+                let (passing, modulo_collisions) =
+                    classes::summing(&disk.trace, &parts, &of, is_crc(sum), expected);
+                disk.modulo_collisions |= modulo_collisions;
+                if !modulo_collisions {
+                    disk.verified.passed.remember(&parts, &passing);
+                }
+                passing
+            });
         Some(self.ask(&parts, passing, true))
     }
 
@@ -318,7 +322,8 @@ impl<C: Chooser> Live<'_, C> {
     fn answers(&self, part: &Part, means: &dyn Fn(usize) -> Means) -> Vec<Answer> {
         let now = self.disk.window();
         let mut groups: Vec<(Means, Vec<usize>)> = Vec::new();
-        let feasible = |&i: &usize| self.is_feasible(part.lba, &part.options[i]);
+        let demands = self.disk.demands();
+        let feasible = |&i: &usize| self.is_feasible(part.lba, &part.options[i], &demands);
         for option in (0..part.options.len()).filter(feasible) {
             let means = means(option);
             match groups.iter_mut().find(|(known, _)| *known == means) {
@@ -336,7 +341,7 @@ impl<C: Chooser> Live<'_, C> {
     }
 
     /// Whether an option is still possible after the answers since it was listed.
-    pub(super) fn is_feasible(&self, lba: u64, option: &Admitted) -> bool {
+    pub(super) fn is_feasible(&self, lba: u64, option: &Admitted, demands: &Demands<'_>) -> bool {
         let disk = &self.disk;
         if disk.denied.after(&disk.trace.arena, lba, disk.cuts(), option.content) {
             return false;
@@ -345,7 +350,7 @@ impl<C: Chooser> Live<'_, C> {
             let now = disk.window();
             return option.window.0.max(now.0) <= option.window.1.min(now.1);
         }
-        option.why.iter().any(|why| disk.admits(lba, option.content, why))
+        option.why.iter().any(|why| demands.admits(lba, option.content, why))
     }
 
     /// Takes in what an answer tells of a sector.
@@ -359,8 +364,8 @@ impl<C: Chooser> Live<'_, C> {
                 .group
                 .iter()
                 .flat_map(|i| kept(i).why.iter().map(|why| (kept(i).content, why)));
-            let admitted =
-                reasons.filter(|(content, why)| self.disk.admits(part.lba, *content, why));
+            let demands = self.disk.demands();
+            let admitted = reasons.filter(|(content, why)| demands.admits(part.lba, *content, why));
             let why = admitted.map(|(_, why)| why.clone()).collect();
             self.explain(part.lba, why);
         }

@@ -103,10 +103,11 @@ impl<C: Chooser> Live<'_, C> {
         let cut = disk.cuts();
         let arena = &disk.trace.arena;
         let (mut possible, mut passing) = (0u64, 0u64);
+        let demands = disk.demands();
         for (i, option) in options().enumerate() {
             let content = option.content;
             if disk.denied.after(arena, lba, cut, content)
-                || !option.why.iter().any(|why| disk.admits(lba, content, why))
+                || !option.why.iter().any(|why| demands.admits(lba, content, why))
             {
                 continue;
             }
@@ -128,9 +129,10 @@ impl<C: Chooser> Live<'_, C> {
         let passes = newest == newest_passes;
         let group = if passes { passing } else { possible & !passing };
         let members = || options().enumerate().filter(|(i, _)| group >> i & 1 == 1);
+        let demands = self.disk.demands();
         let admitted = |option: &Content| {
             let content = option.content;
-            let all = option.why.iter().filter(|why| self.disk.admits(lba, content, why));
+            let all = option.why.iter().filter(|why| demands.admits(lba, content, why));
             all.cloned().collect::<Vec<_>>()
         };
         let why = members().flat_map(|(_, option)| admitted(option)).collect();

@@ -39,8 +39,9 @@ impl<C: Chooser> Live<'_, C> {
         passes: &dyn Fn(usize, usize) -> bool,
     ) -> Result<Option<bool>, DeviceError> {
         let mut sides: Vec<Side> = Vec::with_capacity(parts.len());
+        let demands = self.disk.demands();
         for (at, &part) in parts.iter().enumerate().filter(|(_, part)| part.open) {
-            let feasible = |i: &usize| self.is_feasible(part.lba, &part.options[*i]);
+            let feasible = |i: &usize| self.is_feasible(part.lba, &part.options[*i], &demands);
             let (passing, others): (Vec<usize>, Vec<usize>) =
                 (0..part.options.len()).filter(feasible).partition(|&i| passes(at, i));
             if passing.is_empty() {
@@ -94,7 +95,8 @@ impl<C: Chooser> Live<'_, C> {
         let lba = side.part.lba;
         let options = options.iter().map(|&i| &side.part.options[i]);
         let all = options.flat_map(|option| option.why.iter().map(|why| (option.content, why)));
-        let admitted = all.filter(|(content, why)| self.disk.admits(lba, *content, why));
+        let demands = self.disk.demands();
+        let admitted = all.filter(|(content, why)| demands.admits(lba, *content, why));
         admitted.map(|(_, why)| why.clone()).collect()
     }
 

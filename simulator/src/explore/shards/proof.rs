@@ -1,7 +1,7 @@
 //! A cell of which the search is dealt to shards.
 //!
-//! The one idea: what a shard finds is a cell of its own, so that who sees one sees a counterexample, and
-//! never a proof; the whole is the cell of [`crate::explore::prove`].
+//! The one idea: what a shard finds is a cell of its own, so that who sees one sees a counterexample,
+//! and never a proof; the whole is the cell of [`crate::explore::prove`].
 //!
 //! Invariant: a shard is never PROVEN.
 //!
@@ -15,8 +15,8 @@ use crate::explore::{Bounds, Cell, Explored, Verdict};
 use crate::journals::{self, Row, Visitor};
 use crate::run::Setup;
 
-/// Searches one of so many shards of a proof, on the threads of the present pool: what it found taken for
-/// itself, and to be put together. `None` if there is no such journal.
+/// Searches one of so many shards of a proof, on the threads of the present pool: what it found taken
+/// for itself, and to be put together. `None` if there is no such journal.
 #[must_use]
 pub fn prove_share(
     journal: &str,

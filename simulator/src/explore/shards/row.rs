@@ -2,7 +2,8 @@
 //!
 //! The one idea: a [`Stretch`] as plain values, so that one machine can tell another what it found.
 //!
-//! Invariant: what is read back is what was written. Numbers that no machine word holds are decimal digits.
+//! Invariant: what is read back is what was written. Numbers that no machine word holds are decimal
+//! digits.
 //!
 //! What it is not: checked against the tree. Whoever puts segments together does that.
 
@@ -20,7 +21,8 @@ use crate::run::{Images, Reads};
 /// More of anything is in no search: sums of so many do not overflow.
 const COUNT_MAX: u64 = 1 << 48;
 
-/// What was found in a segment of a proof. A segment is leaves behind one another, in the order of the proof.
+/// What was found in a segment of a proof. A segment is leaves behind one another, in the order of the
+/// proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchedRow {

@@ -1,0 +1,156 @@
+//! Passed: which mixtures of contents pass a checksum, found before.
+//!
+//! The one idea: contents never change, so of the same contents the same mixtures pass. A search asks
+//! for the same range in thousands of leaves, with the same few contents still possible in each sector.
+//!
+//! Invariant: an answer is given from memory only if everything that it follows from is the same: the
+//! checksum, what is expected, the given bytes, and by number the contents of each sector that may be
+//! read, and which of their bytes. Nothing is hashed into a key.
+//!
+//! What it is not: for answers that are exact but for collisions. Those follow from what was once
+//! written, too.
+
+use journal_core::Checksum;
+use rustc_hash::FxHashMap;
+
+use super::classes::{Choice, Part};
+
+/// More than so many words of questions are not remembered: then all is forgotten.
+const WORDS_MAX: usize = 1 << 16;
+
+/// Most given bytes of a question that is remembered.
+const GIVEN_MAX: usize = 64;
+
+/// Questions, and what passes.
+#[derive(Clone, Debug, Default)]
+pub struct Passed {
+    known: FxHashMap<Box<[u64]>, Known>,
+    words: usize,
+    /// The contents that must be kept for all of them: so many.
+    needs: u32,
+    key: Vec<u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    passing: Vec<Choice>,
+    needs: u32,
+}
+
+/// A part of what is summed: bytes at hand, or bytes of a sector.
+pub enum Segment<'p> {
+    Given(&'p [u8]),
+    Of { part: usize, from: usize, to: usize },
+}
+
+impl Passed {
+    /// The mixtures that pass, if that is known.
+    pub fn of(
+        &mut self,
+        (sum, expected): (Checksum, u64),
+        segments: &[Segment<'_>],
+        parts: &[Part],
+    ) -> Option<Vec<Choice>> {
+        let key = &mut self.key;
+        key.clear();
+        key.extend([sum as u64, expected]);
+        for segment in segments {
+            match *segment {
+                Segment::Given(bytes) if bytes.len() > GIVEN_MAX => {
+                    key.clear();
+                    return None;
+                }
+                Segment::Given(bytes) => {
+                    key.extend([u64::MAX, bytes.len() as u64]);
+                    key.extend(bytes.chunks(8).map(|chunk| {
+                        chunk.iter().fold(0, |word, &byte| word << 8 | u64::from(byte))
+                    }));
+                }
+                Segment::Of { part, from, to } => {
+                    key.extend([part as u64, (from as u64) << 32 | to as u64]);
+                }
+            }
+        }
+        for part in parts {
+            key.push(part.classes.len() as u64);
+            key.extend(
+                (0..part.classes.len()).map(|class| u64::from(part.content(class as u32).0)),
+            );
+        }
+        self.known.get(&key[..]).map(|known| known.passing.clone())
+    }
+
+    /// Remembers what passes of the question that was asked last.
+    pub fn remember(&mut self, parts: &[Part], passing: &[Choice]) {
+        if self.key.is_empty() {
+            return;
+        }
+        if self.words + self.key.len() > WORDS_MAX {
+            (self.known, self.words, self.needs) = Default::default();
+        }
+        let contents = parts
+            .iter()
+            .flat_map(|part| (0..part.classes.len()).map(|class| part.content(class as u32).0));
+        let needs = contents.max().map_or(0, |content| content + 1);
+        self.needs = self.needs.max(needs);
+        self.words += self.key.len();
+        self.known.insert(self.key[..].into(), Known { passing: passing.to_vec(), needs });
+    }
+
+    /// Forgets what was said of contents from number `len` on: the numbers will be given again.
+    pub fn truncate(&mut self, len: u32) {
+        if self.needs <= len {
+            return;
+        }
+        self.known.retain(|_, known| known.needs <= len);
+        self.words = self.known.keys().map(|key| key.len()).sum();
+        self.needs = self.known.values().map(|known| known.needs).max().unwrap_or(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::choose::Label;
+    use crate::disk::arena::{Arena, ContentId};
+    use crate::disk::classes::Admitted;
+    use crate::disk::worlds::Why;
+
+    fn part(arena: &Arena, contents: &[ContentId], covered: (usize, usize)) -> Part {
+        let option =
+            |&content| Admitted { content, label: Label::Old, window: (0, 0), why: Why::new() };
+        let options = contents.iter().map(option).collect();
+        Part::new(arena, (0, true), options, vec![covered])
+    }
+
+    #[test]
+    fn an_answer_is_remembered_for_the_same_question_only_and_as_long_as_its_contents_last() {
+        let mut arena = Arena::new(64);
+        let made = arena.push(&[7; 64]);
+        let old = [ContentId::NOISE, ContentId(3)];
+        let (parts, new) =
+            ([part(&arena, &old, (0, 64))], [part(&arena, &[made, old[0]], (0, 64))]);
+        let sum = (Checksum::Crc32c, 5);
+        let whole = |given| [Segment::Given(given), Segment::Of { part: 0, from: 0, to: 64 }];
+        let mut passed = Passed::default();
+        for (parts, passes) in [(&parts, vec![vec![1]]), (&new, vec![])] {
+            assert_eq!(passed.of(sum, &whole(b"head"), parts), None);
+            passed.remember(parts, &passes);
+            assert_eq!(passed.of(sum, &whole(b"head"), parts), Some(passes));
+        }
+        let half = [part(&arena, &old, (0, 32))];
+        let half_of = [Segment::Given(b"head"), Segment::Of { part: 0, from: 0, to: 32 }];
+        assert_eq!(passed.of(sum, &half_of, &half), None, "other bytes");
+        assert_eq!(passed.of((Checksum::Crc32c, 6), &whole(b"head"), &parts), None);
+        assert_eq!(passed.of((Checksum::Crc32, 5), &whole(b"head"), &parts), None);
+        assert_eq!(passed.of(sum, &whole(b"heat"), &parts), None);
+        assert_eq!(passed.of(sum, &whole(b"head\0"), &parts), None);
+        passed.truncate(made.0);
+        assert_eq!(passed.of(sum, &whole(b"head"), &new), None, "its number is given again");
+        assert_eq!(passed.of(sum, &whole(b"head"), &parts), Some(vec![vec![1]]));
+        let long = [0; GIVEN_MAX + 1];
+        assert_eq!(passed.of(sum, &whole(&long), &parts), None);
+        passed.remember(&parts, &[]);
+        assert_eq!(passed.of(sum, &whole(&long), &parts), None, "not remembered");
+    }
+}
