@@ -1,7 +1,7 @@
 //! Shards: one proof on several machines that do not speak with each other.
 //!
 //! Method. The leaves of a proof stand in order, and a place cuts that order in two (`run/behind.rs`).
-//! So every machine cuts the tree into the same *segments*, before anything is known of it ([`cut_up`]):
+//! So every machine cuts the tree into the same *segments*, before anything is known of it (`cut_up`):
 //! from a segment its first leaf is taken, and each question on that leaf's path that has answers left
 //! begins a segment of its own. Each new segment is tried for a few leaves. One that ends with them is
 //! done; of the others the one that seems largest is cut next, until there are enough of them. The large
@@ -15,7 +15,8 @@
 //! Invariant: what is put together is what [`super::explore`] finds, to the last figure, for every
 //! number of shards.
 //!
-//! What it is not: balanced beyond a guess. Segments are many ([`Cut`]), so that no guess matters much.
+//! What it is not: balanced beyond a guess. Segments are many ([`Cut`]), so that no guess matters much;
+//! of thousands of shards some have nothing to do.
 
 mod proof;
 mod row;
@@ -42,6 +43,9 @@ pub struct Cut {
     /// Large segments wanted for each shard.
     pub segments: usize,
 }
+
+/// Large segments wanted of all shards, at most: every shard cuts all of them.
+const SEGMENTS_MAX: usize = 1 << 13;
 
 impl Default for Cut {
     fn default() -> Self {
@@ -209,7 +213,7 @@ fn cut_up<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds, of: u32, cut: Cut) 
     let mut tree = Tree::default();
     let mut segments = vec![tried(run, &mut tree, None, (bounds, cut.large))];
     let size = |segment: &Segment| segment.known.as_ref().err().copied().unwrap_or(0.0);
-    let wanted = cut.segments * of as usize;
+    let wanted = cut.segments.saturating_mul(of as usize).min(SEGMENTS_MAX);
     while segments.iter().filter(|segment| segment.known.is_err()).count() < wanted {
         let by_size = |a: &usize, b: &usize| {
             // Of two that seem alike the first one.

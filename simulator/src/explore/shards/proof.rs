@@ -1,7 +1,7 @@
 //! A cell of which the search is dealt to shards.
 //!
 //! The one idea: what a shard finds is a cell of its own, so that who sees one sees a counterexample,
-//! and never a proof; the whole is the cell of [`crate::explore::prove`].
+//! and never a proof; the whole is the cell of [`crate::explore::prove()`].
 //!
 //! Invariant: a shard is never PROVEN.
 //!
