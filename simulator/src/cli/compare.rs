@@ -30,7 +30,7 @@ use simulator::shrink::Budget;
 use simulator::workload::{Identity, Life, Op, Payloads, Workload, from_file};
 
 use super::exit::{Exit, Failure};
-use super::screen::{Progress, Screen, remark};
+use super::screen::{Progress, Screen, remark, written_to};
 use super::{Common, frontier, grid, list, ratchet, shrink, signal};
 
 /// Crash states visited at most in each experiment, unless told otherwise.
@@ -128,11 +128,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     let written = json::write(&report, beside, &arguments.out);
     let folder = written.as_ref().ok().map(|path| path.display().to_string());
     screen.show(&report, || {
-        let mut out = matrix::draw(&report, folder.as_deref(), screen.look);
-        if let Some(folder) = &folder {
-            out += &format!("\nreport   {folder}/report.json, report.html\n");
-        }
-        out
+        matrix::draw(&report, folder.as_deref(), screen.look) + &written_to(folder.as_deref())
     })?;
     written?;
     let exit = exit(arguments.strict || arguments.journal.len() == 1, &report);

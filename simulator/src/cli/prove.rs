@@ -25,7 +25,7 @@ use simulator::shrink::Budget;
 use simulator::workload::{Op, Workload};
 
 use super::exit::{Exit, Failure};
-use super::screen::Screen;
+use super::screen::{Screen, written_to};
 use super::{Common, compare, list, shrink, with};
 
 /// More segments are in no proof: so many are told by a file.
@@ -97,14 +97,8 @@ fn show(
 ) -> Result<Exit, Failure> {
     let beside = Beside { running: Some(running), diff: None };
     let written = out.map(|out| json::write(report, beside, out)).transpose();
-    screen.show(report, || {
-        let mut text = proof::draw(report, screen.look);
-        if let Ok(Some(folder)) = &written {
-            let folder = folder.display();
-            text += &format!("\nreport   {folder}/report.json, report.html\n");
-        }
-        text
-    })?;
+    let folder = written.as_ref().ok().and_then(Option::as_ref).map(|f| f.display().to_string());
+    screen.show(report, || proof::draw(report, screen.look) + &written_to(folder.as_deref()))?;
     written?;
     Ok(match report.cells[0].verdict {
         Verdict::Proven => Exit::Clean,

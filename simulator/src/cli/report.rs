@@ -14,7 +14,7 @@ use simulator::report::json::Beside;
 use simulator::report::{Report, campaign_text, html, json, junit, markdown, matrix, merge};
 
 use super::exit::{Exit, Failure};
-use super::screen::Screen;
+use super::screen::{Screen, written_to};
 use super::{Common, cases, compare, prove, ratchet};
 
 /// What to do.
@@ -136,11 +136,7 @@ fn merged(
         return Ok(if found && told { Exit::Violation } else { Exit::Clean });
     }
     screen.show(&report, || {
-        let mut text = matrix::draw(&report, folder.as_deref(), screen.look);
-        if let Some(folder) = &folder {
-            text += &format!("\nreport   {folder}/report.json, report.html\n");
-        }
-        text
+        matrix::draw(&report, folder.as_deref(), screen.look) + &written_to(folder.as_deref())
     })?;
     Ok(compare::exit(strict || report.journals.len() == 1, &report))
 }

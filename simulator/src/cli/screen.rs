@@ -77,6 +77,11 @@ impl Screen {
     }
 }
 
+/// The last line of a result: where its report was written, if it was.
+pub fn written_to(folder: Option<&str>) -> String {
+    folder.map_or(String::new(), |folder| format!("\nreport   {folder}/report.json, report.html\n"))
+}
+
 /// Says what is wrong, on stderr.
 pub fn complain(said: &str) {
     let _ = writeln!(io::stderr(), "tornwrite: {said}");

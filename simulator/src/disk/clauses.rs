@@ -20,6 +20,8 @@
 //!
 //! What it is not: a denial. Those are of one content in one sector (`denied.rs`).
 
+use smallvec::SmallVec;
+
 use super::Disk;
 use super::arena::ContentId;
 use super::classes::{Admitted, Part};
@@ -214,7 +216,7 @@ impl Disk {
 
     /// Where sectors are coupled: what clauses ask of who explains a sector, as things stand.
     pub(super) fn demands(&self) -> Demands<'_> {
-        if self.clauses.is_empty() {
+        if self.rules.independent || self.clauses.is_empty() {
             return Demands { disk: self, tight: Vec::new() };
         }
         let free = |literal: &&Literal| {
@@ -310,19 +312,27 @@ impl Demands<'_> {
         if !disk.worlds.admit(alone, budget) {
             return false;
         }
-        let is_own = |literal: &&&Literal| literal.lba == lba;
-        let asks = |tight: &&Tight<'_>| match tight.literals.iter().find(is_own) {
-            Some(own) => disk.in_class(own, content) && tight.free.is_none_or(|free| free == lba),
-            None => tight.free.is_none(),
-        };
-        let asking = || self.tight.iter().filter(asks);
+        // Of each clause that asks, whether it speaks of this sector.
+        let mut asking: SmallVec<[(&Tight<'_>, bool); 4]> = SmallVec::new();
+        for tight in &self.tight {
+            let own = tight.literals.iter().find(|literal| literal.lba == lba);
+            let asks = match own {
+                Some(own) => {
+                    disk.in_class(own, content) && tight.free.is_none_or(|free| free == lba)
+                }
+                None => tight.free.is_none(),
+            };
+            if asks {
+                asking.push((tight, own.is_some()));
+            }
+        }
         // All that is known can be together, and with it what holds anyway.
-        let is_own_asked = || asking().any(|tight| tight.literals.iter().any(|l| l.lba == lba));
-        if asking().next().is_none() || (disk.worlds.imply(why) && !is_own_asked()) {
+        let speaks_of_it = asking.iter().any(|&(_, speaks)| speaks);
+        if asking.is_empty() || (!speaks_of_it && disk.worlds.imply(why)) {
             return true;
         }
         let Some(worlds) = disk.worlds.and(alone, budget) else { return false };
-        let mut open: Vec<_> = asking().map(|tight| tight.literals.clone()).collect();
+        let mut open: Vec<_> = asking.iter().map(|(tight, _)| tight.literals.clone()).collect();
         open.iter_mut().for_each(|literals| literals.retain(|literal| literal.lba != lba));
         disk.differ(&worlds, &open, &mut Vec::new())
     }

@@ -76,10 +76,10 @@ impl Disk {
         knowing: bool,
     ) -> (Vec<Content>, usize) {
         let nothing = Worlds::default();
-        let demands = self.demands();
-        let admits = |content, why: &World| match knowing {
-            true => demands.admits(lba, content, why),
-            false => nothing.admit(std::slice::from_ref(why), self.rules.budget),
+        let demands = knowing.then(|| self.demands());
+        let admits = |content, why: &World| match &demands {
+            Some(demands) => demands.admits(lba, content, why),
+            None => nothing.admit(std::slice::from_ref(why), self.rules.budget),
         };
         undecided::coupled(&self.trace, &self.denied, (lba, listed), &admits)
     }

@@ -212,22 +212,16 @@ impl Work {
 fn cut_up<J: Stepwise>(run: &mut Run<'_, J>, bounds: Bounds, of: u32, cut: Cut) -> Vec<Segment> {
     let mut tree = Tree::default();
     let mut segments = vec![tried(run, &mut tree, None, (bounds, cut.large))];
-    let size = |segment: &Segment| segment.known.as_ref().err().copied().unwrap_or(0.0);
     let wanted = cut.segments.saturating_mul(of as usize).min(SEGMENTS_MAX);
-    while segments.iter().filter(|segment| segment.known.is_err()).count() < wanted {
-        let by_size = |a: &usize, b: &usize| {
-            // Of two that seem alike the first one.
-            size(&segments[*a]).total_cmp(&size(&segments[*b])).then(b.cmp(a))
-        };
-        let largest = (0..segments.len()).max_by(by_size).expect("there is one");
-        if segments[largest].known.is_ok() {
-            break;
-        }
-        let parts =
-            cut_in_parts(run, &mut tree, segments[largest].place.take(), (bounds, cut.large));
-        segments.splice(largest..=largest, parts);
+    loop {
+        let size = |(at, segment): (usize, &Segment)| Some((at, *segment.known.as_ref().err()?));
+        let large = || segments.iter().enumerate().filter_map(size);
+        // Of two that seem alike the first one.
+        let largest = large().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+        let Some((at, _)) = largest.filter(|_| large().count() < wanted) else { return segments };
+        let place = segments[at].place.take();
+        segments.splice(at..=at, cut_in_parts(run, &mut tree, place, (bounds, cut.large)));
     }
-    segments
 }
 
 /// A segment as its first leaf, and what lies behind it below each question of its path: deepest
@@ -272,9 +266,8 @@ fn tried<J: Stepwise>(
 
 /// Which share of a segment lies before this path of it, if all answers to a question are alike.
 fn passed(place: Option<&Place>, path: &[(u32, u32)]) -> f64 {
-    let (begins, fixed) = place.map_or((0, 0), |place| {
-        (place.behind[place.behind.len() - 1].0 + 1, place.behind.len() - 1)
-    });
+    // A segment begins behind the last answer of its place, and keeps those before.
+    let (begins, fixed) = place.map_or((0, 0), |p| (p.behind[p.fixed].0 + 1, p.fixed));
     let (mut passed, mut each) = (0.0, 1.0);
     for (at, &(answer, options)) in path.iter().enumerate().skip(fixed) {
         let first = if at == fixed { begins } else { 0 };

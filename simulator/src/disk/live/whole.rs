@@ -16,7 +16,7 @@ use std::num::NonZeroU32;
 use journal_core::DeviceError;
 
 use super::super::classes::Part;
-use super::super::clauses::Literal;
+use super::super::clauses::{Demands, Literal};
 use super::super::worlds::{Why, Worlds, merged};
 use super::Live;
 use super::asking::{Answer, Means, merge_stretches};
@@ -57,7 +57,7 @@ impl<C: Chooser> Live<'_, C> {
         let (yes, no) = if self.disk.rules.independent {
             (all_of(&sides, now), any_of(&sides, now))
         } else {
-            let Some(possible) = self.both_possible(&sides) else { return Ok(None) };
+            let Some(possible) = self.both_possible(&sides, &demands) else { return Ok(None) };
             let window = |possible: bool| if possible { vec![now] } else { Vec::new() };
             (window(possible.0), window(possible.1))
         };
@@ -82,7 +82,9 @@ impl<C: Chooser> Live<'_, C> {
             self.disk.trace.narrow(window.0, window.1);
         }
         if !self.disk.rules.independent {
-            let why = sides.iter().flat_map(|side| self.reasons(side, &side.others)).collect();
+            let demands = self.disk.demands();
+            let reasons = |side: &Side<'_>| Self::reasons(side, &side.others, &demands);
+            let why = sides.iter().flat_map(reasons).collect();
             self.explain(sides[0].part.lba, why);
         }
         let clause = sides.iter().filter(|side| !side.others.is_empty()).map(literal).collect();
@@ -91,21 +93,20 @@ impl<C: Chooser> Live<'_, C> {
     }
 
     /// Why a sector may hold one of these options.
-    fn reasons(&self, side: &Side<'_>, options: &[usize]) -> Why {
+    fn reasons(side: &Side<'_>, options: &[usize], demands: &Demands<'_>) -> Why {
         let lba = side.part.lba;
         let options = options.iter().map(|&i| &side.part.options[i]);
         let all = options.flat_map(|option| option.why.iter().map(|why| (option.content, why)));
-        let demands = self.disk.demands();
         let admitted = all.filter(|(content, why)| demands.admits(lba, *content, why));
         admitted.map(|(_, why)| why.clone()).collect()
     }
 
     /// Where sectors are coupled: whether all may pass, and whether one of them may not. `None` where
     /// that has more explanations than are kept.
-    fn both_possible(&self, sides: &[Side<'_>]) -> Option<(bool, bool)> {
+    fn both_possible(&self, sides: &[Side<'_>], demands: &Demands<'_>) -> Option<(bool, bool)> {
         let mut worlds: Option<Worlds> = Some(self.disk.worlds.clone());
         for side in sides {
-            let why = merged(self.reasons(side, &side.passing));
+            let why = merged(Self::reasons(side, &side.passing, demands));
             worlds = worlds.and_then(|worlds| worlds.and(&why, self.disk.rules.budget));
             if worlds.as_ref().is_some_and(|worlds| worlds.len() > BOXES_MAX_OF_ALL) {
                 return None;

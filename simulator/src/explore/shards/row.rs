@@ -18,8 +18,8 @@ use crate::explore::stretch::{Ended, Stretch};
 use crate::oracle::{Evaluated, Oracle};
 use crate::run::{Images, Reads};
 
-/// More of anything is in no search: sums of so many do not overflow.
-const COUNT_MAX: u64 = 1 << 48;
+/// More of anything is in no search. Sums over 2^22 segments, more than are taken, do not overflow.
+const COUNT_MAX: u64 = 1 << 40;
 
 /// What was found in a segment of a proof. A segment is leaves behind one another, in the order of the
 /// proof.
@@ -103,8 +103,9 @@ impl SearchedRow {
     /// Which number is none, or is none of a search.
     pub fn read(&self) -> Result<Searched, String> {
         let counts = [&self.violations[..], &self.evaluated[..], &[self.leaves, self.recoveries]];
-        let counted = counts.into_iter().flatten().chain([&self.resumes.0, &self.resumes.1]);
-        if let Some(count) = counted.copied().find(|&count| count > COUNT_MAX) {
+        let pairs = [self.resumes.0, self.resumes.1, self.kept.0, self.kept.1];
+        let mut counted = counts.into_iter().flatten().chain(&pairs).copied();
+        if let Some(count) = counted.find(|&count| count > COUNT_MAX) {
             return Err(format!("expected counts of at most {COUNT_MAX}, found {count}"));
         }
         let number = |text: &String| {
