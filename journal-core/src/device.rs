@@ -364,6 +364,21 @@ pub trait BlockDevice {
         Ok(None)
     }
 
+    /// Whether one of these runs passes: [`BlockDevice::find`] for who does not want to know which. A
+    /// device may answer without saying even that.
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::find`].
+    fn any(
+        &mut self,
+        at: Lba,
+        count: u64,
+        scratch: &mut [u8],
+        test: &dyn Fn(u64, &[u8]) -> bool,
+    ) -> Result<bool, DeviceError> {
+        Ok(self.find(at, count, scratch, test)?.is_some())
+    }
+
     /// One cached write. See [`BlockDevice::write`].
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod asking;
 mod deciding;
 mod peeking;
 mod same;
+mod searching;
 mod testing;
 mod whole;
 
@@ -315,46 +316,26 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         scratch: &mut [u8],
         test: &dyn Fn(u64, &[u8]) -> bool,
     ) -> Result<Option<u64>, DeviceError> {
-        let all = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(scratch.len());
-        let each = self.range(at, scratch.len())?;
-        self.reading(at, all)?;
-        for number in 0..count {
-            let lba = at.0 + number * each;
-            // Where nothing is open there is nothing to ask: most of what lies behind a log.
-            if each == 1
-                && let Some(content) = self.certain(lba)
-            {
-                let readable = content != ContentId::UNREADABLE;
-                if readable && test(number, self.disk.trace.arena.get(content)) {
-                    return Ok(Some(number));
-                }
-                continue;
-            }
-            if self.disk.asks_classes {
-                match self.test_classes(lba, each, &|bytes| test(number, bytes)) {
-                    Some(Ok(true)) => return Ok(Some(number)),
-                    Some(Ok(false)) => continue,
-                    Some(Err(error)) => return Err(error),
-                    None => {}
-                }
-            }
-            let passes = match self.run(lba, each) {
-                Ok((first, in_a_row)) if in_a_row == each => {
-                    test(number, self.disk.trace.arena.run(first, each as usize))
-                }
-                Ok(_) => match self.gather(lba, scratch) {
-                    Ok(()) => test(number, scratch),
-                    Err(DeviceError::Unreadable(_)) => false,
-                    Err(error) => return Err(error),
-                },
-                Err(DeviceError::Unreadable(_)) => false,
-                Err(error) => return Err(error),
-            };
-            if passes {
-                return Ok(Some(number));
-            }
+        let each = self.searching(at, count, scratch.len())?;
+        self.first_that_passes((at.0, count, each), scratch, test)
+    }
+
+    fn any(
+        &mut self,
+        at: Lba,
+        count: u64,
+        scratch: &mut [u8],
+        test: &dyn Fn(u64, &[u8]) -> bool,
+    ) -> Result<bool, DeviceError> {
+        let each = self.searching(at, count, scratch.len())?;
+        if each == 1
+            && self.disk.asks_classes
+            && self.disk.clauses.allowed
+            && let Some(answer) = self.ask_any((at.0, count), test)?
+        {
+            return Ok(answer);
         }
-        Ok(None)
+        Ok(self.first_that_passes((at.0, count, each), scratch, test)?.is_some())
     }
 
     fn verify(

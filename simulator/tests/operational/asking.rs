@@ -1,8 +1,8 @@
 //! Programs that ask: whether a checksum holds over a range, which unit of a range passes a test
-//! first, and what some bytes of a sector are. The disk answers by asking its chooser only what that tells.
+//! first, whether any does, and what some bytes of a sector are. The disk answers by asking its chooser only what that tells.
 //!
 //! Method: the enumerator reads the bytes of every image and computes. The disk has the same
-//! programs with and without [`Disk::ask_classes`]. Transcripts must be the same sets; and where a
+//! programs with and without [`Disk::ask_classes`], and with and without clauses. Transcripts must be the same sets; and where a
 //! life only read and asked, the images that agree with what its leaves learned must add up to all,
 //! so that no two leaves stand for one image. Expected checksums are those of what was written, in
 //! full, up to some call, or with gaps: sums that many an image has, and mixtures that few have.
@@ -17,7 +17,7 @@ use simulator::choose::{Exhaustive, Rng};
 use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, TearShape};
 use simulator::disk::{Disk, Live};
 
-use crate::compare::{Compared, Lazy, disk_after_cut, eager, fill_image, run_lives};
+use crate::compare::{Compared, Lazy, disk_after_cut, eager, fill_image, run_lives_with};
 use crate::model::Image;
 use crate::program::{Transcript, run, tell};
 use crate::traces::{Ask, Call, Case, case, mix, one_of};
@@ -74,11 +74,12 @@ fn asking(seed: u64, change: &dyn Fn(&mut Contract, &mut Rng)) -> Case {
 
 fn has_asked(transcript: &Transcript) -> bool {
     let told = tell(transcript);
-    told.contains("sum") || told.contains("first") || told.contains("from")
+    ["sum", "first", "any", "from"].iter().any(|asked| told.contains(asked))
 }
 
-/// The transcripts of all leaves; `None` if too many mixtures would have had to be tried.
-fn lazy(case: &Case, classes: bool) -> Option<HashSet<Transcript>> {
+/// The transcripts of all leaves, if the disk is asked for classes and told of several sectors at once,
+/// or not; `None` if too many mixtures would have had to be tried.
+fn lazy(case: &Case, (classes, clauses): (bool, bool)) -> Option<HashSet<Transcript>> {
     let mut disk = disk_after_cut(case);
     disk.ask_classes(classes);
     let (mark, mut chooser) = (disk.mark(), Exhaustive::new());
@@ -86,7 +87,7 @@ fn lazy(case: &Case, classes: bool) -> Option<HashSet<Transcript>> {
     loop {
         disk.rewind(&mark);
         chooser.rewind();
-        found.insert(run_lives(case, &mut disk, &mut chooser));
+        found.insert(run_lives_with(case, &mut disk, &mut chooser, clauses));
         assert_eq!(chooser.nondeterminism(), None, "{case:?}");
         if !chooser.next_leaf() {
             return (!disk.set_modulo_collisions(false)).then_some(found);
@@ -116,26 +117,32 @@ fn first_life(case: &Case, disk: &mut Disk, leaf: Told<'_>) {
 
 fn disagreement(case: &Case) -> Result<Compared, String> {
     let Some(wanted) = eager(case) else { return Ok(Compared::Skipped) };
-    for classes in [false, true] {
-        let Some(found) = lazy(case, classes) else { return Ok(Compared::Skipped) };
+    for how in [(false, false), (true, false), (true, true)] {
+        let Some(found) = lazy(case, how) else { return Ok(Compared::Skipped) };
         if let Some(extra) = found.difference(&wanted).min() {
-            return Err(format!("classes {classes}: the disk invents: {}", tell(extra)));
+            return Err(format!("{how:?}: the disk invents: {}", tell(extra)));
         }
         if let Some(missing) = wanted.difference(&found).min() {
-            return Err(format!("classes {classes}: the disk misses: {}", tell(missing)));
+            return Err(format!("{how:?}: the disk misses: {}", tell(missing)));
         }
     }
-    let mut disk = disk_after_cut(case);
-    disk.ask_classes(true);
-    let (mut universe, at) = (disk.universe(), disk.window().1);
-    let all = universe.images(&disk, at);
-    let (mut sum, mut wrote) = (BigUint::default(), false);
-    first_life(case, &mut disk, &mut |disk, _, _, writes| {
-        wrote |= writes;
-        sum += universe.images(disk, at);
-    });
-    if !wrote && sum != all {
-        return Err(format!("{all} images at the first cut, and the leaves add up to {sum}"));
+    for clauses in [false, true] {
+        let mut disk = disk_after_cut(case);
+        disk.ask_classes(true);
+        disk.allow_clauses(clauses);
+        let (mut universe, at) = (disk.universe(), disk.window().1);
+        let all = universe.images(&disk, at);
+        let (mut sum, mut wrote) = (BigUint::default(), false);
+        first_life(case, &mut disk, &mut |disk, _, _, writes| {
+            wrote |= writes;
+            sum += universe.images(disk, at);
+        });
+        if !wrote && sum != all {
+            let how = if clauses { "with clauses" } else { "without" };
+            return Err(format!(
+                "{how}: {all} images at the first cut, the leaves add up to {sum}"
+            ));
+        }
     }
     let asked = wanted.iter().any(has_asked);
     Ok(if asked { Compared::Equal(wanted.len()) } else { Compared::Skipped })
@@ -228,6 +235,8 @@ fn where_the_cut_is_left_open_each_crash_point_has_the_outcomes_and_images_it_ha
         case.cut = calls;
         let mut disk = open_disk(&case);
         disk.ask_classes(true);
+        // With clauses, and without.
+        disk.allow_clauses(seed.is_multiple_of(2));
         let mut universe = disk.universe();
         let mut found: BTreeMap<u32, (HashSet<Transcript>, BigUint)> = BTreeMap::new();
         let (mut asked, mut wrote) = (false, false);

@@ -171,6 +171,10 @@ impl Medium for Eager<'_> {
         })
     }
 
+    fn any(&mut self, lba: usize, count: usize, test: u64) -> bool {
+        self.find(lba, 1, count, test).is_some()
+    }
+
     fn write(&mut self, commands: &[Cmd]) {
         commands.iter().for_each(|c| self.put(c.lba, &c.data));
         self.calls.push(Call::Write(commands.to_vec()));
@@ -249,6 +253,12 @@ impl<C: Chooser> Medium for Lazy<'_, C> {
         found.expect("the power is on").map(|number| number as usize)
     }
 
+    fn any(&mut self, lba: usize, count: usize, test: u64) -> bool {
+        let mut scratch = vec![0; self.0.geometry().logical_bytes as usize];
+        let test = |_: u64, bytes: &[u8]| passes(bytes, test);
+        self.0.any(Lba(lba as u64), count as u64, &mut scratch, &test).expect("the power is on")
+    }
+
     fn write(&mut self, commands: &[Cmd]) {
         let data: Vec<Vec<u8>> = commands.iter().map(|c| c.data.concat()).collect();
         let durability = |fua| if fua { Durability::Fua } else { Durability::Cached };
@@ -288,12 +298,23 @@ pub fn disk_before_cut(case: &Case) -> Disk {
 
 /// Runs all lives of the program on a disk after its first cut.
 pub fn run_lives<C: Chooser>(case: &Case, disk: &mut Disk, chooser: &mut C) -> Transcript {
+    run_lives_with(case, disk, chooser, false)
+}
+
+/// [`run_lives`]; `clauses` says whether the last life may be told of several sectors at once.
+pub fn run_lives_with<C: Chooser>(
+    case: &Case,
+    disk: &mut Disk,
+    chooser: &mut C,
+    clauses: bool,
+) -> Transcript {
     let mut transcript = Vec::new();
     let bytes = case.contract.logical_bytes as usize;
     for life in 0..case.program.lives.len() {
         if life > 0 {
             transcript.push(b'C');
         }
+        disk.allow_clauses(clauses && life + 1 == case.program.lives.len());
         let mut live = Lazy(Live::new(disk, chooser));
         let calls = run(&case.program, life, case.sectors, bytes, &mut live, &mut transcript);
         if life + 1 < case.program.lives.len() {

@@ -22,6 +22,8 @@ pub trait Medium {
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize>;
     /// The first of `count` units of `each` sectors that passes test `test`; none that is lost does.
     fn find(&mut self, lba: usize, each: usize, count: usize, test: u64) -> Option<usize>;
+    /// Whether any of `count` sectors passes it.
+    fn any(&mut self, lba: usize, count: usize, test: u64) -> bool;
     fn write(&mut self, commands: &[Cmd]);
     fn flush(&mut self);
     fn discard(&mut self, lba: usize, sectors: usize);
@@ -29,7 +31,7 @@ pub trait Medium {
 
 /// Everything read, with errors: `R`, address, length and bytes; `E` and address of a lost sector;
 /// `P`, address, first byte, length and bytes of a part; `V`, address and the answer to a checksum;
-/// `F`, address and the number found, or 255; `C` for a power cut.
+/// `F`, address and the number found, or 255; `A`, address and whether any was; `C` for a power cut.
 pub type Transcript = Vec<u8>;
 
 /// Runs one life. Answers how many calls it completed; with a cut, that is the call in flight.
@@ -128,6 +130,12 @@ fn ask(
     }
     if draw().is_multiple_of(4) {
         let lba = (draw() % sectors as u64) as usize;
+        if draw().is_multiple_of(2) {
+            let count = 1 + (draw() % (sectors - lba) as u64) as usize;
+            let any = medium.any(lba, count, draw());
+            transcript.extend([b'A', lba as u8, u8::from(any)]);
+            return;
+        }
         let each = (1 + draw() % 2).min((sectors - lba) as u64) as usize;
         let count = 1 + (draw() % ((sectors - lba) / each) as u64) as usize;
         let found = medium.find(lba, each, count, draw());
@@ -187,6 +195,10 @@ pub fn tell(transcript: &[u8]) -> String {
             }
             b'F' => {
                 told.push(format!("first {}={}", more[0], more[1]));
+                rest = &more[2..];
+            }
+            b'A' => {
+                told.push(format!("any {}={}", more[0], more[1]));
                 rest = &more[2..];
             }
             b'E' => {

@@ -194,6 +194,11 @@ impl Layout {
         self.logical_bytes
     }
 
+    /// Whether a block is one sector.
+    pub fn is_sector(&self) -> bool {
+        self.block_bytes == self.logical_bytes
+    }
+
     /// First byte of a block.
     pub fn at_bytes(&self, seq: Seq) -> u64 {
         self.lba(seq).0 * u64::from(self.logical_bytes)

@@ -34,6 +34,7 @@
 //! damage looks like a torn write. And with `salted: false` it is not even sound: that variant is
 //! here to show what the salt is for.
 
+mod ahead;
 mod append;
 mod clear;
 mod codec;

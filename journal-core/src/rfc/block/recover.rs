@@ -8,17 +8,15 @@
 //!    beyond the stop says that the stop had been flushed, hence was readable once.
 //! 3. [`decide`] turns what was seen into the verdict.
 //!
-//! The look-ahead wants no chain, since the chain is broken at the stop. It ends at the first
-//! proof; at W blocks, because the writer never has more than W blocks unflushed, so that the
-//! commit after a flushed stop begins among them; and at the end of the lap, since places beyond
-//! it were already seen to hold other numbers.
+//! The look-ahead is in `ahead`.
 //!
 //! Invariant: reads only, no block more than three times, and hands out nothing of a commit before all of
 //! it was seen good.
 //!
 //! What it is not: a repair. Nothing behind a stop is handed out, proven damage or not.
 
-use super::codec::{Block, Front, HEAD_BYTES, Seen, claimed, see};
+use super::ahead::Ahead;
+use super::codec::{Block, Front, Seen};
 use super::decide::{Conditions, decide};
 use super::layout::{self, Layout, Seq};
 use super::open_tail::{OpenLog, Tail};
@@ -27,7 +25,7 @@ use super::sealed::held_against;
 use super::{BlockJournal, BlockOptions, Extra};
 use alloc::boxed::Box;
 
-use crate::device::{BlockDevice, DeviceError};
+use crate::device::BlockDevice;
 use crate::journal::{Damage, End, Entry, Error, Lsn, Opened};
 use crate::rfc::header::{HEADER_BYTES, Header, HeaderPair, Newest};
 use crate::steps::Recovery;
@@ -130,25 +128,17 @@ enum Stage {
     Ahead(Ahead),
 }
 
-/// Where the look-ahead is.
-#[derive(Clone, Copy, Debug)]
-struct Ahead {
-    next: Seq,
-    /// A good block was seen: what is looked for now is a proof.
-    seen_good: bool,
-}
-
 /// Where the walk is, and what it met.
 #[derive(Clone, Copy, Debug)]
-struct Walk {
+pub(super) struct Walk {
     pair: HeaderPair,
-    layout: Layout,
+    pub(super) layout: Layout,
     header: Header,
-    front: Front,
+    pub(super) front: Front,
     /// The other header copy, if that cannot be believed.
     spoiled: Option<u64>,
-    cursor: Cursor,
-    seen: Conditions,
+    pub(super) cursor: Cursor,
+    pub(super) seen: Conditions,
     entries: u64,
     /// The last entry handed out.
     last: Lsn,
@@ -257,10 +247,10 @@ impl Walk {
     }
 
     fn behind_stop(&self) -> Stage {
-        Stage::Ahead(Ahead { next: self.cursor.seq.plus(1), seen_good: false })
+        Stage::Ahead(Ahead::behind(self.cursor.seq))
     }
 
-    fn lap_end(&self) -> Seq {
+    pub(super) fn lap_end(&self) -> Seq {
         self.layout.end_of_log(&self.header)
     }
 
@@ -329,103 +319,6 @@ impl Walk {
             }
         }
         Ok(())
-    }
-
-    /// Looks for good blocks behind the stop, and among them for one that says that the stop had
-    /// been flushed. Two questions, each over at its first answer: a device that answers without
-    /// saying what the other blocks hold then says little.
-    fn look_ahead<const V9: bool>(
-        &mut self,
-        device: &mut dyn BlockDevice,
-        scratch: &mut [u8],
-    ) -> Result<(), DeviceError> {
-        let (stop, end) = (self.cursor.seq, self.ahead_end());
-        let good = self.first_behind::<V9>(device, scratch, (stop.plus(1), end), |_| true)?;
-        let Some(good) = good else { return Ok(()) };
-        let proves = |block: Block<'_>| block.durable_upto() > stop;
-        self.seen.proof = self.first_behind::<V9>(device, scratch, (good, end), proves)?.is_some();
-        self.seen.later = !self.seen.proof;
-        Ok(())
-    }
-
-    /// One block of [`Walk::look_ahead`], of another point than V9: where several may be torn, what was
-    /// learned of the ones before need not be asked again. True when all was looked at.
-    fn look_at(
-        &mut self,
-        ahead: &mut Ahead,
-        device: &mut dyn BlockDevice,
-        scratch: &mut [u8],
-    ) -> Result<bool, DeviceError> {
-        let (stop, at) = (self.cursor.seq, ahead.next);
-        if at >= self.ahead_end() {
-            self.seen.later = ahead.seen_good;
-            return Ok(true);
-        }
-        let range = (at, at.plus(1));
-        if !ahead.seen_good {
-            let good = self.first_behind::<false>(device, scratch, range, |_| true)?;
-            ahead.seen_good = good.is_some();
-            if ahead.seen_good {
-                // The same block once more: does it prove anything?
-                return Ok(false);
-            }
-        } else {
-            let proves = |block: Block<'_>| block.durable_upto() > stop;
-            self.seen.proof = self.first_behind::<false>(device, scratch, range, proves)?.is_some();
-        }
-        ahead.next = at.plus(1);
-        Ok(self.seen.proof)
-    }
-
-    /// Behind the last block that may be unflushed.
-    fn ahead_end(&self) -> Seq {
-        let window = u64::from(self.layout.window);
-        self.cursor.seq.plus(window + 1).min(self.lap_end())
-    }
-
-    /// The first of the blocks from `from` to `end` that is good and `says` so.
-    fn first_behind<const V9: bool>(
-        &self,
-        device: &mut dyn BlockDevice,
-        scratch: &mut [u8],
-        (mut from, end): (Seq, Seq),
-        says: impl Fn(Block<'_>) -> bool,
-    ) -> Result<Option<Seq>, DeviceError> {
-        let (layout, front) = (self.layout, self.front);
-        let scratch = &mut scratch[..layout.block_bytes as usize];
-        let sector = layout.logical_bytes() as usize;
-        // A block of several sectors is asked for by its first one; most are out by that.
-        let by_its_first = match front {
-            Front::V9(..) => V9 && (HEAD_BYTES..scratch.len()).contains(&sector),
-            Front::Variant(variant) => variant.can_be_asked(sector, scratch.len()),
-        };
-        while by_its_first && from < end {
-            let claims = |_: u64, first: &[u8]| match front {
-                Front::V9(..) => claimed(first, from).is_some_and(&says),
-                Front::Variant(variant) => variant.claimed(first, from).is_some_and(&says),
-            };
-            let at = layout.lba(from);
-            if device.find(at, 1, &mut scratch[..sector], &claims)?.is_some()
-                && let Seen::Good(block) = read::<V9>(device, &layout, from, front, scratch)?
-                && says(block)
-            {
-                return Ok(Some(from));
-            }
-            from = from.plus(1);
-        }
-        while from < end {
-            let stretch = layout.unwrapped(from, end.0 - from.0);
-            let good = |number: u64, bytes: &[u8]| match see::<V9>(bytes, from.plus(number), front)
-            {
-                Seen::Good(block) => says(block),
-                _ => false,
-            };
-            if let Some(number) = device.find(layout.lba(from), stretch, scratch, &good)? {
-                return Ok(Some(from.plus(number)));
-            }
-            from = from.plus(stretch);
-        }
-        Ok(None)
     }
 
     /// The verdict on what was seen.

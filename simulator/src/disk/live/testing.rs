@@ -102,19 +102,24 @@ impl<C: Chooser> Live<'_, C> {
         }
         let cut = disk.cuts();
         let arena = &disk.trace.arena;
-        let (mut possible, mut passing) = (0u64, 0u64);
-        let demands = disk.demands();
-        for (i, option) in options().enumerate() {
-            let content = option.content;
-            if disk.denied.after(arena, lba, cut, content)
-                || !option.why.iter().any(|why| demands.admits(lba, content, why))
-            {
-                continue;
-            }
-            possible |= 1 << i;
-            let passes = content != ContentId::UNREADABLE && test(arena.get(content));
-            passing |= u64::from(passes) << i;
+        let passes = |option: &Content| {
+            option.content != ContentId::UNREADABLE && test(arena.get(option.content))
+        };
+        let bits = |of: &dyn Fn(&Content) -> bool| {
+            (0..).zip(options()).fold(0, |mask, (i, option)| mask | u64::from(of(option)) << i)
+        };
+        let mut passing: u64 = bits(&passes);
+        // Most hold nothing that passes, whatever was read; to find out what is possible takes longer.
+        if passing == 0 {
+            return Some(Ok(false));
         }
+        let demands = disk.demands();
+        let possible = bits(&|option| {
+            let content = option.content;
+            !disk.denied.after(arena, lba, cut, content)
+                && option.why.iter().any(|why| demands.admits(lba, content, why))
+        });
+        passing &= possible;
         if passing == 0 || passing == possible {
             return Some(Ok(passing != 0));
         }

@@ -1,0 +1,174 @@
+//! Behind the stop of a recovery: whether good blocks follow, and what they say of it.
+//!
+//! Method. The look-ahead wants no chain, since the chain is broken at the stop. It ends at the first
+//! proof; at W blocks, because the writer never has more than W blocks unflushed, so that the
+//! commit after a flushed stop begins among them; and at the end of the lap, since places beyond
+//! it were already seen to hold other numbers.
+//!
+//! Blocks of one sector are asked for all together ([`BlockDevice::any`]): does any prove that the stop
+//! had been flushed, and if not, is any good? Which one it is makes no difference, and a device that is
+//! not asked need not say. Of blocks of several sectors each is looked at by itself, first at what it
+//! claims to be.
+//!
+//! Invariant: reads only, and tells no more of the blocks than whether one is good, and one a proof.
+//!
+//! What it is not: a walk. What is found here is not handed out.
+
+use super::codec::{Block, Front, HEAD_BYTES, Seen, claimed, see};
+use super::layout::Seq;
+use super::read::read;
+use super::recover::Walk;
+use crate::device::{BlockDevice, DeviceError};
+
+/// Where the look-ahead is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ahead {
+    next: Seq,
+    /// A good block was seen: what is looked for now is a proof.
+    seen_good: bool,
+}
+
+impl Ahead {
+    /// Right behind a stop.
+    pub fn behind(stop: Seq) -> Ahead {
+        Ahead { next: stop.plus(1), seen_good: false }
+    }
+}
+
+impl Walk {
+    /// Looks at all blocks behind the stop.
+    pub(super) fn look_ahead<const V9: bool>(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
+    ) -> Result<(), DeviceError> {
+        let (stop, end) = (self.cursor.seq, self.ahead_end());
+        let behind = (stop.plus(1), end);
+        let proves = |block: Block<'_>| block.durable_upto() > stop;
+        if self.layout.is_sector() {
+            self.seen.proof = self.any_behind::<V9>(device, scratch, behind, proves)?;
+            self.seen.later =
+                !self.seen.proof && self.any_behind::<V9>(device, scratch, behind, |_| true)?;
+            return Ok(());
+        }
+        // What was learned of a block that may be torn need not be asked again.
+        let good = self.first_behind::<V9>(device, scratch, behind, |_| true)?;
+        let Some(good) = good else { return Ok(()) };
+        self.seen.proof = self.first_behind::<V9>(device, scratch, (good, end), proves)?.is_some();
+        self.seen.later = !self.seen.proof;
+        Ok(())
+    }
+
+    /// A step of [`Walk::look_ahead`] at another point than V9: all of it, or one block of several
+    /// sectors, of which several may be torn. True when all was looked at.
+    pub(super) fn look_at(
+        &mut self,
+        ahead: &mut Ahead,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
+    ) -> Result<bool, DeviceError> {
+        if self.layout.is_sector() {
+            return self.look_ahead::<false>(device, scratch).map(|()| true);
+        }
+        let (stop, at) = (self.cursor.seq, ahead.next);
+        if at >= self.ahead_end() {
+            self.seen.later = ahead.seen_good;
+            return Ok(true);
+        }
+        let range = (at, at.plus(1));
+        if !ahead.seen_good {
+            let good = self.first_behind::<false>(device, scratch, range, |_| true)?;
+            ahead.seen_good = good.is_some();
+            if ahead.seen_good {
+                // The same block once more: does it prove anything?
+                return Ok(false);
+            }
+        } else {
+            let proves = |block: Block<'_>| block.durable_upto() > stop;
+            self.seen.proof = self.first_behind::<false>(device, scratch, range, proves)?.is_some();
+        }
+        ahead.next = at.plus(1);
+        Ok(self.seen.proof)
+    }
+
+    /// Behind the last block that may be unflushed.
+    fn ahead_end(&self) -> Seq {
+        let window = u64::from(self.layout.window);
+        self.cursor.seq.plus(window + 1).min(self.lap_end())
+    }
+
+    /// The first of the blocks from `from` to `end`, of several sectors each, that is good and `says` so.
+    fn first_behind<const V9: bool>(
+        &self,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
+        (mut from, end): (Seq, Seq),
+        says: impl Fn(Block<'_>) -> bool,
+    ) -> Result<Option<Seq>, DeviceError> {
+        let (layout, front) = (self.layout, self.front);
+        let scratch = &mut scratch[..layout.block_bytes as usize];
+        let sector = layout.logical_bytes() as usize;
+        // It is asked for by its first sector; most are out by that.
+        let by_its_first = match front {
+            Front::V9(..) => V9 && sector >= HEAD_BYTES,
+            Front::Variant(variant) => variant.can_be_asked(sector, scratch.len()),
+        };
+        while from < end {
+            let at = layout.lba(from);
+            let claims = |_: u64, first: &[u8]| match front {
+                Front::V9(..) => claimed(first, from).is_some_and(&says),
+                Front::Variant(variant) => variant.claimed(first, from).is_some_and(&says),
+            };
+            let good = |_: u64, bytes: &[u8]| is_good::<V9>(bytes, from, front, &says);
+            let passes = if !by_its_first {
+                device.any(at, 1, scratch, &good)?
+            } else if device.any(at, 1, &mut scratch[..sector], &claims)?
+                && let Seen::Good(block) = read::<V9>(device, &layout, from, front, scratch)?
+            {
+                says(block)
+            } else {
+                false
+            };
+            if passes {
+                return Ok(Some(from));
+            }
+            from = from.plus(1);
+        }
+        Ok(None)
+    }
+
+    /// Whether any of the blocks from `from` to `end`, of a sector each, is good and `says` so.
+    fn any_behind<const V9: bool>(
+        &self,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
+        (mut from, end): (Seq, Seq),
+        says: impl Fn(Block<'_>) -> bool,
+    ) -> Result<bool, DeviceError> {
+        let (layout, front) = (self.layout, self.front);
+        let scratch = &mut scratch[..layout.block_bytes as usize];
+        while from < end {
+            let stretch = layout.unwrapped(from, end.0 - from.0);
+            let good =
+                |number: u64, bytes: &[u8]| is_good::<V9>(bytes, from.plus(number), front, &says);
+            if device.any(layout.lba(from), stretch, scratch, &good)? {
+                return Ok(true);
+            }
+            from = from.plus(stretch);
+        }
+        Ok(false)
+    }
+}
+
+/// Whether bytes are the block `seq`, and it `says` so.
+fn is_good<const V9: bool>(
+    bytes: &[u8],
+    seq: Seq,
+    front: Front,
+    says: impl Fn(Block<'_>) -> bool,
+) -> bool {
+    match see::<V9>(bytes, seq, front) {
+        Seen::Good(block) => says(block),
+        _ => false,
+    }
+}

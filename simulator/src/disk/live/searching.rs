@@ -1,0 +1,146 @@
+//! Looking for what passes a test among runs of sectors, one behind the other.
+//!
+//! Method. One after the other, up to the first that passes. Who wants to know only whether any does is
+//! asked so behind the last cut of a run: that none passes says of each sector that it holds what does
+//! not, and that one does is kept as a clause (`clauses.rs`): not all of them hold what does not. Two
+//! answers, where one after the other has as many as there are sectors.
+//!
+//! Invariant: that of `asking.rs`.
+//!
+//! What it is not: for runs of several sectors, of which none is asked for by itself.
+
+use journal_core::{DeviceError, Lba};
+
+use super::super::arena::ContentId;
+use super::super::classes::Part;
+use super::Live;
+use super::whole::Side;
+use crate::choose::Chooser;
+
+impl<C: Chooser> Live<'_, C> {
+    /// Begins to look through `count` runs of so many bytes: how many sectors each of them has.
+    pub(super) fn searching(
+        &mut self,
+        at: Lba,
+        count: u64,
+        bytes: usize,
+    ) -> Result<u64, DeviceError> {
+        let all = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(bytes);
+        let each = self.range(at, bytes)?;
+        self.reading(at, all)?;
+        Ok(each)
+    }
+
+    /// The first of `count` runs of `each` sectors from `lba` on that passes.
+    pub(super) fn first_that_passes(
+        &mut self,
+        (lba, count, each): (u64, u64, u64),
+        scratch: &mut [u8],
+        test: &dyn Fn(u64, &[u8]) -> bool,
+    ) -> Result<Option<u64>, DeviceError> {
+        for number in 0..count {
+            let lba = lba + number * each;
+            // Where nothing is open there is nothing to ask: most of what lies behind a log.
+            if each == 1
+                && let Some(content) = self.certain(lba)
+            {
+                let readable = content != ContentId::UNREADABLE;
+                if readable && test(number, self.disk.trace.arena.get(content)) {
+                    return Ok(Some(number));
+                }
+                continue;
+            }
+            if self.disk.asks_classes {
+                match self.test_classes(lba, each, &|bytes| test(number, bytes)) {
+                    Some(Ok(true)) => return Ok(Some(number)),
+                    Some(Ok(false)) => continue,
+                    Some(Err(error)) => return Err(error),
+                    None => {}
+                }
+            }
+            let passes = match self.run(lba, each) {
+                Ok((first, in_a_row)) if in_a_row == each => {
+                    test(number, self.disk.trace.arena.run(first, each as usize))
+                }
+                Ok(_) => match self.gather(lba, scratch) {
+                    Ok(()) => test(number, scratch),
+                    Err(DeviceError::Unreadable(_)) => false,
+                    Err(error) => return Err(error),
+                },
+                Err(DeviceError::Unreadable(_)) => false,
+                Err(error) => return Err(error),
+            };
+            if passes {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether any of `count` sectors from `lba` on passes; `None` where that is to be asked sector by
+    /// sector.
+    pub(super) fn ask_any(
+        &mut self,
+        (lba, count): (u64, u64),
+        test: &dyn Fn(u64, &[u8]) -> bool,
+    ) -> Result<Option<bool>, DeviceError> {
+        let mut open: Vec<u64> = Vec::new();
+        for (number, lba) in (0..count).zip(lba..) {
+            match self.certain(lba) {
+                None => open.push(number),
+                Some(ContentId::UNREADABLE) => {}
+                Some(content) if test(number, self.disk.trace.arena.get(content)) => {
+                    return Ok(Some(true));
+                }
+                Some(_) => {}
+            }
+        }
+        // Those that may pass, each with the options that fail and those that do not.
+        let mut found: Vec<(u64, Part, [Vec<usize>; 2])> = Vec::new();
+        for number in open {
+            let (lba, test) = (lba + number, |bytes: &[u8]| test(number, bytes));
+            // Most hold nothing that passes, whatever was read; to find out what is possible takes longer.
+            if !self.disk.rules.independent && !self.may_pass(lba, &test) {
+                continue;
+            }
+            let part = self.part(lba, Vec::new());
+            let (passing, failing): (Vec<usize>, Vec<usize>) = (0..part.options.len())
+                .partition(|&option| self.passes(part.options[option].content, &test));
+            if failing.is_empty() {
+                return Ok(Some(true));
+            }
+            if !passing.is_empty() {
+                found.push((number, part, [failing, passing]));
+            }
+        }
+        // That all of them fail is what is asked.
+        let sides: Vec<Side<'_>> = found
+            .iter()
+            .map(|(_, part, [failing, passing])| Side {
+                part,
+                passing: failing.clone(),
+                others: passing.clone(),
+            })
+            .collect();
+        match found[..] {
+            [] => Ok(Some(false)),
+            [(number, ..)] => {
+                let passes = |bytes: &[u8]| test(number, bytes);
+                self.test_classes(lba + number, 1, &passes).transpose()
+            }
+            _ => Ok(self.ask_sides(&sides)?.map(|all_fail| !all_fail)),
+        }
+    }
+
+    /// Whether a content that the contract allows an open sector to hold passes.
+    fn may_pass(&mut self, lba: u64, test: &dyn Fn(&[u8]) -> bool) -> bool {
+        let listed = self.disk.listed(lba);
+        let mut options = listed.whole.iter().chain(&listed.damaged);
+        options.any(|option| self.passes(option.content, test))
+    }
+
+    /// Whether a content passes.
+    fn passes(&self, content: ContentId, test: &dyn Fn(&[u8]) -> bool) -> bool {
+        content != ContentId::UNREADABLE && test(self.disk.trace.arena.get(content))
+    }
+}
