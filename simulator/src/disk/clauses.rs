@@ -4,7 +4,8 @@
 //! sector is at fault, only that not all of them hold what would make it pass. Told sector by sector,
 //! the same *no* is n answers, and of m torn blocks that are looked at one after the other it is n to
 //! the m-th. So it is kept as it was told, as a *clause*: of these sectors at least one does not hold
-//! its class.
+//! its class. That something of a range passes a test is told in the same way: not all of it fails
+//! (`live/searching.rs`).
 //!
 //! What is offered later must agree with it: a sector may be found to be of its class only if another
 //! one may still differ; and what is counted leaves out exactly the images in which all are.

@@ -1,9 +1,10 @@
 //! Programs that ask: whether a checksum holds over a range, which unit of a range passes a test
-//! first, whether any does, and what some bytes of a sector are. The disk answers by asking its chooser only what that tells.
+//! first, whether any does, and what some bytes of a sector are. The disk answers by asking its chooser
+//! only what that tells.
 //!
 //! Method: the enumerator reads the bytes of every image and computes. The disk has the same
-//! programs with and without [`Disk::ask_classes`], and with and without clauses. Transcripts must be the same sets; and where a
-//! life only read and asked, the images that agree with what its leaves learned must add up to all,
+//! programs with and without [`Disk::ask_classes`], and with and without clauses. Transcripts must be the
+//! same sets; and where a life only read and asked, the images that agree with what its leaves learned must add up to all,
 //! so that no two leaves stand for one image. Expected checksums are those of what was written, in
 //! full, up to some call, or with gaps: sums that many an image has, and mixtures that few have.
 //!
