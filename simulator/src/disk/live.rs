@@ -331,6 +331,7 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         if each == 1
             && self.disk.asks_classes
             && self.disk.clauses.allowed
+            && !self.disk.rules.independent
             && let Some(answer) = self.ask_any((at.0, count), test)?
         {
             return Ok(answer);

@@ -5,8 +5,8 @@
 //! commit after a flushed stop begins among them; and at the end of the lap, since places beyond
 //! it were already seen to hold other numbers.
 //!
-//! Blocks of one sector are asked for all together ([`BlockDevice::any`]): does any prove that the stop
-//! had been flushed, and if not, is any good? Which one it is makes no difference, and a device that is
+//! Blocks of one sector are asked for all together ([`BlockDevice::any`]): is any good, and if so, does
+//! any prove that the stop had been flushed? Which one it is makes no difference, and a device that is
 //! not asked need not say. Of blocks of several sectors each is looked at by itself, first at what it
 //! claims to be.
 //!
@@ -46,9 +46,10 @@ impl Walk {
         let behind = (stop.plus(1), end);
         let proves = |block: Block<'_>| block.durable_upto() > stop;
         if self.layout.is_sector() {
-            self.seen.proof = self.any_behind::<V9>(device, scratch, behind, proves)?;
-            self.seen.later =
-                !self.seen.proof && self.any_behind::<V9>(device, scratch, behind, |_| true)?;
+            // A log usually ends where nothing good follows: one question.
+            let good = self.any_behind::<V9>(device, scratch, behind, |_| true)?;
+            self.seen.proof = good && self.any_behind::<V9>(device, scratch, behind, proves)?;
+            self.seen.later = good && !self.seen.proof;
             return Ok(());
         }
         // What was learned of a block that may be torn need not be asked again.
