@@ -5,9 +5,9 @@
 //! commit after a flushed stop begins among them; and at the end of the lap, since places beyond
 //! it were already seen to hold other numbers.
 //!
-//! Blocks of one sector are asked for all together ([`BlockDevice::any`]): is any good, and if so, does
-//! any prove that the stop had been flushed? Which one it is makes no difference, and a device that is
-//! not asked need not say. Of blocks of several sectors each is looked at by itself, first at what it
+//! Blocks of one sector, but V9's, are asked for all together ([`BlockDevice::any`]): is any good, and if
+//! so, does any prove that the stop had been flushed? Which one it is makes no difference, and a device
+//! that is not asked need not say. Of blocks of several sectors each is looked at by itself, first at what it
 //! claims to be.
 //!
 //! Invariant: reads only, and tells no more of the blocks than whether one is good, and one a proof.
@@ -45,7 +45,8 @@ impl Walk {
         let (stop, end) = (self.cursor.seq, self.ahead_end());
         let behind = (stop.plus(1), end);
         let proves = |block: Block<'_>| block.durable_upto() > stop;
-        if self.layout.is_sector() {
+        // Of V9's, the second question would be asked sector by sector, having forgotten what the first told.
+        if self.layout.is_sector() && !V9 {
             // A log usually ends where nothing good follows: one question.
             let good = self.any_behind::<V9>(device, scratch, behind, |_| true)?;
             self.seen.proof = good && self.any_behind::<V9>(device, scratch, behind, proves)?;
@@ -98,7 +99,7 @@ impl Walk {
         self.cursor.seq.plus(window + 1).min(self.lap_end())
     }
 
-    /// The first of the blocks from `from` to `end`, of several sectors each, that is good and `says` so.
+    /// The first of the blocks from `from` to `end` that is good and `says` so.
     fn first_behind<const V9: bool>(
         &self,
         device: &mut dyn BlockDevice,
@@ -109,31 +110,33 @@ impl Walk {
         let (layout, front) = (self.layout, self.front);
         let scratch = &mut scratch[..layout.block_bytes as usize];
         let sector = layout.logical_bytes() as usize;
-        // It is asked for by its first sector; most are out by that.
+        // A block of several sectors is asked for by its first one; most are out by that.
         let by_its_first = match front {
-            Front::V9(..) => V9 && sector >= HEAD_BYTES,
+            Front::V9(..) => V9 && (HEAD_BYTES..scratch.len()).contains(&sector),
             Front::Variant(variant) => variant.can_be_asked(sector, scratch.len()),
         };
-        while from < end {
+        while by_its_first && from < end {
             let at = layout.lba(from);
             let claims = |_: u64, first: &[u8]| match front {
                 Front::V9(..) => claimed(first, from).is_some_and(&says),
                 Front::Variant(variant) => variant.claimed(first, from).is_some_and(&says),
             };
-            let good = |_: u64, bytes: &[u8]| is_good::<V9>(bytes, from, front, &says);
-            let passes = if !by_its_first {
-                device.any(at, 1, scratch, &good)?
-            } else if device.any(at, 1, &mut scratch[..sector], &claims)?
+            if device.find(at, 1, &mut scratch[..sector], &claims)?.is_some()
                 && let Seen::Good(block) = read::<V9>(device, &layout, from, front, scratch)?
+                && says(block)
             {
-                says(block)
-            } else {
-                false
-            };
-            if passes {
                 return Ok(Some(from));
             }
             from = from.plus(1);
+        }
+        while from < end {
+            let stretch = layout.unwrapped(from, end.0 - from.0);
+            let good =
+                |number: u64, bytes: &[u8]| is_good::<V9>(bytes, from.plus(number), front, &says);
+            if let Some(number) = device.find(layout.lba(from), stretch, scratch, &good)? {
+                return Ok(Some(from.plus(number)));
+            }
+            from = from.plus(stretch);
         }
         Ok(None)
     }
