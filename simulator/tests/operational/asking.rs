@@ -4,9 +4,9 @@
 //!
 //! Method: the enumerator reads the bytes of every image and computes. The disk has the same
 //! programs with and without [`Disk::ask_classes`], and with and without clauses. Transcripts must be the
-//! same sets; and where a life only read and asked, the images that agree with what its leaves learned must add up to all,
-//! so that no two leaves stand for one image. Expected checksums are those of what was written, in
-//! full, up to some call, or with gaps: sums that many an image has, and mixtures that few have.
+//! same sets; and where a life only read and asked, the images that agree with what its leaves learned
+//! must add up to all, so that no two leaves stand for one image. Expected checksums are those of what was
+//! written, in full, up to some call, or with gaps: sums that many an image has, and mixtures that few have.
 //!
 //! Invariant: a case asks at least once on the way, or it is not counted.
 

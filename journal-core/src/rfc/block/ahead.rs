@@ -7,7 +7,8 @@
 //!
 //! Blocks of one sector, but V9's, are asked for all together ([`BlockDevice::any`]): is any good, and if
 //! so, does any prove that the stop had been flushed? Which one it is makes no difference, and a device
-//! that is not asked need not say. Of blocks of several sectors each is looked at by itself, first at what it
+//! that is not asked need not say. (Of V9's several often prove, and the second question would be asked
+//! sector by sector, having forgotten what the first one told.) Of blocks of several sectors each is looked at by itself, first at what it
 //! claims to be.
 //!
 //! Invariant: reads only, and tells no more of the blocks than whether one is good, and one a proof.
@@ -36,44 +37,44 @@ impl Ahead {
 }
 
 impl Walk {
-    /// Looks at all blocks behind the stop.
-    pub(super) fn look_ahead<const V9: bool>(
+    /// Looks at all blocks behind the stop, of V9. A good one is looked for by itself, since what was learned
+    /// of the ones before it need not be asked again.
+    pub(super) fn look_ahead(
         &mut self,
         device: &mut dyn BlockDevice,
         scratch: &mut [u8],
     ) -> Result<(), DeviceError> {
         let (stop, end) = (self.cursor.seq, self.ahead_end());
         let behind = (stop.plus(1), end);
-        let proves = |block: Block<'_>| block.durable_upto() > stop;
-        // Of V9's, the second question would be asked sector by sector, having forgotten what the first told.
-        if self.layout.is_sector() && !V9 {
-            // A log usually ends where nothing good follows: one question.
-            let good = self.any_behind::<V9>(device, scratch, behind, |_| true)?;
-            self.seen.proof = good && self.any_behind::<V9>(device, scratch, behind, proves)?;
-            self.seen.later = good && !self.seen.proof;
-            return Ok(());
-        }
-        // What was learned of a block that may be torn need not be asked again.
-        let good = self.first_behind::<V9>(device, scratch, behind, |_| true)?;
+        let good = self.first_behind::<true>(device, scratch, behind, |_| true)?;
         let Some(good) = good else { return Ok(()) };
-        self.seen.proof = self.first_behind::<V9>(device, scratch, (good, end), proves)?.is_some();
+        let proves = |block: Block<'_>| block.durable_upto() > stop;
+        self.seen.proof =
+            self.first_behind::<true>(device, scratch, (good, end), proves)?.is_some();
         self.seen.later = !self.seen.proof;
         Ok(())
     }
 
-    /// A step of [`Walk::look_ahead`] at another point than V9: all of it, or one block of several
-    /// sectors, of which several may be torn. True when all was looked at.
+    /// A step of looking ahead at another point than V9: all of it, or one block of several sectors, of
+    /// which several may be torn. True when all was looked at.
     pub(super) fn look_at(
         &mut self,
         ahead: &mut Ahead,
         device: &mut dyn BlockDevice,
         scratch: &mut [u8],
     ) -> Result<bool, DeviceError> {
+        let (stop, end) = (self.cursor.seq, self.ahead_end());
+        let proves = |block: Block<'_>| block.durable_upto() > stop;
         if self.layout.is_sector() {
-            return self.look_ahead::<false>(device, scratch).map(|()| true);
+            // A log usually ends where nothing good follows: one question.
+            let behind = (ahead.next, end);
+            let good = self.any_behind(device, scratch, behind, |_| true)?;
+            self.seen.proof = good && self.any_behind(device, scratch, behind, proves)?;
+            self.seen.later = good && !self.seen.proof;
+            return Ok(true);
         }
-        let (stop, at) = (self.cursor.seq, ahead.next);
-        if at >= self.ahead_end() {
+        let at = ahead.next;
+        if at >= end {
             self.seen.later = ahead.seen_good;
             return Ok(true);
         }
@@ -86,7 +87,6 @@ impl Walk {
                 return Ok(false);
             }
         } else {
-            let proves = |block: Block<'_>| block.durable_upto() > stop;
             self.seen.proof = self.first_behind::<false>(device, scratch, range, proves)?.is_some();
         }
         ahead.next = at.plus(1);
@@ -141,8 +141,8 @@ impl Walk {
         Ok(None)
     }
 
-    /// Whether any of the blocks from `from` to `end`, of a sector each, is good and `says` so.
-    fn any_behind<const V9: bool>(
+    /// Whether any of the blocks from `from` to `end`, of a sector each and not V9's, is good and `says` so.
+    fn any_behind(
         &self,
         device: &mut dyn BlockDevice,
         scratch: &mut [u8],
@@ -153,8 +153,9 @@ impl Walk {
         let scratch = &mut scratch[..layout.block_bytes as usize];
         while from < end {
             let stretch = layout.unwrapped(from, end.0 - from.0);
-            let good =
-                |number: u64, bytes: &[u8]| is_good::<V9>(bytes, from.plus(number), front, &says);
+            let good = |number: u64, bytes: &[u8]| {
+                is_good::<false>(bytes, from.plus(number), front, &says)
+            };
             if device.any(layout.lba(from), stretch, scratch, &good)? {
                 return Ok(true);
             }

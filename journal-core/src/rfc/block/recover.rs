@@ -170,9 +170,9 @@ impl Recovery<BlockJournal> for BlockRecovery {
         let small = walk.layout.block_bytes <= 512;
         if matches!(self.stage, Stage::Ahead(_)) {
             if small {
-                walk.look_ahead::<true>(device, &mut [0; 512])?;
+                walk.look_ahead(device, &mut [0; 512])?;
             } else {
-                walk.look_ahead::<true>(device, &mut [0; HEADER_BYTES])?;
+                walk.look_ahead(device, &mut [0; HEADER_BYTES])?;
             }
             return Ok(Some(walk.journal(options)));
         }

@@ -89,48 +89,45 @@ impl<C: Chooser> Live<'_, C> {
         for (number, lba) in (0..count).zip(lba..) {
             match self.certain(lba) {
                 None => open.push(number),
-                Some(ContentId::UNREADABLE) => {}
-                Some(content) if test(number, self.disk.trace.arena.get(content)) => {
+                Some(content) if self.passes(content, &|bytes| test(number, bytes)) => {
                     return Ok(Some(true));
                 }
                 Some(_) => {}
             }
         }
-        // Those that may pass, each with the options that fail and those that do not.
-        let mut found: Vec<(u64, Part, [Vec<usize>; 2])> = Vec::new();
+        // Those that may pass; and of each the options that fail, and those that do not.
+        let (mut parts, mut split): (Vec<Part>, Vec<[Vec<usize>; 2]>) = Default::default();
         for number in open {
-            let (lba, test) = (lba + number, |bytes: &[u8]| test(number, bytes));
+            let test = |bytes: &[u8]| test(number, bytes);
             // Most hold nothing that passes, whatever was read; to find out what is possible takes longer.
-            if !self.may_pass(lba, &test) {
+            if !self.may_pass(lba + number, &test) {
                 continue;
             }
-            let part = self.part(lba, Vec::new());
+            let part = self.part(lba + number, Vec::new());
             let (passing, failing): (Vec<usize>, Vec<usize>) = (0..part.options.len())
                 .partition(|&option| self.passes(part.options[option].content, &test));
             if failing.is_empty() {
                 return Ok(Some(true));
             }
             if !passing.is_empty() {
-                found.push((number, part, [failing, passing]));
+                parts.push(part);
+                split.push([failing, passing]);
             }
         }
-        // That all of them fail is what is asked.
-        let sides: Vec<Side<'_>> = found
-            .iter()
-            .map(|(_, part, [failing, passing])| Side {
-                part,
-                passing: failing.clone(),
-                others: passing.clone(),
-            })
+        if let [part] = &parts[..] {
+            let passes = |bytes: &[u8]| test(part.lba - lba, bytes);
+            return self.test_classes(part.lba, 1, &passes).transpose();
+        }
+        if parts.is_empty() {
+            return Ok(Some(false));
+        }
+        // What is asked is whether all of them fail.
+        let sides = parts.iter().zip(split);
+        let sides = sides
+            .map(|(part, [failing, passing])| Side { part, passing: failing, others: passing })
             .collect();
-        match found[..] {
-            [] => Ok(Some(false)),
-            [(number, ..)] => {
-                let passes = |bytes: &[u8]| test(number, bytes);
-                self.test_classes(lba + number, 1, &passes).transpose()
-            }
-            _ => Ok(self.ask_sides(&sides)?.map(|all_fail| !all_fail)),
-        }
+        let all_fail = self.ask_sides(sides)?;
+        Ok(all_fail.map(|all_fail| !all_fail))
     }
 
     /// Whether a content that the contract allows an open sector to hold passes.
@@ -141,7 +138,7 @@ impl<C: Chooser> Live<'_, C> {
     }
 
     /// Whether a content passes.
-    fn passes(&self, content: ContentId, test: &dyn Fn(&[u8]) -> bool) -> bool {
+    pub(super) fn passes(&self, content: ContentId, test: &dyn Fn(&[u8]) -> bool) -> bool {
         content != ContentId::UNREADABLE && test(self.disk.trace.arena.get(content))
     }
 }

@@ -12,7 +12,6 @@ use std::num::NonZeroU32;
 
 use journal_core::DeviceError;
 
-use super::super::arena::ContentId;
 use super::super::denied::Denial;
 use super::super::trace::NONE;
 use super::super::undecided::Content;
@@ -94,21 +93,17 @@ impl<C: Chooser> Live<'_, C> {
         lba: u64,
         test: &dyn Fn(&[u8]) -> bool,
     ) -> Option<Result<bool, DeviceError>> {
-        let disk = &mut *self.disk;
-        let listed = disk.listed(lba);
+        let listed = self.disk.listed(lba);
         let options = || listed.whole.iter().chain(&listed.damaged);
         if options().count() > u64::BITS as usize {
             return None;
         }
-        let cut = disk.cuts();
-        let arena = &disk.trace.arena;
-        let passes = |option: &Content| {
-            option.content != ContentId::UNREADABLE && test(arena.get(option.content))
-        };
+        let disk = &*self.disk;
+        let (cut, arena) = (disk.cuts(), &disk.trace.arena);
         let bits = |of: &dyn Fn(&Content) -> bool| {
             (0..).zip(options()).fold(0, |mask, (i, option)| mask | u64::from(of(option)) << i)
         };
-        let mut passing: u64 = bits(&passes);
+        let mut passing: u64 = bits(&|option| self.passes(option.content, test));
         // Most hold nothing that passes, whatever was read; to find out what is possible takes longer.
         if passing == 0 {
             return Some(Ok(false));

@@ -49,21 +49,21 @@ impl<C: Chooser> Live<'_, C> {
             }
             sides.push(Side { part, passing, others });
         }
-        self.ask_sides(&sides)
+        self.ask_sides(sides)
     }
 
     /// [`Live::ask_whole`] of sectors of which some option passes.
-    pub(super) fn ask_sides(&mut self, sides: &[Side<'_>]) -> Result<Option<bool>, DeviceError> {
+    pub(super) fn ask_sides(&mut self, sides: Vec<Side<'_>>) -> Result<Option<bool>, DeviceError> {
         let may_fail = || sides.iter().filter(|side| !side.others.is_empty());
         if may_fail().count() < 2 || may_fail().any(|side| self.disk.is_in_clause(side.part.lba)) {
             return Ok(None);
         }
         let now = self.disk.window();
         let (yes, no) = if self.disk.rules.independent {
-            (all_of(sides, now), any_of(sides, now))
+            (all_of(&sides, now), any_of(&sides, now))
         } else {
             let demands = self.disk.demands();
-            let Some(possible) = self.both_possible(sides, &demands) else { return Ok(None) };
+            let Some(possible) = self.both_possible(&sides, &demands) else { return Ok(None) };
             let window = |possible: bool| if possible { vec![now] } else { Vec::new() };
             (window(possible.0), window(possible.1))
         };
@@ -79,8 +79,7 @@ impl<C: Chooser> Live<'_, C> {
         let answer = self.chooser.choose(what, count, &Label::Index) as usize;
         if let Some(&window) = yes.get(answer) {
             for Side { part, passing, .. } in sides {
-                let group = passing.clone();
-                self.keep(part, &Answer { group, window, means: Means::Passes });
+                self.keep(part, &Answer { group: passing, window, means: Means::Passes });
             }
             return Ok(Some(true));
         }
