@@ -24,7 +24,7 @@ pub use block::{BlockJournal, BlockOptions, BlockRecovery};
 pub use refusal::Refusal;
 pub use spelling::SpellingError;
 pub use strategy::{LADDER, Strategy};
-pub use stream::{StreamJournal, StreamOptions};
+pub use stream::{StreamJournal, StreamOptions, StreamRecovery};
 
 use alloc::boxed::Box;
 
@@ -50,6 +50,8 @@ enum Machine {
     Block(BlockOptions),
 }
 
+const NO_BLOCKS: &str = "what is not in blocks is a stream";
+
 impl RfcOptions {
     fn machine(self) -> Machine {
         let strategy = self.strategy;
@@ -57,9 +59,9 @@ impl RfcOptions {
             Framing::Block { .. } => Machine::Block(
                 BlockOptions::of(&strategy).expect("this arm has the framing of blocks"),
             ),
-            Framing::Stream | Framing::StreamLiteral => Machine::Stream(
-                StreamOptions::new(strategy).expect("this arm has the framings of a stream"),
-            ),
+            Framing::Stream | Framing::StreamLiteral => {
+                Machine::Stream(StreamOptions::new(strategy).expect(NO_BLOCKS))
+            }
         }
     }
 }
@@ -95,8 +97,8 @@ impl Clone for RfcJournal {
 #[expect(clippy::large_enum_variant, reason = "a box would cost an allocation per crash state")]
 #[derive(Clone, Debug)]
 pub enum RfcRecovery {
-    /// All at once.
-    Stream,
+    /// Entry by entry, or by what the device lends.
+    Stream(StreamOptions, StreamRecovery),
     /// Block by block.
     Block(BlockOptions, BlockRecovery),
 }
@@ -110,7 +112,10 @@ impl Recovery<RfcJournal> for RfcRecovery {
         // Recovery is what a harness runs most, so the machine is not asked for its name first.
         match BlockOptions::of(&options.strategy) {
             Some(options) => RfcRecovery::Block(options, BlockRecovery::begin(&options)),
-            None => RfcRecovery::Stream,
+            None => {
+                let options = StreamOptions::new(options.strategy).expect(NO_BLOCKS);
+                RfcRecovery::Stream(options, StreamRecovery::begin(&options))
+            }
         }
     }
 
@@ -118,7 +123,7 @@ impl Recovery<RfcJournal> for RfcRecovery {
     fn step(
         &mut self,
         device: &mut dyn BlockDevice,
-        options: &RfcOptions,
+        _: &RfcOptions,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<Option<(RfcJournal, Opened)>, Error> {
         match self {
@@ -126,7 +131,10 @@ impl Recovery<RfcJournal> for RfcRecovery {
                 let opened = recovery.step(device, options, replay)?;
                 Ok(opened.map(|(journal, opened)| (RfcJournal::Block(journal), opened)))
             }
-            RfcRecovery::Stream => open_stream(device, options, replay).map(Some),
+            RfcRecovery::Stream(options, recovery) => {
+                let opened = recovery.step(device, options, replay)?;
+                Ok(opened.map(|(journal, opened)| (RfcJournal::Stream(Box::new(journal)), opened)))
+            }
         }
     }
 }
@@ -206,17 +214,6 @@ impl Journal for RfcJournal {
             RfcJournal::Block(journal) => journal.checkpoint(device, upto),
         }
     }
-}
-
-#[inline(never)]
-fn open_stream(
-    device: &mut dyn BlockDevice,
-    options: &RfcOptions,
-    replay: &mut dyn FnMut(Entry<'_>),
-) -> Result<(RfcJournal, Opened), Error> {
-    let options = StreamOptions::new(options.strategy).expect("what is not in blocks is a stream");
-    let (journal, opened) = StreamJournal::open(device, &options, replay)?;
-    Ok((RfcJournal::Stream(Box::new(journal)), opened))
 }
 
 impl Inspect for RfcJournal {

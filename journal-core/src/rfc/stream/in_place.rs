@@ -29,7 +29,6 @@ use crate::rfc::strategy::TailWrite;
 
 use super::StreamJournal;
 use super::recover::Log;
-use super::slot::{ROOM, Tails};
 
 const CLUSTER: usize = CLUSTER_BYTES as usize;
 
@@ -86,14 +85,7 @@ impl StreamJournal {
             return Ok(());
         }
         self.image.resize(CLUSTER, 0xff);
-        let (cluster, mut room) = (self.at.cluster(), ROOM);
-        let tails = match self.options.tail {
-            TailWrite::PingPong => {
-                let keyed = (self.options.dialect.sum, self.salt());
-                Tails::read(device, self.options.slots_from(), keyed, &mut room)?
-            }
-            _ => None,
-        };
+        let (cluster, tails) = (self.at.cluster(), self.tails(device)?);
         let log = Log { tails: tails.as_ref(), ..self.log() };
         Ok(log.read_into(device, cluster, (from, to), &mut self.image)?)
     }

@@ -15,11 +15,11 @@ use crate::inspect::{Field, Inspect, Mark};
 use crate::journal::Error;
 use crate::rfc::entry::{CLUSTER_BYTES, HEAD_BYTES, Kind, LogOffset};
 use crate::rfc::header::HeaderPair;
-use crate::rfc::strategy::{CommitRule, TailWrite};
+use crate::rfc::strategy::CommitRule;
 
 use super::decide::Row;
 use super::recover::{Log, Step};
-use super::slot::{FIELDS, ROOM, Tails, byte};
+use super::slot::{FIELDS, Tails, byte};
 use super::{StreamJournal, StreamOptions};
 
 impl Inspect for StreamJournal {
@@ -43,15 +43,8 @@ impl Inspect for StreamJournal {
                 return Ok(());
             }
         };
-        let mut room = ROOM;
-        let tails = if options.tail == TailWrite::PingPong {
-            let (from, keyed) = (options.slots_from(), (options.dialect.sum, journal.salt()));
-            let tails = Tails::read(device, from, keyed, &mut room)?;
-            tails.iter().for_each(|tails| tell_slots(tails, from, tell));
-            tails
-        } else {
-            None
-        };
+        let tails = journal.tails(device)?;
+        tails.iter().for_each(|tails| tell_slots(tails, options.slots_from(), tell));
         let until = match options.commit {
             CommitRule::Pointer => Some(LogOffset(journal.header.pointer)),
             _ => None,
@@ -87,7 +80,7 @@ impl Inspect for StreamJournal {
     }
 }
 
-fn tell_slots(tails: &Tails<'_>, slots_from: u64, tell: &mut dyn FnMut(Field)) {
+fn tell_slots(tails: &Tails, slots_from: u64, tell: &mut dyn FnMut(Field)) {
     for (which, slot) in (0..).zip(tails.slots()) {
         let name = format!("tail slot {which}");
         let (bytes, value, mark) = match slot {

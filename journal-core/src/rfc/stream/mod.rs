@@ -7,7 +7,8 @@
 //! | file | concern |
 //! |---|---|
 //! | `area` | where the parts lie |
-//! | `recover`, `decide` | reading the log back; what to do at each step |
+//! | `replay` | recovery in steps, from the headers to the opened journal |
+//! | `recover`, `decide` | walking the log; what to do at each place |
 //! | `slot` | the tail slots of the ping-pong journal |
 //! | `compose`, `append`, `commit` | writing it |
 //! | `forget`, `clear` | forgetting it; writing FF over it |
@@ -28,19 +29,17 @@
 
 use alloc::vec::Vec;
 
-use crate::device::{BlockDevice, Geometry};
-use crate::journal::{
-    Damage, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume,
-};
+use crate::device::{BlockDevice, DeviceError, Geometry};
+use crate::journal::{Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume};
 use crate::rfc::entry::{CLUSTER_BYTES, Key, LogOffset};
 use crate::rfc::header::{Generation, Header, HeaderPair, HeaderSeq, Salt};
 use crate::rfc::strategy::{CommitRule, TailWrite};
+use crate::steps::{Recovery, Stepwise};
 
 use area::Area;
 use compose::Composer;
-use decide::Row;
-use recover::{Log, Walk};
-use slot::{ROOM, SMALL_ROOM, Tails};
+use recover::Log;
+use slot::Tails;
 
 mod append;
 mod area;
@@ -53,10 +52,12 @@ mod in_place;
 mod inspect;
 mod options;
 mod recover;
+mod replay;
 mod resume;
 mod slot;
 
 pub use options::StreamOptions;
+pub use replay::StreamRecovery;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -242,76 +243,20 @@ impl StreamJournal {
         Ok((journal, spoiled))
     }
 
-    /// Reads the log back, handing out its entries.
-    fn replay(
-        &mut self,
-        device: &mut dyn BlockDevice,
-        tails: Option<&Tails<'_>>,
-        replay: &mut dyn FnMut(Entry<'_>),
-    ) -> Result<Walk, Error> {
-        let mut log = Log { tails, ..self.log() };
-        let mut found = None;
-        match self.options.commit {
-            CommitRule::Flush => {}
-            CommitRule::Pointer => log.until = Some(LogOffset(self.header.pointer)),
-            CommitRule::RecordAfterFlush | CommitRule::RecordFua => {
-                // First how far it counts; memory that would keep entries until then is not taken.
-                let walk = log.walk(device, |_| ())?;
-                log.until = Some(walk.recorded.0);
-                found = Some(walk);
-            }
-        }
-        let (mut lsn, ring) = (0, self.area.ring);
-        let firsts = &mut self.firsts;
-        let walk = log.walk(device, |step| match step.row {
-            Row::Entry => {
-                lsn += 1;
-                replay(Entry { lsn: Lsn(lsn), payload: step.entry.payload });
-            }
-            Row::Jump if ring => firsts.push(First { lsn: lsn + 1, link: step.entry.link }),
-            _ => {}
-        })?;
-        (self.at, self.lsn, self.unknown) = (walk.at, lsn, walk.unknown);
-        self.key.link = walk.link;
-        Ok(match found {
-            // Where the log ends is where nothing whole follows, counted or not.
-            Some(all) => Walk { at: all.at, row: all.row, ..walk },
-            None => walk,
-        })
+    /// Both tail slots.
+    fn read_tails(&self, device: &mut dyn BlockDevice) -> Result<Tails, DeviceError> {
+        Tails::read(device, self.options.slots_from(), (self.options.dialect.sum, self.salt()))
     }
 
-    /// [`StreamJournal::replay`] for a journal with tail slots, whose bytes take room.
-    fn replay_with_slots(
-        &mut self,
-        device: &mut dyn BlockDevice,
-        replay: &mut dyn FnMut(Entry<'_>),
-    ) -> Result<(Walk, bool), Error> {
-        match self.replay_in(device, &mut { SMALL_ROOM }, replay)? {
-            Some(replayed) => Ok(replayed),
-            None => {
-                let replayed = self.replay_in(device, &mut { ROOM }, replay)?;
-                Ok(replayed.expect("there is room for any slot"))
-            }
-        }
+    /// The tail slots, if the journal has any.
+    fn tails(&self, device: &mut dyn BlockDevice) -> Result<Option<Tails>, DeviceError> {
+        let has = self.options.tail == TailWrite::PingPong;
+        has.then(|| self.read_tails(device)).transpose()
     }
+}
 
-    /// Nothing was done if there is too little room for the slots.
-    #[inline(never)]
-    fn replay_in<const BYTES: usize>(
-        &mut self,
-        device: &mut dyn BlockDevice,
-        room: &mut [[u8; BYTES]; 2],
-        replay: &mut dyn FnMut(Entry<'_>),
-    ) -> Result<Option<(Walk, bool)>, Error> {
-        let sum = self.options.dialect.sum;
-        let keyed = (sum, self.header.salt);
-        let Some(tails) = Tails::read(device, self.options.slots_from(), keyed, room)? else {
-            return Ok(None);
-        };
-        let walk = self.replay(device, Some(&tails), replay)?;
-        // Slot n exists: slot n - 1, and all before where it ends, were acknowledged.
-        Ok(Some((walk, tails.acknowledged_to().is_some_and(|upto| walk.at < upto))))
-    }
+impl Stepwise for StreamJournal {
+    type Recovery = StreamRecovery;
 }
 
 impl Journal for StreamJournal {
@@ -365,25 +310,12 @@ impl Journal for StreamJournal {
         options: &StreamOptions,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(Self, Opened), Error> {
-        let (mut journal, spoiled) = StreamJournal::start(device, options)?;
-        let (walk, proven) = match options.tail {
-            TailWrite::PingPong => journal.replay_with_slots(device, replay)?,
-            _ => (journal.replay(device, None, replay)?, false),
-        };
-        let (end, what) = walk.row.end().expect("a walk ends at a row that ends it");
-        let mut what = if proven { Some("acknowledged entries up to the tail slot") } else { what };
-        let mut proven = proven;
-        if options.commit == CommitRule::Pointer && journal.at.0 != journal.header.pointer {
-            (what, proven) = (Some("entries up to the commit pointer"), true);
-        }
-        let damage = match (what, spoiled) {
-            (Some(what), _) => Some(Damage { at_bytes: journal.area.byte(walk.at), proven, what }),
-            (None, Some(at_bytes)) => {
-                Some(Damage { at_bytes, proven: false, what: "a second valid journal header" })
+        let mut recovery = StreamRecovery::begin(options);
+        loop {
+            if let Some(opened) = recovery.step(device, options, replay)? {
+                return Ok(opened);
             }
-            (None, None) => None,
-        };
-        Ok((journal, Opened { entries: walk.entries, end, damage }))
+        }
     }
 
     fn resume(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {

@@ -38,7 +38,7 @@ pub(super) struct Log<'a> {
     /// Where to stop at the latest, if that is known.
     pub until: Option<LogOffset>,
     /// Bytes that are better known from the tail slots, where there are any.
-    pub tails: Option<&'a Tails<'a>>,
+    pub tails: Option<&'a Tails>,
 }
 
 /// Something the walk went past.
@@ -254,26 +254,16 @@ impl Log<'_> {
     pub fn walk(
         &self,
         device: &mut dyn BlockDevice,
-        visit: impl FnMut(Step<'_>),
-    ) -> Result<Walk, DeviceError> {
-        // A short log costs less to read than 4096 zeros to write.
-        let sector = self.area.sector_bytes as usize;
-        if sector <= SMALL {
-            self.walk_in(device, &mut [0; SMALL][..sector], visit)
-        } else {
-            self.walk_in(device, &mut [0; CLUSTER][..sector], visit)
-        }
-    }
-
-    /// [`Log::walk`], with room for a sector.
-    fn walk_in(
-        &self,
-        device: &mut dyn BlockDevice,
-        scratch: &mut [u8],
         mut visit: impl FnMut(Step<'_>),
     ) -> Result<Walk, DeviceError> {
-        let mut room = [0; ENTRY_BYTES_MAX];
-        let mut walk = Walk {
+        let mut walk = self.begin();
+        while self.on(device, &mut walk, &mut visit)? {}
+        Ok(walk)
+    }
+
+    /// A walk before its first round.
+    pub fn begin(&self) -> Walk {
+        Walk {
             at: self.start,
             row: Row::Nothing,
             entries: 0,
@@ -281,35 +271,62 @@ impl Log<'_> {
             link: self.key.link,
             recorded: (self.start, self.key.link),
             sealed: true,
-        };
-        loop {
-            // What the device lends without being asked for it is looked at where it lies.
-            let from = walk.at;
-            let lent = self.lent(device, from, scratch)?;
-            let (mut asks, mut announced) = (lent.is_empty(), None);
-            while walk.at.0 < from.0 + lent.len() as u64 {
-                let here = &lent[(walk.at.0 - from.0) as usize..];
-                let decoded = self.dialect.decode(&self.key.behind(walk.link), walk.at, here);
-                if let Err(Flaw::Short(wanted)) = decoded
-                    && !self.is_over(walk.at)
-                {
-                    asks = true;
-                    announced = (wanted > HEAD_BYTES).then_some(wanted);
-                    break;
-                }
-                let (row, entry) = self.judge(walk.at, here.len(), decoded);
-                if !walk.take(row, entry, &mut visit) {
-                    return Ok(walk);
-                }
+        }
+    }
+
+    /// A round of a walk: over what the device lends, or over what must be asked for. False is the stop.
+    ///
+    /// # Errors
+    /// The device's, other than unreadable sectors.
+    pub fn on(
+        &self,
+        device: &mut dyn BlockDevice,
+        walk: &mut Walk,
+        visit: &mut impl FnMut(Step<'_>),
+    ) -> Result<bool, DeviceError> {
+        // A round costs less than 4096 zeros to write.
+        let sector = self.area.sector_bytes as usize;
+        if sector <= SMALL {
+            self.on_in(device, &mut [0; SMALL][..sector], walk, visit)
+        } else {
+            self.on_in(device, &mut [0; CLUSTER][..sector], walk, visit)
+        }
+    }
+
+    /// [`Log::on`], with room for a sector.
+    fn on_in(
+        &self,
+        device: &mut dyn BlockDevice,
+        scratch: &mut [u8],
+        walk: &mut Walk,
+        visit: &mut impl FnMut(Step<'_>),
+    ) -> Result<bool, DeviceError> {
+        // What the device lends without being asked for it is looked at where it lies.
+        let from = walk.at;
+        let lent = self.lent(device, from, scratch)?;
+        let (mut asks, mut announced) = (lent.is_empty(), None);
+        while walk.at.0 < from.0 + lent.len() as u64 {
+            let here = &lent[(walk.at.0 - from.0) as usize..];
+            let decoded = self.dialect.decode(&self.key.behind(walk.link), walk.at, here);
+            if let Err(Flaw::Short(wanted)) = decoded
+                && !self.is_over(walk.at)
+            {
+                asks = true;
+                announced = (wanted > HEAD_BYTES).then_some(wanted);
+                break;
             }
-            if asks {
-                let at = (walk.at, self.key.behind(walk.link));
-                let (row, entry) = self.ask(device, at, announced, (&mut room, scratch))?;
-                if !walk.take(row, entry, &mut visit) {
-                    return Ok(walk);
-                }
+            let (row, entry) = self.judge(walk.at, here.len(), decoded);
+            if !walk.take(row, entry, visit) {
+                return Ok(false);
             }
         }
+        if !asks {
+            return Ok(true);
+        }
+        let mut room = [0; ENTRY_BYTES_MAX];
+        let at = (walk.at, self.key.behind(walk.link));
+        let (row, entry) = self.ask(device, at, announced, (&mut room, scratch))?;
+        Ok(walk.take(row, entry, visit))
     }
 
     /// What the device lends for the size and type at `at`: of its sector, from there on, these or more.

@@ -37,7 +37,6 @@ use crate::rfc::strategy::TailWrite;
 use super::compose::Composer;
 use super::decide::Row;
 use super::recover::Log;
-use super::slot::{ROOM, Tails};
 use super::{First, Phase, StreamJournal};
 
 const CLUSTER: usize = CLUSTER_BYTES as usize;
@@ -118,14 +117,7 @@ impl StreamJournal {
         let at = LogOffset::of_cluster(start);
         let mut new = NewLog { bytes: Vec::new(), at, firsts: Vec::new(), link: 0 };
         let mut lsn = 0;
-        let mut room = ROOM;
-        let tails = match self.options.tail {
-            TailWrite::PingPong => {
-                let keyed = (dialect.sum, self.salt());
-                Tails::read(device, self.options.slots_from(), keyed, &mut room)?
-            }
-            _ => None,
-        };
+        let tails = self.tails(device)?;
         let log = Log { tails: tails.as_ref(), ..self.shown_log() };
         let walk = log.walk(device, |step| {
             if matches!(step.row, Row::Entry | Row::Unknown) {

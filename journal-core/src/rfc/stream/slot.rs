@@ -29,6 +29,9 @@
 //! What it is not: dependent on `U` when read. A slot says what it covers, so a disk that reports
 //! another physical sector size after a move is still recovered.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use crate::bytes;
 use crate::checksum::Checksum;
 use crate::device::{BlockDevice, DeviceError, Lba, Piece};
@@ -100,56 +103,32 @@ impl Slot {
     }
 }
 
-/// Room for the bytes of any two slots, on the stack of whoever reads them.
-pub(super) const ROOM: [[u8; SLOT_BYTES as usize]; 2] = [[0; SLOT_BYTES as usize]; 2];
-/// Room for those of a small unit: less to clear.
-pub(super) const SMALL_ROOM: [[u8; 1024]; 2] = [[0; 1024]; 2];
-
 /// What both slots hold.
-pub(super) struct Tails<'a> {
-    slots: [Option<Slot>; 2],
-    bytes: [&'a [u8]; 2],
-}
+#[derive(Debug)]
+pub(super) struct Tails([Option<(Slot, Vec<u8>)>; 2]);
 
-/// What became of reading a slot.
-enum Found {
-    Valid(Slot),
-    Invalid,
-    /// It may be valid, and is larger than the room for it.
-    TooLarge,
-}
-
-impl<'a> Tails<'a> {
-    /// Reads both slots; one that is not valid in this generation counts for nothing. `None` says
-    /// that there must be more room; with [`ROOM`] there always is enough.
+impl Tails {
+    /// Reads both slots; one that is not valid in this generation counts for nothing.
     ///
     /// # Errors
     /// The device's, other than unreadable sectors.
-    pub fn read<const BYTES: usize>(
+    pub fn read(
         device: &mut dyn BlockDevice,
         slots_from: u64,
-        (sum, salt): (Checksum, Salt),
-        room: &'a mut [[u8; BYTES]; 2],
-    ) -> Result<Option<Self>, DeviceError> {
-        let mut slots = [None; 2];
-        for (which, (slot, bytes)) in (0..).zip(slots.iter_mut().zip(room.iter_mut())) {
-            *slot = match read_slot(device, slots_from, (sum, salt), which, bytes)? {
-                Found::Valid(slot) => Some(slot),
-                Found::Invalid => None,
-                Found::TooLarge => return Ok(None),
-            };
-        }
-        let [even, odd] = room;
-        Ok(Some(Tails { slots, bytes: [even, odd] }))
+        keyed: (Checksum, Salt),
+    ) -> Result<Self, DeviceError> {
+        let even = read_slot(device, slots_from, keyed, 0)?;
+        let odd = read_slot(device, slots_from, keyed, 1)?;
+        Ok(Tails([even, odd]))
     }
 
     /// The slots, in their places.
     pub fn slots(&self) -> [Option<Slot>; 2] {
-        self.slots
+        self.0.each_ref().map(|slot| slot.as_ref().map(|(slot, _)| *slot))
     }
 
     fn newest(&self) -> Option<usize> {
-        match self.slots {
+        match self.slots() {
             [Some(even), Some(odd)] => Some(usize::from(odd.number > even.number)),
             [Some(_), None] => Some(0),
             [None, Some(_)] => Some(1),
@@ -159,13 +138,13 @@ impl<'a> Tails<'a> {
 
     /// Behind the last byte that the newest slot covers.
     pub fn newest_end(&self) -> Option<LogOffset> {
-        self.newest().and_then(|which| self.slots[which]).map(|slot| slot.end())
+        self.newest().and_then(|which| self.slots()[which]).map(|slot| slot.end())
     }
 
     /// Up to where the log was acknowledged for certain: slot `n` is begun only after the flush
     /// that made slot `n - 1` and everything before it durable.
     pub fn acknowledged_to(&self) -> Option<LogOffset> {
-        let [Some(even), Some(odd)] = self.slots else { return None };
+        let [Some(even), Some(odd)] = self.slots() else { return None };
         let (older, newer) = if odd.number > even.number { (even, odd) } else { (odd, even) };
         (older.number + 1 == newer.number).then(|| older.end())
     }
@@ -175,13 +154,13 @@ impl<'a> Tails<'a> {
     pub fn bytes_from(&self, base: LogOffset, max: usize) -> Option<&[u8]> {
         let newest = self.newest()?;
         [newest, 1 - newest].into_iter().find_map(|which| {
-            let slot = self.slots[which]?;
+            let (slot, bytes) = self.0[which].as_ref()?;
             if base < slot.home || base >= slot.end() {
                 return None;
             }
             let from = (base.0 - slot.home.0) as usize;
             let to = slot.used.min(from + max);
-            Some(&self.bytes[which][FIELDS + from..FIELDS + to])
+            Some(&bytes[from..to])
         })
     }
 }
@@ -189,55 +168,50 @@ impl<'a> Tails<'a> {
 fn read_slot(
     device: &mut dyn BlockDevice,
     slots_from: u64,
-    (sum, salt): (Checksum, Salt),
+    keyed: (Checksum, Salt),
     which: u64,
-    into: &mut [u8],
-) -> Result<Found, DeviceError> {
-    match slot_in(device, byte(slots_from, which), (sum, salt), into) {
+) -> Result<Option<(Slot, Vec<u8>)>, DeviceError> {
+    match slot_at(device, byte(slots_from, which), keyed) {
         // A number from the other place was never written here.
-        Ok(Found::Valid(slot)) if slot.number & 1 != which => Ok(Found::Invalid),
-        Err(DeviceError::Unreadable(_)) => Ok(Found::Invalid),
-        found => found,
+        Ok(found) => Ok(found.filter(|(slot, _)| slot.number & 1 == which)),
+        Err(DeviceError::Unreadable(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
-/// The slot that begins at a byte of the device, whichever it is.
-fn slot_in(
+/// The slot that begins at a byte of the device, whichever it is, and the bytes that it has of its unit.
+fn slot_at(
     device: &mut dyn BlockDevice,
     at_bytes: u64,
     (sum, salt): (Checksum, Salt),
-    into: &mut [u8],
-) -> Result<Found, DeviceError> {
-    bytes::read(device, at_bytes, &mut into[..FIELDS])?;
-    if into[MAGIC..NUMBER] != MAGIC_BYTES {
-        return Ok(Found::Invalid);
+) -> Result<Option<(Slot, Vec<u8>)>, DeviceError> {
+    let mut fields = [0; FIELDS];
+    bytes::read(device, at_bytes, &mut fields)?;
+    if fields[MAGIC..NUMBER] != MAGIC_BYTES {
+        return Ok(None);
     }
-    let number = u64_at(into, NUMBER);
-    let home = LogOffset(u64_at(into, HOME));
-    let used = u64_at(into, USED) >> 32;
+    let number = u64_at(&fields, NUMBER);
+    let home = LogOffset(u64_at(&fields, HOME));
+    let used = u64_at(&fields, USED) >> 32;
     // Before the checksum nothing is believed; these only keep the arithmetic in bounds.
     if used == 0 || used > u64::from(CLUSTER_BYTES) || home.0.checked_add(used).is_none() {
-        return Ok(Found::Invalid);
+        return Ok(None);
     }
-    let used = used as usize;
-    if FIELDS + used > into.len() {
-        return Ok(Found::TooLarge);
-    }
-    let expected = u64_at(into, SUM);
-    let tail = at_bytes + FIELDS as u64;
+    let expected = u64_at(&fields, SUM);
+    let from = at_bytes + FIELDS as u64;
     // Whether it is whole is asked before it is read; a weak checksum tells only when it was.
     if !sum.is_weak() {
-        let covered = Piece::Device { at_bytes: tail, bytes: used as u64 };
-        let pieces = [Piece::Given(&salt.0), Piece::Given(&into[..SUM]), covered];
+        let tail = Piece::Device { at_bytes: from, bytes: used };
+        let pieces = [Piece::Given(&salt.0), Piece::Given(&fields[..SUM]), tail];
         if !device.verify(&pieces, sum, expected)? {
-            return Ok(Found::Invalid);
+            return Ok(None);
         }
     }
-    bytes::read(device, tail, &mut into[FIELDS..FIELDS + used])?;
-    Ok(match !sum.is_weak() || expected == checksum(sum, salt, into, used) {
-        true => Found::Valid(Slot { number, home, used }),
-        false => Found::Invalid,
-    })
+    let used = used as usize;
+    let mut tail = vec![0; used];
+    bytes::read(device, from, &mut tail)?;
+    let holds = !sum.is_weak() || expected == sum.of(&[&salt.0, &fields[..SUM], &tail]);
+    Ok(holds.then_some((Slot { number, home, used }, tail)))
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
