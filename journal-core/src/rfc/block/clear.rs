@@ -15,11 +15,15 @@ use super::{BlockJournal, BlockOptions};
 use crate::device::{BlockDevice, DeviceError, Lba, Write};
 use crate::journal::Error;
 use crate::rfc::strategy::TailWrite;
+use crate::same::Span;
 
 static ERASED: [u8; 4096] = [0xff; 4096];
 
 /// Commands in one call to the device.
 const AT_ONCE: usize = 32;
+
+/// Bytes of a command on a small device.
+const COMMAND_BYTES: u64 = 65_536;
 
 impl BlockJournal {
     /// Wipes every block that is not live.
@@ -56,24 +60,36 @@ impl BlockJournal {
         blocks: u64,
         place: &dyn Fn(u64) -> Lba,
     ) -> Result<(), Error> {
-        let block_bytes = self.state.layout.block_bytes as usize;
-        let sector_bytes = device.geometry().logical_bytes as usize;
-        let head_bytes = sector_bytes.max(512).min(block_bytes);
-        for part in [0..head_bytes, head_bytes..block_bytes] {
-            if part.is_empty() {
+        let geometry = device.geometry();
+        let (block, sector) =
+            (u64::from(self.state.layout.block_bytes), u64::from(geometry.logical_bytes));
+        let head = sector.max(512).min(block);
+        let most = geometry.bulk_bytes(COMMAND_BYTES) / sector;
+        for part in [0..head, head..block] {
+            let (first, sectors) = (part.start / sector, (part.end - part.start) / sector);
+            if sectors == 0 {
                 continue;
             }
-            let sectors = (part.start / sector_bytes) as u64;
-            let mut done = 0;
-            while done < blocks {
-                let mut writes = [Write::cached(Lba(0), &ERASED[part.clone()]); AT_ONCE];
-                let count = (blocks - done).min(AT_ONCE as u64);
-                for (index, write) in (done..done + count).zip(writes.iter_mut()) {
-                    write.at = place(index).plus(sectors);
+            let spans = (0..blocks).map(|index| Span { at: place(index).plus(first), sectors });
+            let mut together: [Span; AT_ONCE] = [Span::default(); AT_ONCE];
+            let mut count = 0;
+            for span in spans {
+                // Blocks of one part lie side by side, and are one command.
+                if let Some(last) = together[..count].last_mut()
+                    && last.at.plus(last.sectors) == span.at
+                    && last.sectors + sectors <= most
+                {
+                    last.sectors += sectors;
+                    continue;
                 }
-                device.write(&writes[..count as usize])?;
-                done += count;
+                if count == AT_ONCE {
+                    device.write_same(0xff, &together)?;
+                    count = 0;
+                }
+                together[count] = span;
+                count += 1;
             }
+            device.write_same(0xff, &together[..count])?;
             device.flush()?;
         }
         Ok(())
