@@ -83,6 +83,7 @@ impl Visitor for Compare<'_> {
             Bounds { leaves_max: half, ..all },
             Bounds { leaves_max: few, ..all },
             Bounds { leaves_enough: few, ..all },
+            Bounds { leaves_least: few, ..all },
             Bounds { first_only: true, ..all },
             Bounds { memory_max: memory, ..all },
             Bounds { memory_max: memory - memory / 16, ..all },

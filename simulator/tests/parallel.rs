@@ -75,6 +75,8 @@ fn compare(family: impl Fn(&Row) -> bool, lives: u32, devices: &[&str]) {
         to(3, false),
         enough(200),
         enough(0),
+        Bounds { leaves_least: 40, ..enough(900) },
+        Bounds { leaves_least: 3, ..to(400, false) },
     ];
     let (mut cells, mut leaves) = (0, 0);
     for row in journals::rows().into_iter().filter(family) {
@@ -98,6 +100,61 @@ fn compare(family: impl Fn(&Row) -> bool, lives: u32, devices: &[&str]) {
     }
     println!("{cells} cells, {leaves} leaves");
     assert!(cells >= 20 && leaves > 2_000, "{leaves} leaves in {cells} cells say little");
+}
+
+/// Where a search ends that may end once what breaks is known, found by searching up to each leaf.
+struct Ends<'s>(&'s Setup);
+
+impl Visitor for Ends<'_> {
+    type Out = u64;
+
+    fn visit<J: Format>(self, row: Row, options: J::Options) -> Self::Out {
+        let found = |bounds: Bounds| {
+            let (mut run, journal) = Run::<J>::new(&options, self.0.clone()).expect("it fits");
+            run.record(journal, None);
+            explore(&mut run, bounds)
+        };
+        let all = Bounds { leaves_max: 250, ..Bounds::default() };
+        let mut ends = 0;
+        for (least, enough) in [(0, 200), (10, 120), (60, 61)] {
+            let (mut news, mut broken, mut expected) = (0, [false; 9], 0);
+            for leaves_max in 1..=all.leaves_max {
+                let upto = found(Bounds { leaves_max, ..all });
+                let now = upto.violations.map(|count| count > 0);
+                if now != broken {
+                    (news, broken) = (leaves_max, now);
+                }
+                expected = upto.leaves;
+                let over = leaves_max >= enough || leaves_max >= least && leaves_max >= 2 * news;
+                if upto.first.is_some() && over || upto.leaves < leaves_max {
+                    break;
+                }
+            }
+            let bounds = Bounds { leaves_least: least, leaves_enough: enough, ..all };
+            let what = format!("{} on {}, {least} to {enough}", row.name, self.0.contract.name);
+            assert_eq!(found(bounds).leaves, expected, "{what}");
+            ends += u64::from(expected < all.leaves_max);
+        }
+        ends
+    }
+}
+
+#[test]
+fn a_search_is_over_once_half_of_its_leaves_showed_nothing_new() {
+    let mut ends = 0;
+    for name in ["v8", "leveldb-reuse", "sqlite-wal", "v9-nosalt"] {
+        for device in ["virtio-cache-unsafe", "hdd-512e", "lying-flush"] {
+            let setup = Setup {
+                contract: presets::named(device).expect("a preset"),
+                device_bytes: 128 * 1024,
+                fill: Fill::Noise,
+                workload: Workload::repeated(&Workload::appends(4, 240, 2), 2, Survivors::Carry),
+                fault: None,
+            };
+            ends += journals::visit(name, Ends(&setup)).expect("a journal of the list");
+        }
+    }
+    assert!(ends >= 20, "{ends} ends say little");
 }
 
 #[test]

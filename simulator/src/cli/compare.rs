@@ -36,8 +36,9 @@ use super::{Common, frontier, grid, list, ratchet, shrink, signal};
 /// Crash states visited at most in each experiment, unless told otherwise.
 const LEAVES_MAX: u64 = 100_000;
 
-/// Those of them in which all that breaks is looked for.
+/// Those of them in which all that breaks is looked for, at most and at least.
 const LEAVES_ENOUGH: u64 = 20_000;
+const LEAVES_LEAST: u64 = 1_000;
 
 /// Crash states drawn where that bound ended the search, unless told otherwise.
 const SAMPLE: u64 = 1_000;
@@ -70,7 +71,8 @@ pub struct Arguments {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
     lives: u32,
     /// Crash states visited at most in each experiment; a search that ends there says BOUNDED. All that
-    /// breaks is looked for in the first 20,000, and after those the first violation alone
+    /// breaks is looked for until twice as many were visited as it took to find the last of it, in 1,000 at
+    /// least and 20,000 at most, and after those the first violation alone
     #[arg(long, value_name = "N", default_value_t = LEAVES_MAX)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     max_leaves: u64,
@@ -254,8 +256,13 @@ fn cells(
     }
     let progress = Progress::new("experiments", Some(questions.len() as u64));
     let Arguments { max_leaves: leaves_max, memory: memory_max, .. } = *arguments;
-    let bounds =
-        Bounds { leaves_max, leaves_enough: LEAVES_ENOUGH, memory_max, ..Bounds::default() };
+    let bounds = Bounds {
+        leaves_max,
+        leaves_enough: LEAVES_ENOUGH,
+        leaves_least: LEAVES_LEAST,
+        memory_max,
+        ..Bounds::default()
+    };
     let mut answers: Vec<_> = questions
         .par_iter()
         .with_max_len(1)

@@ -90,19 +90,22 @@ where
     }
 }
 
-/// Up to the bound on leaves, or the first violation if no more is wanted.
+/// Up to the bound on leaves, or the first violation if no more is wanted. That what breaks is known is
+/// seen when all is put together, and what lies behind was searched in vain.
 fn up_to_bound<J>(run: &mut Run<'_, J>, bounds: Bounds, grain: Grain) -> Option<Explored>
 where
     J: Stepwise<Options: Sync>,
 {
-    let bounds = Bounds { leaves_enough: u64::MAX, ..bounds };
+    let ends = Bounds { leaves_enough: u64::MAX, ..bounds };
+    let bounds = Bounds { leaves_least: u64::MAX, ..ends };
     let (mut tree, mut stretch) = (Tree::default(), Stretch::default());
     (run.evaluated, run.resumes) = (Evaluated::default(), (0, 0));
     run.limit_memory(bounds.memory_max);
     let alone = grain.alone.min(bounds.leaves_max);
-    let ended = stretch.visit(run, &mut tree, alone, bounds);
+    let ended = stretch.visit(run, &mut tree, alone, ends);
     stretch.close(run, &mut tree);
-    if ended != Ended::Full || stretch.found.leaves >= bounds.leaves_max {
+    let is_over = ends.over_at(&stretch.news, run.owed()) <= stretch.found.leaves;
+    if ended != Ended::Full || stretch.found.leaves >= bounds.leaves_max || is_over {
         return Some(stretch.explored(run, ended, bounds.memory_max));
     }
     let threads = rayon::current_num_threads();
@@ -123,7 +126,7 @@ where
         search.help(run, &mut tree);
     });
     let state = search.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let (stretch, ended) = state.in_order(run, &mut tree, bounds)?;
+    let (stretch, ended) = state.in_order(run, &mut tree, ends)?;
     Some(stretch.explored(run, ended, bounds.memory_max))
 }
 
@@ -219,14 +222,16 @@ impl State {
         }
         let State { mut segments, order, .. } = self;
         let mut all = Stretch::default();
+        let piece_by_piece = Bounds { leaves_least: u64::MAX, ..bounds };
         for id in order {
             let segment = &mut segments[id];
             for piece in segment.pieces.drain(..) {
-                let left = bounds.leaves_max - all.found.leaves;
+                let over_at = bounds.over_at(&all.news_with(&piece.stretch), run.owed());
+                let left = bounds.leaves_max.min(over_at) - all.found.leaves;
                 if piece.stretch.found.leaves > left {
                     if left > 0 {
                         let behind = piece.behind.map(|behind| Place { behind, fixed: 0 });
-                        all.add(again(run, tree, behind, left, bounds));
+                        all.add(again(run, tree, behind, left, piece_by_piece));
                     }
                     return Some((all, Ended::Full));
                 }

@@ -26,8 +26,12 @@ pub struct Bounds {
     /// Whether to stop at the first owed violation.
     pub first_only: bool,
     /// Leaves after which an owed violation, once there is one, ends the search as the bound does: so
-    /// many are looked through for all that breaks.
+    /// many at most are looked through for all that breaks.
     pub leaves_enough: u64,
+    /// So many at least; between the two it is over once as many leaves again as it took to meet the last
+    /// oracle that breaks had no other one. What breaks first in the first half of the leaves is seldom
+    /// all that breaks, and what did not break in the second seldom does later.
+    pub leaves_least: u64,
     /// Whether last lives that end alike are searched once. It makes no difference to what is found.
     pub merges: bool,
     /// Bytes that may be kept, by the sizes of what is kept: an eighth for counting images. Each
@@ -41,9 +45,29 @@ impl Default for Bounds {
             leaves_max: 2_000_000,
             first_only: false,
             leaves_enough: u64::MAX,
+            leaves_least: u64::MAX,
             merges: true,
             memory_max: MEMORY_MAX,
         }
+    }
+}
+
+impl Bounds {
+    /// The leaves that are enough where the last oracle that breaks was first seen to after so many.
+    pub(super) fn enough(&self, news: u64) -> u64 {
+        self.leaves_enough.min(self.leaves_least.max(news.saturating_mul(2)))
+    }
+
+    /// The leaves that are enough, where it is known after how many each oracle was first violated (0 if
+    /// never) in a search that did not end then.
+    pub(super) fn over_at(&self, news: &[u64; 9], owed: OracleSet) -> u64 {
+        let known = owed.iter().map(|oracle| news[oracle as usize]).filter(|&at| at > 0).min();
+        let Some(known) = known else { return u64::MAX };
+        let mut at: Vec<u64> = news.iter().copied().filter(|&at| at > 0).collect();
+        at.sort_unstable();
+        let over = (0..at.len()).map(|i| (self.enough(at[i]).max(known).max(at[i]), at.get(i + 1)));
+        let mut over = over.filter(|&(over, next)| next.is_none_or(|&next| over < next));
+        over.next().map_or(u64::MAX, |(over, _)| over)
     }
 }
 

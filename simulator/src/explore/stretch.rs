@@ -47,6 +47,8 @@ pub struct Stretch {
     pub reads: Reads,
     /// Resumes, and those that changed something.
     pub resumes: (u64, u64),
+    /// After how many leaves each oracle was first violated; 0 if never.
+    pub news: [u64; 9],
     /// The path of the last leaf.
     pub last: Path,
 }
@@ -63,16 +65,17 @@ impl Stretch {
         bounds: Bounds,
     ) -> Ended {
         let owed = run.owed();
-        let found = &mut self.found;
         loop {
-            let enough = found.first.is_some() && found.leaves >= bounds.leaves_enough;
-            if enough && found.leaves > bounds.leaves_enough {
+            let most = bounds.enough(self.last_news());
+            let found = &mut self.found;
+            let enough = found.first.is_some() && found.leaves >= most;
+            if enough && found.leaves > most {
                 return Ended::Found;
             }
             if found.leaves >= leaves_max || enough {
                 return if tree.is_last() { Ended::Last } else { Ended::Full };
             }
-            tree.merge_within(bounds.merges.then(|| room(found, bounds)));
+            tree.merge_within(bounds.merges.then(|| room(found, most, bounds)));
             let leaf = run.next_leaf(tree);
             found.nondeterminism = tree.nondeterminism();
             let Some(leaf) = leaf else {
@@ -82,6 +85,7 @@ impl Stretch {
             };
             let (kept, counting) = run.kept_bytes(tree, leaf.cuts);
             if let Some((below, kept)) = tree.met() {
+                add_news(&mut self.news, found.leaves, &below.news);
                 found.leaves += below.leaves;
                 self.kept.0 = self.kept.0.max(kept + below.kept.0);
                 self.kept.1 = self.kept.1.max(counting).max(below.kept.1);
@@ -90,6 +94,8 @@ impl Stretch {
             }
             found.leaves += 1;
             if !leaf.violated.is_empty() {
+                let first = leaf.violated.iter().filter(|&o| found.violations[o as usize] == 0);
+                first.for_each(|oracle| self.news[oracle as usize] = found.leaves);
                 note(found, leaf.violated, owed, tree.path());
             }
             if found.nondeterminism.is_some() {
@@ -127,6 +133,18 @@ impl Stretch {
         (stretch, ended)
     }
 
+    /// After how many leaves an oracle was violated that had not been before, the last time.
+    fn last_news(&self) -> u64 {
+        self.news.into_iter().max().unwrap_or(0)
+    }
+
+    /// The news of this stretch and the one that begins where it ends.
+    pub(super) fn news_with(&self, later: &Stretch) -> [u64; 9] {
+        let mut news = self.news;
+        add_news(&mut news, self.found.leaves, &later.news);
+        news
+    }
+
     /// Ends it: takes over what was counted.
     pub fn close<J: Stepwise>(&mut self, run: &mut Run<'_, J>, tree: &mut Tree<J::Recovery>) {
         run.count_visited(tree);
@@ -143,7 +161,9 @@ impl Stretch {
 
     /// Adds the stretch that begins where this one ends.
     pub fn add(&mut self, later: Stretch) {
+        let news = self.news_with(&later);
         let (found, more) = (&mut self.found, later.found);
+        self.news = news;
         found.leaves += more.leaves;
         found.recoveries += more.recoveries;
         found.violations.iter_mut().zip(more.violations).for_each(|(mine, more)| *mine += more);
@@ -181,7 +201,7 @@ impl Stretch {
         memory_max: u64,
     ) -> Explored {
         run.leave();
-        let Stretch { mut found, told_twice, last, kept, reads, resumes } = self;
+        let Stretch { mut found, told_twice, last, kept, reads, resumes, .. } = self;
         found.kept_bytes = kept.0 + kept.1;
         found.reads_all = reads.all();
         found.told_twice = told_twice;
@@ -219,16 +239,25 @@ fn add_unbegun<J: Stepwise>(run: &mut Run<'_, J>, path: &[(u32, u32)], images: &
     }
 }
 
-/// How much of a search is left, where so much was found.
-fn room(found: &Explored, bounds: Bounds) -> Room {
+/// How much of a search is left, where so much was found and `most` is enough if nothing new is.
+fn room(found: &Explored, most: u64, bounds: Bounds) -> Room {
     let left = bounds.leaves_max.saturating_sub(found.leaves);
     // Where a violation is known, or among them, the search may end within them.
-    let enough = left.min(bounds.leaves_enough.saturating_sub(found.leaves));
+    let enough = left.min(most.saturating_sub(found.leaves));
     let share = bounds.memory_max / COUNTING_SHARE;
     Room {
         leaves: if found.first.is_some() { enough } else { left },
         failing: if bounds.first_only { 0 } else { enough },
         memory: (bounds.memory_max - share, share),
+    }
+}
+
+/// Adds when oracles were first violated among the leaves behind so many.
+fn add_news(news: &mut [u64; 9], before: u64, later: &[u64; 9]) {
+    for (news, &later) in news.iter_mut().zip(later) {
+        if *news == 0 && later > 0 {
+            *news = before + later;
+        }
     }
 }
 

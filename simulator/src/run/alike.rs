@@ -36,6 +36,8 @@ pub struct Below {
     pub leaves: u64,
     /// Those that violated each oracle, owed or not.
     pub violations: [u64; 9],
+    /// After how many of them each oracle was first violated; 0 if never.
+    pub news: [u64; 9],
     /// The first that violated an owed oracle: which ones, and its path from the state on.
     pub first: Option<(OracleSet, Path)>,
     /// The first that violated each oracle that is not owed.
@@ -54,6 +56,9 @@ impl Below {
         self.leaves += 1;
         for oracle in violated.iter() {
             self.violations[oracle as usize] += 1;
+            if self.news[oracle as usize] == 0 {
+                self.news[oracle as usize] = self.leaves;
+            }
             let is_known = self.unowed.iter().any(|(known, _)| *known == oracle);
             if !owed.contains(oracle) && !is_known {
                 self.unowed.push((oracle, path.to_vec()));

@@ -73,7 +73,8 @@ pub struct FoundRow {
 impl From<&Searched> for SearchedRow {
     fn from(searched: &Searched) -> SearchedRow {
         let Searched { segment, stretch, ended } = searched;
-        let Stretch { found, told_twice, kept, reads, resumes, last } = stretch;
+        // No shard ends by what is new in it.
+        let Stretch { found, told_twice, kept, reads, resumes, last, news: _ } = stretch;
         let row = |broken: Vec<Oracle>, path: &Path| FoundRow { broken, path: path.clone() };
         let digits = |i: &Images| [&i.all, &i.covered, &i.failing].map(BigUint::to_string);
         SearchedRow {
@@ -140,6 +141,7 @@ impl SearchedRow {
             reads: self.reads,
             resumes: self.resumes,
             last: self.last.clone(),
+            ..Stretch::default()
         };
         Ok(Searched { segment: self.segment, stretch, ended: self.ended })
     }
