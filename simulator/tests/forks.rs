@@ -208,6 +208,35 @@ fn the_tree_finds_what_the_odometer_finds_where_sectors_are_written_again_with_t
     }
 }
 
+/// Every stage of a stream's recovery is forked: headers, slots, the walk that counts and the one that
+/// shows; and blocks that are wiped many at a time.
+#[test]
+fn the_tree_finds_what_the_odometer_finds_wherever_a_stream_stands_in_its_recovery() {
+    let strategies = [
+        "stream/entry:crc32c/fresh/erase/record-fua",
+        "stream/entry:crc32c/ping-pong/salt/record-after-flush",
+        "stream/entry:crc32c/ping-pong/sequence/flush",
+        "stream/entry:crc32c/rewrite/erase/pointer",
+        "stream/entry:crc32c/pad-sector/salt+clear/flush",
+        "block-512/block:crc32c/pad-sector/erase+clear/flush",
+    ];
+    let (mut cells, mut leaves) = (0, 0);
+    for strategy in strategies {
+        for (device, bytes) in
+            [("consumer-nvme-no-plp", 200), ("hdd-512n", 60), ("lying-flush", 60)]
+        {
+            let contract = presets::named(device).expect("a preset");
+            let workload = workload(2, Survivors::Carry, bytes);
+            let compare = Compare { contract: &contract, workload: &workload };
+            let compared = journals::visit(strategy, compare).expect("a point of the grid");
+            cells += u32::from(compared > 0);
+            leaves += compared;
+        }
+    }
+    println!("{cells} cells and {leaves} leaves of the tree compared");
+    assert!(cells >= 8 && leaves > 500, "{leaves} leaves in {cells} cells say little");
+}
+
 #[test]
 fn the_tree_finds_what_the_odometer_finds_in_flawed_journals() {
     compare(true, 2, Survivors::Carry, &["consumer-nvme-no-plp", "ideal"]);

@@ -38,7 +38,7 @@ const LEAVES_MAX: u64 = 100_000;
 
 /// Those of them in which all that breaks is looked for, at most and at least.
 const LEAVES_ENOUGH: u64 = 20_000;
-const LEAVES_LEAST: u64 = 1_000;
+const LEAVES_LEAST: u64 = 5_000;
 
 /// Crash states drawn where that bound ended the search, unless told otherwise.
 const SAMPLE: u64 = 1_000;
@@ -71,7 +71,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
     lives: u32,
     /// Crash states visited at most in each experiment; a search that ends there says BOUNDED. All that
-    /// breaks is looked for until twice as many were visited as it took to find the last of it, in 1,000 at
+    /// breaks is looked for until twice as many were visited as it took to find the last of it, in 5,000 at
     /// least and 20,000 at most, and after those the first violation alone
     #[arg(long, value_name = "N", default_value_t = LEAVES_MAX)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
