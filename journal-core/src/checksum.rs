@@ -27,10 +27,15 @@ pub enum Checksum {
     Xxh3,
     /// BLAKE3, the first 8 bytes of the digest. 8 bytes.
     Blake3,
+    /// The sum of SQLite's WAL over little-endian words: two words that go on from 0, 0. 8 bytes. What
+    /// is left of the last 8 bytes is left out.
+    SqliteLittle,
+    /// The same over big-endian words.
+    SqliteBig,
 }
 
 impl Checksum {
-    /// All of them, weakest first.
+    /// All that a journal of ours may use, weakest first.
     pub const ALL: [Checksum; 7] = [
         Checksum::None,
         Checksum::ByteSum,
@@ -48,7 +53,7 @@ impl Checksum {
             Checksum::None => 0,
             Checksum::ByteSum | Checksum::Crc16 => 2,
             Checksum::Crc32 | Checksum::Crc32c => 4,
-            Checksum::Xxh3 | Checksum::Blake3 => 8,
+            Checksum::Xxh3 | Checksum::Blake3 | Checksum::SqliteLittle | Checksum::SqliteBig => 8,
         }
     }
 
@@ -63,6 +68,8 @@ impl Checksum {
             Checksum::Crc32c => "crc32c",
             Checksum::Xxh3 => "xxh3",
             Checksum::Blake3 => "blake3",
+            Checksum::SqliteLittle => "sqlite-little",
+            Checksum::SqliteBig => "sqlite-big",
         }
     }
 
@@ -102,6 +109,8 @@ impl Checksum {
             Checksum::Crc32c => State::Crc32c(0),
             Checksum::Xxh3 => State::Xxh3(Box::new(xxhash_rust::xxh3::Xxh3Default::new())),
             Checksum::Blake3 => State::Blake3(Box::new(blake3::Hasher::new())),
+            Checksum::SqliteLittle => State::Sqlite(SqliteSum::new(false)),
+            Checksum::SqliteBig => State::Sqlite(SqliteSum::new(true)),
         })
     }
 }
@@ -126,6 +135,55 @@ enum State {
     // Boxed: they hold kilobytes, the others a word.
     Xxh3(Box<xxhash_rust::xxh3::Xxh3Default>),
     Blake3(Box<blake3::Hasher>),
+    Sqlite(SqliteSum),
+}
+
+/// The two words, and the bytes that wait for the rest of their eight.
+#[derive(Clone)]
+struct SqliteSum {
+    big_endian: bool,
+    words: (u32, u32),
+    rest: [u8; 8],
+    waiting: usize,
+}
+
+impl SqliteSum {
+    const fn new(big_endian: bool) -> SqliteSum {
+        SqliteSum { big_endian, words: (0, 0), rest: [0; 8], waiting: 0 }
+    }
+
+    fn update(&mut self, mut piece: &[u8]) {
+        if self.waiting > 0 {
+            let (taken, others) = piece.split_at(piece.len().min(8 - self.waiting));
+            self.rest[self.waiting..self.waiting + taken.len()].copy_from_slice(taken);
+            (self.waiting, piece) = (self.waiting + taken.len(), others);
+            if self.waiting < 8 {
+                return;
+            }
+            self.words = sqlite_sums(self.words, self.big_endian, &self.rest);
+        }
+        self.words = sqlite_sums(self.words, self.big_endian, piece);
+        let rest = &piece[piece.len() / 8 * 8..];
+        self.rest[..rest.len()].copy_from_slice(rest);
+        self.waiting = rest.len();
+    }
+}
+
+/// The sum of SQLite's WAL, continued over `data`; a rest of less than 8 bytes is left out.
+#[must_use]
+pub fn sqlite_sums(words: (u32, u32), big_endian: bool, data: &[u8]) -> (u32, u32) {
+    fn over(words: (u32, u32), data: &[u8], word: impl Fn([u8; 4]) -> u32) -> (u32, u32) {
+        data.chunks_exact(8).fold(words, |(one, two), c| {
+            let one = one.wrapping_add(word([c[0], c[1], c[2], c[3]])).wrapping_add(two);
+            let two = two.wrapping_add(word([c[4], c[5], c[6], c[7]])).wrapping_add(one);
+            (one, two)
+        })
+    }
+    if big_endian {
+        over(words, data, u32::from_be_bytes)
+    } else {
+        over(words, data, u32::from_le_bytes)
+    }
 }
 
 impl Running {
@@ -143,6 +201,7 @@ impl Running {
             State::Blake3(hasher) => {
                 hasher.update(piece);
             }
+            State::Sqlite(sum) => sum.update(piece),
         }
     }
 
@@ -160,6 +219,9 @@ impl Running {
                 let mut first = [0u8; 8];
                 first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
                 u64::from_be_bytes(first)
+            }
+            State::Sqlite(SqliteSum { words: (one, two), .. }) => {
+                u64::from(one) << 32 | u64::from(two)
             }
         }
     }
@@ -228,12 +290,17 @@ mod tests {
         // The empty-input vectors that the two hash projects publish.
         assert_eq!(Checksum::Xxh3.of(&[b""]), 0x2d06_8005_38d3_94c2);
         assert_eq!(Checksum::Blake3.of(&[b""]), 0xaf13_49b9_f5f9_a1a6);
+        // By hand: 1, then 2 + 1 = 3; 1 + 3 + 3 = 7, then 3 + 4 + 7 = 14.
+        let words = |order: fn(u32) -> [u8; 4]| [1, 2, 3, 4].map(order).concat();
+        assert_eq!(Checksum::SqliteLittle.of(&[&words(u32::to_le_bytes)]), 7 << 32 | 14);
+        assert_eq!(Checksum::SqliteBig.of(&[&words(u32::to_be_bytes)]), 7 << 32 | 14);
     }
 
     #[test]
     fn pieces_are_concatenated() {
         let whole: alloc::vec::Vec<u8> = (0..=255).cycle().take(1000).collect();
-        for sum in Checksum::ALL {
+        let sqlite = [Checksum::SqliteLittle, Checksum::SqliteBig];
+        for sum in Checksum::ALL.into_iter().chain(sqlite) {
             for cut in [0, 1, 7, 512, 999, 1000] {
                 let (front, back) = whole.split_at(cut);
                 assert_eq!(

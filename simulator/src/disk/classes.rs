@@ -3,7 +3,7 @@
 //! Method. A question covers some bytes of each sector of a range. Contents that agree in those are
 //! one *class*. What passes is a choice of one class for each sector:
 //! 1. few choices are all tried;
-//! 2. where the question is a CRC, all that pass are found, see `linear.rs`;
+//! 2. where the question is a checksum that is linear, all that pass are found, see `linear.rs`;
 //! 3. otherwise those are tried that a writer ever had before him: what the sectors held, as far as
 //!    that is still possible, after each of the commands that wrote one of them. A checksum is made
 //!    of such a choice; that another one passes is a *collision*.
@@ -14,7 +14,7 @@
 //! What it is not: a question. It does not know what is asked of whom.
 
 use super::arena::{Arena, ContentId};
-use super::linear;
+use super::linear::{self, Changes};
 use super::trace::{NONE, Trace};
 use super::worlds::Why;
 use crate::choose::Label;
@@ -163,7 +163,7 @@ pub fn summing(
     trace: &Trace,
     parts: &[Part],
     sum: &dyn Fn(&[ContentId]) -> u64,
-    is_crc: bool,
+    changes: Option<Changes>,
     expected: u64,
 ) -> (Vec<Choice>, bool) {
     let passes = |contents: &[ContentId]| sum(contents) == expected;
@@ -174,8 +174,8 @@ pub fn summing(
     if all <= TRIED_MAX {
         return (all_that(parts, &passes), false);
     }
-    let found = if is_crc { crc(parts, sum, expected) } else { None };
-    if let Some(found) = found {
+    let linear = changes.and_then(|changes| linear(changes, parts, sum, expected));
+    if let Some(found) = linear {
         return (found, false);
     }
     let mut found = once_written(trace, parts);
@@ -183,8 +183,13 @@ pub fn summing(
     (found, true)
 }
 
-/// By what each class changes the CRC of the first choice.
-fn crc(parts: &[Part], sum: &dyn Fn(&[ContentId]) -> u64, expected: u64) -> Option<Vec<Choice>> {
+/// By what each class changes the checksum of the first choice.
+fn linear(
+    changes: Changes,
+    parts: &[Part],
+    sum: &dyn Fn(&[ContentId]) -> u64,
+    expected: u64,
+) -> Option<Vec<Choice>> {
     if combinations(parts) > linear::ALL_MAX {
         return None;
     }
@@ -195,12 +200,12 @@ fn crc(parts: &[Part], sum: &dyn Fn(&[ContentId]) -> u64, expected: u64) -> Opti
         let mut row = vec![0];
         for class in 1..part.classes.len() {
             changed[at] = part.content(class as u32);
-            row.push(sum(&changed) ^ base);
+            row.push(changes.between(base, sum(&changed)));
         }
         changed[at] = part.content(0);
         rows.push(row);
     }
-    linear::choices(&rows, base ^ expected)
+    linear::choices(changes, &rows, changes.between(base, expected))
 }
 
 /// What the range held, as far as that is still possible, at the beginning and after each command
@@ -307,9 +312,9 @@ mod tests {
         for class in 0..3 {
             let written = vec![class; SECTORS as usize];
             let expected = sum(&contents(&parts, &written));
-            let all = summing(&trace, &parts, &sum, true, expected);
+            let all = summing(&trace, &parts, &sum, Some(Changes::Bits), expected);
             assert_eq!(all, (vec![written.clone()], false), "all mixtures are looked through");
-            let once = summing(&trace, &parts, &sum, false, expected);
+            let once = summing(&trace, &parts, &sum, None, expected);
             assert_eq!(once, (vec![written], true), "what was once written is tried");
         }
     }

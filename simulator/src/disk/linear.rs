@@ -1,15 +1,59 @@
-//! Linear: which mixtures of contents have a given CRC, all of them.
+//! Linear: which mixtures of contents have a given checksum, all of them.
 //!
 //! Method. A CRC is linear over bits: changing one sector of a range from one content to another
 //! changes the CRC of the range by a number that depends on nothing else, and the changes of several
-//! sectors are combined by exclusive or. So each content of each sector is one number, and the
+//! sectors are combined by exclusive or. SQLite's sum is linear over words mod 2^32, and its changes are
+//! added. So each content of each sector is one number, and the
 //! mixtures wanted are the ways to take one number of each row that combine to a target. The rows are
 //! split into two halves, the combinations of each written out, and those of the one looked up among
 //! those of the other (meet in the middle): 2^20 mixtures cost two lists of 2^10.
 //!
-//! Invariant: every way is found, collisions of the CRC among them, and nothing else.
+//! Invariant: every way is found, collisions of the checksum among them, and nothing else.
 //!
-//! What it is not: for every range. A half that is too long is refused.
+//! What it is not: for every range. A half that is too long is refused; nor for hashes.
+
+use journal_core::Checksum;
+
+/// How changes of a checksum are combined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changes {
+    /// By exclusive or.
+    Bits,
+    /// By adding each half of the number, mod 2^32.
+    Words,
+}
+
+impl Changes {
+    /// Those of a checksum, if it is linear.
+    #[must_use]
+    pub const fn of(sum: Checksum) -> Option<Changes> {
+        match sum {
+            Checksum::Crc32 | Checksum::Crc32c => Some(Changes::Bits),
+            Checksum::SqliteLittle | Checksum::SqliteBig => Some(Changes::Words),
+            _ => None,
+        }
+    }
+
+    fn both(self, one: u64, other: u64) -> u64 {
+        let words = |n: u64| ((n >> 32) as u32, n as u32);
+        let ((a, b), (c, d)) = (words(one), words(other));
+        match self {
+            Changes::Bits => one ^ other,
+            Changes::Words => u64::from(a.wrapping_add(c)) << 32 | u64::from(b.wrapping_add(d)),
+        }
+    }
+
+    /// What changes `from` to `to`.
+    #[must_use]
+    pub fn between(self, from: u64, to: u64) -> u64 {
+        let words = |n: u64| ((n >> 32) as u32, n as u32);
+        let ((a, b), (c, d)) = (words(from), words(to));
+        match self {
+            Changes::Bits => from ^ to,
+            Changes::Words => u64::from(c.wrapping_sub(a)) << 32 | u64::from(d.wrapping_sub(b)),
+        }
+    }
+}
 
 /// Most combinations of a half.
 const HALF_MAX: usize = 2048;
@@ -17,10 +61,10 @@ const HALF_MAX: usize = 2048;
 /// Most combinations of all rows.
 pub const ALL_MAX: u64 = (HALF_MAX * HALF_MAX) as u64;
 
-/// Every choice of one number of each row whose exclusive or is `target`, by place in the row;
+/// Every choice of one number of each row that together change by `target`, by place in the row;
 /// `None` if there are too many to look through.
 #[must_use]
-pub fn choices(rows: &[Vec<u64>], target: u64) -> Option<Vec<Vec<u32>>> {
+pub fn choices(changes: Changes, rows: &[Vec<u64>], target: u64) -> Option<Vec<Vec<u32>>> {
     let all = rows.iter().try_fold(1usize, |all, row| all.checked_mul(row.len()))?;
     if all as u64 > ALL_MAX {
         return None;
@@ -33,12 +77,13 @@ pub fn choices(rows: &[Vec<u64>], target: u64) -> Option<Vec<Vec<u32>>> {
     if front > HALF_MAX || all.checked_div(front).is_none_or(|back| back > HALF_MAX) {
         return None;
     }
-    let front = combined(&rows[..split]);
-    let mut back: Vec<(u64, usize)> = combined(&rows[split..]).into_iter().zip(0..).collect();
+    let front = combined(changes, &rows[..split]);
+    let mut back: Vec<(u64, usize)> =
+        combined(changes, &rows[split..]).into_iter().zip(0..).collect();
     back.sort_unstable();
     let mut found = Vec::new();
     for (number, value) in front.into_iter().enumerate() {
-        let wanted = value ^ target;
+        let wanted = changes.between(value, target);
         let from = back.partition_point(|&(value, _)| value < wanted);
         for &(_, other) in back[from..].iter().take_while(|&&(value, _)| value == wanted) {
             let mut places = places(&rows[..split], number);
@@ -51,9 +96,10 @@ pub fn choices(rows: &[Vec<u64>], target: u64) -> Option<Vec<Vec<u32>>> {
 }
 
 /// All combinations of the rows, the last row turning fastest.
-fn combined(rows: &[Vec<u64>]) -> Vec<u64> {
+fn combined(changes: Changes, rows: &[Vec<u64>]) -> Vec<u64> {
     rows.iter().fold(vec![0], |sums, row| {
-        sums.iter().flat_map(|sum| row.iter().map(move |value| sum ^ value)).collect()
+        let with = |&sum: &u64| row.iter().map(move |&value| changes.both(sum, value));
+        sums.iter().flat_map(with).collect()
     })
 }
 
@@ -80,25 +126,32 @@ mod tests {
     #[test]
     fn every_way_is_found_and_nothing_else() {
         let mut rng = Rng::new(1);
-        for _ in 0..200 {
+        for turn in 0..400 {
+            let changes = if turn % 2 == 0 { Changes::Bits } else { Changes::Words };
+            // Near the ends of both words, so that they overflow.
+            let number = |rng: &mut Rng| {
+                let word = |rng: &mut Rng| u64::from((rng.below(4) as u32).wrapping_sub(2));
+                word(rng) << 32 | word(rng)
+            };
             let rows: Vec<Vec<u64>> = (0..1 + rng.below(6))
-                .map(|_| (0..1 + rng.below(3)).map(|_| u64::from(rng.below(8))).collect())
+                .map(|_| (0..1 + rng.below(3)).map(|_| number(&mut rng)).collect())
                 .collect();
-            let target = u64::from(rng.below(8));
-            let all = combined(&rows);
+            let target = number(&mut rng);
+            let all = combined(changes, &rows);
             let mut wanted: Vec<Vec<u32>> = (0..all.len())
                 .filter(|&number| all[number] == target)
                 .map(|number| places(&rows, number))
                 .collect();
             wanted.sort_unstable();
-            assert_eq!(choices(&rows, target), Some(wanted));
+            assert_eq!(choices(changes, &rows, target), Some(wanted));
         }
     }
 
     #[test]
     fn a_million_mixtures_are_looked_through_and_more_than_fit_are_refused() {
         let rows = |n: usize| -> Vec<Vec<u64>> { (0..n).map(|i| vec![0, 1 << i]).collect() };
-        assert_eq!(choices(&rows(20), 0b101).map(|found| found.len()), Some(1));
-        assert_eq!(choices(&rows(23), 0), None);
+        let choices = |n, target| choices(Changes::Bits, &rows(n), target);
+        assert_eq!(choices(20, 0b101).map(|found| found.len()), Some(1));
+        assert_eq!(choices(23, 0), None);
     }
 }

@@ -52,7 +52,10 @@ fn ask(case: &Case, rng: &mut Rng) -> Ask {
         let first = from + rng.below(to - from);
         (first as usize, (first + 1 + rng.below(to - first)) as usize)
     });
-    let sum = one_of(rng, &[Checksum::Crc32c, Checksum::Crc32c, Checksum::Crc32]);
+    let sum = one_of(
+        rng,
+        &[Checksum::Crc32c, Checksum::SqliteBig, Checksum::SqliteLittle, Checksum::Crc32],
+    );
     let (lba, sectors, from, to) = (lba as usize, sectors as usize, from as usize, to as usize);
     let mut ask = Ask { lba, sectors, from, to, hole, sum, expected: 0 };
     let gaps = rng.below(3) == 0;

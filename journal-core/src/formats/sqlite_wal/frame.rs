@@ -22,6 +22,8 @@
 //! What it is not: a CRC. It is 64 bits of additions, quick where no instruction helps, and with no
 //! guarantee for any class of errors.
 
+use crate::checksum::{Checksum, sqlite_sums};
+
 /// Bytes of the WAL header.
 pub const HEADER_BYTES: u64 = 32;
 /// Bytes of a frame header.
@@ -38,19 +40,26 @@ impl Sums {
     /// Goes on over `data`, whose length is a multiple of 8 (a rest is left out).
     #[must_use]
     pub fn over(self, big_endian: bool, data: &[u8]) -> Sums {
-        if big_endian {
-            self.fold(data, u32::from_be_bytes)
-        } else {
-            self.fold(data, u32::from_le_bytes)
-        }
+        let (one, two) = sqlite_sums((self.0, self.1), big_endian, data);
+        Sums(one, two)
     }
 
-    fn fold(self, data: &[u8], word: impl Fn([u8; 4]) -> u32) -> Sums {
-        data.chunks_exact(8).fold(self, |Sums(one, two), c| {
-            let one = one.wrapping_add(word([c[0], c[1], c[2], c[3]])).wrapping_add(two);
-            let two = two.wrapping_add(word([c[4], c[5], c[6], c[7]])).wrapping_add(one);
-            Sums(one, two)
-        })
+    /// As one number, as the device is told it: [`Checksum`].
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        (self.0 as u64) << 32 | self.1 as u64
+    }
+
+    /// Eight bytes whose sum, from the beginning, is this one.
+    const fn as_bytes(self, big_endian: bool) -> [u8; 8] {
+        let (one, two) = (self.0, self.1.wrapping_sub(self.0));
+        let words = if big_endian {
+            [one.to_be_bytes(), two.to_be_bytes()]
+        } else {
+            [one.to_le_bytes(), two.to_le_bytes()]
+        };
+        let [[a, b, c, d], [e, f, g, h]] = words;
+        [a, b, c, d, e, f, g, h]
     }
 }
 
@@ -131,6 +140,12 @@ impl WalHeader {
         }
     }
 
+    /// What its frames are summed with.
+    #[must_use]
+    pub const fn checksum(&self) -> Checksum {
+        if self.big_endian_sums { Checksum::SqliteBig } else { Checksum::SqliteLittle }
+    }
+
     /// Bytes of a frame with its page.
     #[must_use]
     pub const fn frame_bytes(&self) -> u64 {
@@ -202,6 +217,16 @@ impl FrameHeader {
         before.over(order, &self.encode()[..8]).over(order, page)
     }
 
+    /// What a frame's sum covers before its page, so that both are summed from the beginning: bytes that
+    /// stand for all frames before it, and its first 8.
+    #[must_use]
+    pub fn before_page(&self, wal: &WalHeader, before: Sums) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&before.as_bytes(wal.big_endian_sums));
+        bytes[8..].copy_from_slice(&self.encode()[..8]);
+        bytes
+    }
+
     /// Whether it ends a transaction.
     #[must_use]
     pub const fn commits(&self) -> bool {
@@ -219,6 +244,18 @@ mod tests {
         // 1, then 2 + 1 = 3; 1 + 3 + 3 = 7, then 3 + 4 + 7 = 14.
         assert_eq!(Sums::default().over(false, &data), Sums(7, 14));
         assert_eq!(Sums::default().over(false, &data[..8]).over(false, &data[8..]), Sums(7, 14));
+    }
+
+    #[test]
+    fn a_sum_that_goes_on_is_one_from_the_beginning_over_bytes_that_stand_for_the_rest() {
+        let page: [u8; 512] = core::array::from_fn(|i| (i * 31) as u8);
+        for big_endian_sums in [false, true] {
+            let wal = WalHeader { big_endian_sums, page_bytes: 512, sequence: 7, salts: [1, 2] };
+            let before = Sums(0x9abc_def0, 0x1234_5678);
+            let header = FrameHeader::of(&wal, before, 3, 0, &page);
+            let pieces: [&[u8]; 2] = [&header.before_page(&wal, before), &page];
+            assert_eq!(wal.checksum().of(&pieces), header.sums.number());
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@
 use alloc::vec;
 
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, HEADER_BYTES, HeaderRead, Sums, WalHeader};
-use crate::device::{BlockDevice, DeviceError};
+use crate::device::{BlockDevice, DeviceError, Piece};
 use crate::formats::page_cache::Area;
 use crate::journal::End;
 
@@ -151,11 +151,17 @@ fn walk(
         if header.page_number == 0 {
             return Ok(Stop::PageNumber);
         }
-        area.read(device, at_bytes + FRAME_HEADER_BYTES, &mut page)?;
-        sums = header.chained(wal, sums, &page);
-        if sums != header.sums {
+        // Whether it is whole is asked before it is read: what a torn page holds does not matter.
+        let from = at_bytes + FRAME_HEADER_BYTES;
+        let before = header.before_page(wal, sums);
+        let bytes =
+            Piece::Device { at_bytes: area.on_device(from), bytes: u64::from(wal.page_bytes) };
+        let pieces = [Piece::Given(&before), bytes];
+        if !device.verify(&pieces, wal.checksum(), header.sums.number())? {
             return Ok(Stop::Sum);
         }
+        area.read(device, from, &mut page)?;
+        sums = header.sums;
         found.chained = number;
         if header.commits() {
             found.committed = number;

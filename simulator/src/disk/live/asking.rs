@@ -31,6 +31,7 @@ use super::super::arena::{Arena, ContentId};
 use super::super::classes::{self, Admitted, Choice, Part};
 use super::super::clauses::Demands;
 use super::super::denied::Denial;
+use super::super::linear::Changes;
 use super::super::passed::Segment;
 use super::super::trace::NONE;
 use super::super::undecided;
@@ -56,10 +57,6 @@ pub(super) enum Means {
     /// Anything else.
     Other,
     Unreadable,
-}
-
-fn is_crc(sum: Checksum) -> bool {
-    matches!(sum, Checksum::Crc32 | Checksum::Crc32c)
 }
 
 /// The sectors of the pieces, in the order of reading, and what is summed of them. The first sector
@@ -139,7 +136,7 @@ impl<C: Chooser> Live<'_, C> {
                 let of =
                     |contents: &[ContentId]| summed(&disk.trace.arena, sum, &segments, contents);
                 let (passing, modulo_collisions) =
-                    classes::summing(&disk.trace, &parts, &of, is_crc(sum), expected);
+                    classes::summing(&disk.trace, &parts, &of, Changes::of(sum), expected);
                 disk.modulo_collisions |= modulo_collisions;
                 if !modulo_collisions {
                     disk.verified.passed.remember(&parts, &passing);
