@@ -94,7 +94,6 @@ impl Clone for RfcJournal {
 }
 
 /// A recovery of the family.
-#[expect(clippy::large_enum_variant, reason = "a box would cost an allocation per crash state")]
 #[derive(Clone, Debug)]
 pub enum RfcRecovery {
     /// Entry by entry, or by what the device lends.

@@ -130,7 +130,7 @@ mod tests {
             let changes = if turn % 2 == 0 { Changes::Bits } else { Changes::Words };
             // Near the ends of both words, so that they overflow.
             let number = |rng: &mut Rng| {
-                let word = |rng: &mut Rng| u64::from((rng.below(4) as u32).wrapping_sub(2));
+                let word = |rng: &mut Rng| u64::from(rng.below(4).wrapping_sub(2));
                 word(rng) << 32 | word(rng)
             };
             let rows: Vec<Vec<u64>> = (0..1 + rng.below(6))
