@@ -74,7 +74,7 @@ impl BlockJournal {
             let mut together: [Span; AT_ONCE] = [Span::default(); AT_ONCE];
             let mut count = 0;
             for span in spans {
-                // Blocks of one part lie side by side, and are one command.
+                // What lies side by side is one command: blocks that are all head.
                 if let Some(last) = together[..count].last_mut()
                     && last.at.plus(last.sectors) == span.at
                     && last.sectors + sectors <= most
