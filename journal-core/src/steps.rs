@@ -39,6 +39,24 @@ pub trait Stepwise: Journal {
     type Recovery: Recovery<Self>;
 }
 
+/// [`Journal::open`] of a journal that recovers in steps: one after the other.
+///
+/// # Errors
+/// As for [`Journal::open`].
+#[inline]
+pub(crate) fn open<J: Stepwise>(
+    device: &mut dyn BlockDevice,
+    options: &J::Options,
+    replay: &mut dyn FnMut(Entry<'_>),
+) -> Result<(J, Opened), Error> {
+    let mut recovery = J::Recovery::begin(options);
+    loop {
+        if let Some(opened) = recovery.step(device, options, replay)? {
+            return Ok(opened);
+        }
+    }
+}
+
 /// The recovery of any journal: one step, [`Journal::open`].
 pub struct Whole<J>(PhantomData<fn() -> J>);
 

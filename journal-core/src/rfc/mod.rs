@@ -32,7 +32,7 @@ use crate::device::{BlockDevice, DeviceError, Geometry};
 use crate::inspect::{Field, Inspect};
 use crate::journal::{Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume};
 use crate::rfc::strategy::Framing;
-use crate::steps::{Recovery, Stepwise};
+use crate::steps::{self, Recovery, Stepwise};
 
 /// Most blocks of a block journal that are ever unflushed.
 const WINDOW_BLOCKS: u32 = 8;
@@ -171,12 +171,7 @@ impl Journal for RfcJournal {
         options: &RfcOptions,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(Self, Opened), Error> {
-        let mut recovery = RfcRecovery::begin(options);
-        loop {
-            if let Some(opened) = recovery.step(device, options, replay)? {
-                return Ok(opened);
-            }
-        }
+        steps::open(device, options, replay)
     }
 
     fn resume(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {

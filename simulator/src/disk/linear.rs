@@ -35,24 +35,27 @@ impl Changes {
     }
 
     fn both(self, one: u64, other: u64) -> u64 {
-        let words = |n: u64| ((n >> 32) as u32, n as u32);
-        let ((a, b), (c, d)) = (words(one), words(other));
         match self {
             Changes::Bits => one ^ other,
-            Changes::Words => u64::from(a.wrapping_add(c)) << 32 | u64::from(b.wrapping_add(d)),
+            Changes::Words => by_words(u32::wrapping_add, one, other),
         }
     }
 
     /// What changes `from` to `to`.
     #[must_use]
     pub fn between(self, from: u64, to: u64) -> u64 {
-        let words = |n: u64| ((n >> 32) as u32, n as u32);
-        let ((a, b), (c, d)) = (words(from), words(to));
         match self {
             Changes::Bits => from ^ to,
-            Changes::Words => u64::from(c.wrapping_sub(a)) << 32 | u64::from(d.wrapping_sub(b)),
+            Changes::Words => by_words(u32::wrapping_sub, to, from),
         }
     }
+}
+
+/// The same done with both halves of two numbers.
+fn by_words(does: fn(u32, u32) -> u32, one: u64, other: u64) -> u64 {
+    let halves = |n: u64| ((n >> 32) as u32, n as u32);
+    let ((a, b), (c, d)) = (halves(one), halves(other));
+    u64::from(does(a, c)) << 32 | u64::from(does(b, d))
 }
 
 /// Most combinations of a half.

@@ -71,7 +71,7 @@ impl BlockJournal {
                 continue;
             }
             let spans = (0..blocks).map(|index| Span { at: place(index).plus(first), sectors });
-            let mut together: [Span; AT_ONCE] = [Span::default(); AT_ONCE];
+            let mut together = [Span::default(); AT_ONCE];
             let mut count = 0;
             for span in spans {
                 // What lies side by side is one command: blocks that are all head.

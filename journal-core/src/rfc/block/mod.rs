@@ -63,7 +63,7 @@ use crate::journal::{
     Damage, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume,
 };
 use crate::rfc::header::{Generation, Header, HeaderPair, HeaderSeq, Magic, Salt};
-use crate::steps::{Recovery, Stepwise};
+use crate::steps::{self, Stepwise};
 use codec::Front;
 use layout::Layout;
 use open_tail::Tail;
@@ -320,12 +320,7 @@ impl Journal for BlockJournal {
         options: &BlockOptions,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(Self, Opened), Error> {
-        let mut recovery = BlockRecovery::begin(options);
-        loop {
-            if let Some(opened) = recovery.step(device, options, replay)? {
-                return Ok(opened);
-            }
-        }
+        steps::open(device, options, replay)
     }
 
     fn resume(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {

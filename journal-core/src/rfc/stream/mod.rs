@@ -34,7 +34,7 @@ use crate::journal::{Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promis
 use crate::rfc::entry::{CLUSTER_BYTES, Key, LogOffset};
 use crate::rfc::header::{Generation, Header, HeaderPair, HeaderSeq, Salt};
 use crate::rfc::strategy::{CommitRule, TailWrite};
-use crate::steps::{Recovery, Stepwise};
+use crate::steps::{self, Stepwise};
 
 use area::Area;
 use compose::Composer;
@@ -243,15 +243,13 @@ impl StreamJournal {
         Ok((journal, spoiled))
     }
 
-    /// Both tail slots.
-    fn read_tails(&self, device: &mut dyn BlockDevice) -> Result<Tails, DeviceError> {
-        Tails::read(device, self.options.slots_from(), (self.options.dialect.sum, self.salt()))
-    }
-
     /// The tail slots, if the journal has any.
     fn tails(&self, device: &mut dyn BlockDevice) -> Result<Option<Tails>, DeviceError> {
-        let has = self.options.tail == TailWrite::PingPong;
-        has.then(|| self.read_tails(device)).transpose()
+        if self.options.tail != TailWrite::PingPong {
+            return Ok(None);
+        }
+        let keyed = (self.options.dialect.sum, self.salt());
+        Tails::read(device, self.options.slots_from(), keyed).map(Some)
     }
 }
 
@@ -310,12 +308,7 @@ impl Journal for StreamJournal {
         options: &StreamOptions,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(Self, Opened), Error> {
-        let mut recovery = StreamRecovery::begin(options);
-        loop {
-            if let Some(opened) = recovery.step(device, options, replay)? {
-                return Ok(opened);
-            }
-        }
+        steps::open(device, options, replay)
     }
 
     fn resume(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {

@@ -74,7 +74,7 @@ impl Recovery<StreamJournal> for StreamRecovery {
         let tails = self.tails.as_deref();
         match &mut self.stage {
             Stage::Headers | Stage::Tails => {
-                self.tails = Some(Arc::new(journal.read_tails(device)?));
+                self.tails = journal.tails(device)?.map(Arc::new);
                 self.stage = journal.stage();
             }
             Stage::Count(walk) => {

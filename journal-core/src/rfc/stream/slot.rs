@@ -62,8 +62,8 @@ pub(super) const fn lba(slots_from: u64, number: u64, sector_bytes: u32) -> Lba 
     Lba(byte(slots_from, number) / sector_bytes as u64)
 }
 
-fn checksum(sum: Checksum, salt: Salt, slot: &[u8], used: usize) -> u64 {
-    sum.of(&[&salt.0, &slot[..SUM], &slot[FIELDS..FIELDS + used]])
+fn checksum(sum: Checksum, salt: Salt, fields: &[u8], tail: &[u8]) -> u64 {
+    sum.of(&[&salt.0, &fields[..SUM], tail])
 }
 
 /// Writes slot `number` for the first bytes of a unit to the front of `into`, and returns the bytes
@@ -83,7 +83,7 @@ pub(super) fn encode(
     into[USED..ZERO].copy_from_slice(&(tail.len() as u32).to_be_bytes());
     into[ZERO..SUM].fill(0);
     into[FIELDS..end].copy_from_slice(tail);
-    let value = checksum(sum, salt, into, tail.len());
+    let value = checksum(sum, salt, into, tail);
     into[SUM..FIELDS].copy_from_slice(&value.to_be_bytes());
     end
 }
@@ -210,7 +210,7 @@ fn slot_at(
     let used = used as usize;
     let mut tail = vec![0; used];
     bytes::read(device, from, &mut tail)?;
-    let holds = !sum.is_weak() || expected == sum.of(&[&salt.0, &fields[..SUM], &tail]);
+    let holds = !sum.is_weak() || expected == checksum(sum, salt, &fields, &tail);
     Ok(holds.then_some((Slot { number, home, used }, tail)))
 }
 
