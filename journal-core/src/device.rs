@@ -15,6 +15,7 @@ use core::ops::Range;
 
 use crate::bytes;
 use crate::checksum::Checksum;
+use crate::claim::{self, Claims};
 use crate::same::{self, Span};
 
 /// The index of a logical sector, counted from the start of the device. Never a byte offset.
@@ -377,6 +378,22 @@ pub trait BlockDevice {
         test: &dyn Fn(u64, &[u8]) -> bool,
     ) -> Result<bool, DeviceError> {
         Ok(self.find(at, count, scratch, test)?.is_some())
+    }
+
+    /// The first of `count` runs of `scratch.len()` bytes, one behind the other from `at` on, of which the
+    /// first sector `claims` what it sums to, and it does: a question that a device may answer without
+    /// saying more of the others than that. An unreadable run is not whole.
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::read`], save for unreadable sectors.
+    fn find_whole(
+        &mut self,
+        at: Lba,
+        count: u64,
+        scratch: &mut [u8],
+        claims: Claims<'_>,
+    ) -> Result<Option<u64>, DeviceError> {
+        claim::find_by_reading(self, at, count, scratch, claims)
     }
 
     /// One cached write. See [`BlockDevice::write`].

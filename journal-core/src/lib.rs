@@ -17,6 +17,7 @@ extern crate std;
 
 pub mod bytes;
 pub mod checksum;
+pub mod claim;
 pub mod device;
 #[cfg(feature = "std")]
 pub mod file_device;
@@ -30,6 +31,7 @@ pub mod same;
 pub mod steps;
 
 pub use checksum::Checksum;
+pub use claim::{Claim, Claims};
 pub use device::{BlockDevice, DeviceError, Durability, Geometry, Lba, Piece, Write};
 #[cfg(feature = "std")]
 pub use file_device::FileDevice;

@@ -8,6 +8,7 @@
 //! What it is not: part of the search. It does not know which chooser it asks.
 
 mod asking;
+mod claimed;
 mod deciding;
 mod peeking;
 mod same;
@@ -21,7 +22,7 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use journal_core::{
-    BlockDevice, Checksum, DeviceError, Durability, Geometry, Lba, Piece, Span, Write,
+    BlockDevice, Checksum, Claims, DeviceError, Durability, Geometry, Lba, Piece, Span, Write,
 };
 
 use super::arena::ContentId;
@@ -337,6 +338,17 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
             return Ok(answer);
         }
         Ok(self.first_that_passes((at.0, count, each), scratch, test)?.is_some())
+    }
+
+    fn find_whole(
+        &mut self,
+        at: Lba,
+        count: u64,
+        scratch: &mut [u8],
+        claims: Claims<'_>,
+    ) -> Result<Option<u64>, DeviceError> {
+        let each = self.searching(at, count, scratch.len())?;
+        self.first_whole((at, count, each), scratch, claims)
     }
 
     fn verify(

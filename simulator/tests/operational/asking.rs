@@ -1,5 +1,5 @@
 //! Programs that ask: whether a checksum holds over a range, which unit of a range passes a test
-//! first, whether any does, and what some bytes of a sector are. The disk answers by asking its chooser
+//! first, or is what its first sector claims, whether any passes, and what some bytes of a sector are. The disk answers by asking its chooser
 //! only what that tells.
 //!
 //! Method: the enumerator reads the bytes of every image and computes. The disk has the same
@@ -57,12 +57,12 @@ fn ask(case: &Case, rng: &mut Rng) -> Ask {
         &[Checksum::Crc32c, Checksum::SqliteBig, Checksum::SqliteLittle, Checksum::Crc32],
     );
     let (lba, sectors, from, to) = (lba as usize, sectors as usize, from as usize, to as usize);
-    let mut ask = Ask { lba, sectors, from, to, hole, sum, expected: 0 };
+    let mut ask = Ask { lba, sectors, from, to, hole, sum, expected: 0, claimed: 0 };
     let gaps = rng.below(3) == 0;
     let image = written(case, rng, gaps);
     let content: Vec<u8> =
         image[lba..lba + sectors].iter().flat_map(|s| s.clone().expect("readable")).collect();
-    ask.expected = ask.of(&content);
+    (ask.expected, ask.claimed) = (ask.of(&content), ask.of_all(&content));
     ask
 }
 
@@ -78,7 +78,7 @@ fn asking(seed: u64, change: &dyn Fn(&mut Contract, &mut Rng)) -> Case {
 
 fn has_asked(transcript: &Transcript) -> bool {
     let told = tell(transcript);
-    ["sum", "first", "any", "from"].iter().any(|asked| told.contains(asked))
+    ["sum", "first", "any", "from", "whole"].iter().any(|asked| told.contains(asked))
 }
 
 /// The transcripts of all leaves, if the disk is asked for classes and told of several sectors at once,

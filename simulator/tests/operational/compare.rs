@@ -11,7 +11,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
-use journal_core::{BlockDevice, DeviceError, Durability, Lba, Piece, Write};
+use journal_core::{BlockDevice, Claim, DeviceError, Durability, Lba, Piece, Write};
 use simulator::choose::{Chooser, Exhaustive, Undisturbed};
 use simulator::disk::contract::{Contract, TornContents};
 use simulator::disk::{Disk, Fill, Live};
@@ -171,6 +171,19 @@ impl Medium for Eager<'_> {
         })
     }
 
+    fn find_whole(
+        &mut self,
+        (lba, each, count): (usize, usize, usize),
+        claims: &dyn Fn(&[u8]) -> Option<Claim>,
+    ) -> Option<usize> {
+        (0..count).find(|number| {
+            let unit = &self.seen[lba + number * each..][..each];
+            let bytes: Option<Vec<u8>> =
+                unit.iter().cloned().collect::<Option<Vec<_>>>().map(|s| s.concat());
+            bytes.is_some_and(|run| claims(&run[..self.bytes]).is_some_and(|c| c.holds(&run)))
+        })
+    }
+
     fn any(&mut self, lba: usize, count: usize, test: u64) -> bool {
         self.find(lba, 1, count, test).is_some()
     }
@@ -250,6 +263,17 @@ impl<C: Chooser> Medium for Lazy<'_, C> {
         let mut scratch = vec![0; each * self.0.geometry().logical_bytes as usize];
         let test = |_: u64, bytes: &[u8]| passes(bytes, test);
         let found = self.0.find(Lba(lba as u64), count as u64, &mut scratch, &test);
+        found.expect("the power is on").map(|number| number as usize)
+    }
+
+    fn find_whole(
+        &mut self,
+        (lba, each, count): (usize, usize, usize),
+        claims: &dyn Fn(&[u8]) -> Option<Claim>,
+    ) -> Option<usize> {
+        let mut scratch = vec![0; each * self.0.geometry().logical_bytes as usize];
+        let claims = |_: u64, first: &[u8]| claims(first);
+        let found = self.0.find_whole(Lba(lba as u64), count as u64, &mut scratch, &claims);
         found.expect("the power is on").map(|number| number as usize)
     }
 

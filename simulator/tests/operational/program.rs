@@ -10,6 +10,8 @@
 
 use std::ops::Range;
 
+use journal_core::Claim;
+
 use crate::traces::{Ask, Cmd, Program, command, mix, show};
 
 /// What a program runs on: the product's disk, or an image of the enumerator.
@@ -22,6 +24,13 @@ pub trait Medium {
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize>;
     /// The first of `count` units of `each` sectors that passes test `test`; none that is lost does.
     fn find(&mut self, lba: usize, each: usize, count: usize, test: u64) -> Option<usize>;
+    /// The first of `count` units of `each` sectors, the first of which claims what the unit comes to, that
+    /// does; none that is lost does.
+    fn find_whole(
+        &mut self,
+        place: (usize, usize, usize),
+        claims: &dyn Fn(&[u8]) -> Option<Claim>,
+    ) -> Option<usize>;
     /// Whether any of `count` sectors passes it.
     fn any(&mut self, lba: usize, count: usize, test: u64) -> bool;
     fn write(&mut self, commands: &[Cmd]);
@@ -31,7 +40,7 @@ pub trait Medium {
 
 /// Everything read, with errors: `R`, address, length and bytes; `E` and address of a lost sector;
 /// `P`, address, first byte, length and bytes of a part; `V`, address and the answer to a checksum;
-/// `F`, address and the number found, or 255; `A`, address and whether any was; `C` for a power cut.
+/// `F` or `W`, address and the number found, or 255; `A`, address and whether any was; `C` for a power cut.
 pub type Transcript = Vec<u8>;
 
 /// Runs one life. Answers how many calls it completed; with a cut, that is the call in flight.
@@ -142,7 +151,20 @@ fn ask(
         transcript.extend([b'F', lba as u8, found.map_or(255, |number| number as u8)]);
         return;
     }
-    let ask = &program.asks[(draw() % program.asks.len() as u64) as usize];
+    let at = (draw() % program.asks.len() as u64) as usize;
+    let ask = &program.asks[at];
+    if draw().is_multiple_of(3) {
+        // Some contents claim this, some what another one asks for, and some nothing.
+        let (other, test) = (&program.asks[(at + 1) % program.asks.len()], draw());
+        let claims = |first: &[u8]| {
+            let mut claiming = [ask, other].into_iter().zip([test, test + 1]);
+            claiming.find(|&(_, test)| passes(first, test)).map(|(ask, _)| ask.claim())
+        };
+        let count = 1 + (draw() % ((sectors - ask.lba) / ask.sectors) as u64) as usize;
+        let found = medium.find_whole((ask.lba, ask.sectors, count), &claims);
+        transcript.extend([b'W', ask.lba as u8, found.map_or(255, |number| number as u8)]);
+        return;
+    }
     match medium.verify(ask) {
         Ok(holds) => transcript.extend([b'V', ask.lba as u8, u8::from(holds)]),
         Err(lost) => transcript.extend([b'E', lost as u8]),
@@ -195,6 +217,10 @@ pub fn tell(transcript: &[u8]) -> String {
             }
             b'F' => {
                 told.push(format!("first {}={}", more[0], more[1]));
+                rest = &more[2..];
+            }
+            b'W' => {
+                told.push(format!("whole {}={}", more[0], more[1]));
                 rest = &more[2..];
             }
             b'A' => {

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use journal_core::Checksum;
+use journal_core::{Checksum, Claim};
 use simulator::choose::Rng;
 use simulator::disk::Fill;
 use simulator::disk::contract::{
@@ -54,11 +54,23 @@ pub struct Ask {
     pub hole: Option<(usize, usize)>,
     pub sum: Checksum,
     pub expected: u64,
+    /// What the sectors are claimed to come to, from `from` to the end of the last.
+    pub claimed: u64,
 }
 
 impl Ask {
     /// What stands before everything that is summed, and in the hole.
     pub const GIVEN: &'static [u8] = &[7];
+
+    /// The checksum from `from` on, if the sectors hold this.
+    pub fn of_all(&self, content: &[u8]) -> u64 {
+        self.sum.of(&[Ask::GIVEN, &content[self.from..]])
+    }
+
+    /// What a sector claims that a run begins with.
+    pub fn claim(&self) -> Claim {
+        Claim::new(self.sum, self.claimed, &[Ask::GIVEN], self.from)
+    }
 
     /// The checksum if the sectors hold this.
     pub fn of(&self, content: &[u8]) -> u64 {

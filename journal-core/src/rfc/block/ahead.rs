@@ -8,16 +8,16 @@
 //! Blocks of one sector, but V9's, are asked for all together ([`BlockDevice::any`]): is any good, and if
 //! so, does any prove that the stop had been flushed? Which one it is makes no difference, and a device
 //! that is not asked need not say. (Of V9's several often prove, and the second question would be asked
-//! sector by sector, having forgotten what the first one told.) Of blocks of several sectors each is looked at by itself, first at what it
-//! claims to be.
+//! sector by sector, having forgotten what the first one told.) Of blocks of several sectors each is one
+//! question ([`BlockDevice::find_whole`]): is it whole? Why one is not makes no difference.
 //!
 //! Invariant: reads only, and tells no more of the blocks than whether one is good, and one a proof.
 //!
 //! What it is not: a walk. What is found here is not handed out.
 
-use super::codec::{Block, Front, HEAD_BYTES, Seen, claimed, see};
+use super::codec::{Block, Front, HEAD_BYTES, Seen, claimed, see, v9_claim};
 use super::layout::Seq;
-use super::read::read;
+use super::read::{head_passes, read};
 use super::recover::Walk;
 use crate::device::{BlockDevice, DeviceError};
 
@@ -110,18 +110,45 @@ impl Walk {
         let (layout, front) = (self.layout, self.front);
         let scratch = &mut scratch[..layout.block_bytes as usize];
         let sector = layout.logical_bytes() as usize;
-        // A block of several sectors is asked for by its first one; most are out by that.
-        let by_its_first = match front {
-            Front::V9(..) => V9 && (HEAD_BYTES..scratch.len()).contains(&sector),
-            Front::Variant(variant) => variant.can_be_asked(sector, scratch.len()),
+        // A block of several sectors is whole, as far as its checksum tells, or it is not.
+        let block_bytes = scratch.len();
+        let by_its_claim = match front {
+            Front::V9(..) => V9 && (HEAD_BYTES..block_bytes).contains(&sector),
+            Front::Variant(variant) => variant.can_be_asked(sector, block_bytes),
         };
-        while by_its_first && from < end {
-            let at = layout.lba(from);
-            let claims = |_: u64, first: &[u8]| match front {
-                Front::V9(..) => claimed(first, from).is_some_and(&says),
-                Front::Variant(variant) => variant.claimed(first, from).is_some_and(&says),
+        while by_its_claim && from < end {
+            let claims = |number: u64, first: &[u8]| match front {
+                Front::V9(_, salt) => {
+                    let block = claimed(first, from.plus(number)).filter(|&block| says(block))?;
+                    Some(v9_claim(salt, block))
+                }
+                Front::Variant(variant) => {
+                    let block = variant.claimed(first, from.plus(number));
+                    variant.claim(block.filter(|&block| says(block))?, block_bytes)
+                }
             };
-            if device.find(at, 1, &mut scratch[..sector], &claims)?.is_some()
+            let stretch = layout.unwrapped(from, end.0 - from.0);
+            match device.find_whole(layout.lba(from), stretch, scratch, &claims)? {
+                Some(number) => from = from.plus(number),
+                None => {
+                    from = from.plus(stretch);
+                    continue;
+                }
+            }
+            if let Seen::Good(block) = read::<V9>(device, &layout, from, front, scratch)?
+                && says(block)
+            {
+                return Ok(Some(from));
+            }
+            from = from.plus(1);
+        }
+        // Of one without a checksum over all of it what is there is read, up to its last entry.
+        while let Front::Variant(variant) = front
+            && variant.ends_with_entries(sector, block_bytes)
+            && from < end
+        {
+            let claims = |first: &[u8]| variant.claimed(first, from).is_some_and(&says);
+            if head_passes(device, layout.lba(from), &mut scratch[..sector], &claims)?
                 && let Seen::Good(block) = read::<V9>(device, &layout, from, front, scratch)?
                 && says(block)
             {

@@ -32,7 +32,8 @@
 
 use super::layout::Seq;
 use super::variant::{Entries, Shape, Variant};
-use crate::checksum::{crc32c, crc32c_append};
+use crate::checksum::{Checksum, crc32c, crc32c_append};
+use crate::claim::Claim;
 use crate::rfc::header::Salt;
 
 pub(super) const MAGIC: usize = 0;
@@ -219,6 +220,11 @@ pub(super) fn see<const V9: bool>(bytes: &[u8], seq: Seq, front: Front) -> Seen<
 pub(super) fn claimed(first: &[u8], seq: Seq) -> Option<Block<'_>> {
     let block = Block { head: first.first_chunk()?, bytes: first, seq, shape: Shape::V9 };
     (block.head[MAGIC..CRC] == MAGIC_BYTES && block.mark() == seq.0).then_some(block)
+}
+
+/// What such a head claims of the whole block.
+pub(super) fn v9_claim(salt: Salt, block: Block<'_>) -> Claim {
+    Claim::new(Checksum::Crc32c, u64::from(block.crc()), &[&v9_bytes(salt)], SUMMED_FROM)
 }
 
 /// The checks that cost something, for a block that says the right thing.

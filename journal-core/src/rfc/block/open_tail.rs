@@ -211,15 +211,15 @@ impl<'a> OpenLog<'a> {
             let mut read = Slots { bytes: [[0; HEADER_BYTES]; 2], there: [false; 2] };
             for which in 0..2 {
                 let into = &mut read.bytes[which][..layout.block_bytes as usize];
-                let slot = (layout.slot_lba(which as u64), layout.slot_bytes(which as u64));
+                let slot = layout.slot_lba(which as u64);
                 // What is not whole is no slot, and need not be read.
                 if let Front::Variant(variant) = front
                     && let sector = layout.logical_bytes() as usize
-                    && variant.ask(device, slot, None, (sector, into))?.is_some()
+                    && !variant.may_be_whole(device, slot, (sector, into))?
                 {
                     continue;
                 }
-                read.there[which] = match device.read(slot.0, into) {
+                read.there[which] = match device.read(slot, into) {
                     Ok(()) => true,
                     Err(DeviceError::Unreadable(_)) => false,
                     Err(error) => return Err(error),

@@ -1,8 +1,8 @@
 //! Reading one place of the area.
 //!
-//! The one idea: whether a block is whole is asked before what it holds. A block of several sectors
-//! says in the first of them what it claims to be; whether that is so is a question to the device
-//! ([`BlockDevice::verify`]), and only what passed it is read. A device that knows more than bytes need
+//! The one idea: whether a block is whole is asked before what it holds. Of a block of several sectors it
+//! is asked whether the first of them claims to be it, then whether that is so
+//! ([`BlockDevice::verify`]), and only what passed both is read. A device that knows more than bytes need
 //! then not say what each sector of a torn block holds: of eight sectors that a cut mixed freely that
 //! is nine answers instead of 256.
 //!
@@ -11,10 +11,11 @@
 //!
 //! What it is not: a walk. See `recover` and `open_tail`.
 
-use super::codec::{Block, Front, HEAD_BYTES, SUMMED_FROM, Seen, claimed, see, v9_bytes};
+use super::codec::{Front, HEAD_BYTES, SUMMED_FROM, Seen, claimed, see, v9_bytes};
 use super::layout::{Layout, Seq};
+use super::variant::Asked;
 use crate::checksum::Checksum;
-use crate::device::{BlockDevice, DeviceError, Piece};
+use crate::device::{BlockDevice, DeviceError, Lba, Piece};
 use crate::rfc::header::Salt;
 
 /// Reads one place; `V9` says that the blocks are of its form. Only an unreadable sector is an answer; other errors are not the medium's.
@@ -27,12 +28,14 @@ pub(super) fn read<'a, const V9: bool>(
     scratch: &'a mut [u8],
 ) -> Result<Seen<'a>, DeviceError> {
     let scratch = &mut scratch[..layout.block_bytes as usize];
-    if layout.block_bytes > layout.logical_bytes()
-        && let Some(seen) = ask::<V9>(device, layout, seq, front, scratch)?
-    {
-        return Ok(seen);
+    let mut bytes = scratch.len();
+    if layout.block_bytes > layout.logical_bytes() {
+        match ask::<V9>(device, layout, seq, front, scratch)? {
+            Asked::Is(seen) => return Ok(seen),
+            Asked::Reads(needed) => bytes = needed,
+        }
     }
-    match device.lend(layout.lba(seq), scratch) {
+    match device.lend(layout.lba(seq), &mut scratch[..bytes]) {
         Ok(bytes) => Ok(see::<V9>(bytes, seq, front)),
         Err(DeviceError::Unreadable(_)) => Ok(Seen::Unreadable),
         Err(error) => Err(error),
@@ -49,7 +52,7 @@ fn ask<'a, const V9: bool>(
     seq: Seq,
     front: Front,
     scratch: &mut [u8],
-) -> Result<Option<Seen<'a>>, DeviceError> {
+) -> Result<Asked<'a>, DeviceError> {
     let sector = layout.logical_bytes() as usize;
     match front {
         Front::V9(_, salt) if V9 && sector >= HEAD_BYTES => {
@@ -57,9 +60,9 @@ fn ask<'a, const V9: bool>(
         }
         Front::Variant(variant) => {
             let at = (layout.lba(seq), layout.at_bytes(seq));
-            variant.ask(device, at, Some(seq), (sector, scratch))
+            variant.ask(device, at, seq, (sector, scratch))
         }
-        Front::V9(..) => Ok(None),
+        Front::V9(..) => Ok(Asked::Reads(scratch.len())),
     }
 }
 
@@ -70,25 +73,51 @@ fn ask_v9<'a>(
     seq: Seq,
     salt: Salt,
     scratch: &mut [u8],
-) -> Result<Option<Seen<'a>>, DeviceError> {
-    let sector = layout.logical_bytes() as usize;
+) -> Result<Asked<'a>, DeviceError> {
+    let (at, at_bytes) = (layout.lba(seq), layout.at_bytes(seq));
+    let (sector, block_bytes) = (layout.logical_bytes() as usize, scratch.len() as u64);
     let first = &mut scratch[..sector];
-    let claim = match device.peek(layout.lba(seq), 0..HEAD_BYTES, first) {
-        Ok(head) => claimed(head, seq).map(Block::crc),
-        Err(DeviceError::Unreadable(_)) => return Ok(Some(Seen::Unreadable)),
+    if !head_passes(device, at, first, &|first| claimed(first, seq).is_some())? {
+        return not_claimed(device, at_bytes, block_bytes).map(Asked::Is);
+    }
+    let crc = match device.peek(at, 0..HEAD_BYTES, first) {
+        Ok(head) => claimed(head, seq).map(|block| block.crc()),
+        Err(DeviceError::Unreadable(_)) => return Ok(Asked::Is(Seen::Unreadable)),
         Err(error) => return Err(error),
     };
-    let before = v9_bytes(salt);
-    let covered = scratch.len() - SUMMED_FROM;
-    let at_bytes = layout.at_bytes(seq) + SUMMED_FROM as u64;
-    let pieces = [Piece::Given(&before), Piece::Device { at_bytes, bytes: covered as u64 }];
-    // No bytes have this checksum: then it is only told whether they can be read.
-    let expected = claim.map_or(u64::MAX, u64::from);
-    match device.verify(&pieces, Checksum::Crc32c, expected) {
-        Ok(true) => Ok(None),
-        Ok(false) if claim.is_some() => Ok(Some(Seen::Claims)),
-        Ok(false) => Ok(Some(Seen::Foreign)),
-        Err(DeviceError::Unreadable(_)) => Ok(Some(Seen::Unreadable)),
+    let Some(crc) = crc else { return Ok(Asked::Is(Seen::Foreign)) };
+    let (before, from) = (v9_bytes(salt), SUMMED_FROM as u64);
+    let covered = Piece::Device { at_bytes: at_bytes + from, bytes: block_bytes - from };
+    let pieces = [Piece::Given(&before), covered];
+    match device.verify(&pieces, Checksum::Crc32c, u64::from(crc)) {
+        Ok(true) => Ok(Asked::Reads(block_bytes as usize)),
+        Ok(false) => Ok(Asked::Is(Seen::Claims)),
+        Err(DeviceError::Unreadable(_)) => Ok(Asked::Is(Seen::Unreadable)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a sector can be read and passes: what it holds otherwise is not asked, as it would be by a look
+/// at it.
+pub(super) fn head_passes(
+    device: &mut dyn BlockDevice,
+    at: Lba,
+    scratch: &mut [u8],
+    test: &dyn Fn(&[u8]) -> bool,
+) -> Result<bool, DeviceError> {
+    Ok(device.find(at, 1, scratch, &|_, bytes| test(bytes))?.is_some())
+}
+
+/// What a place is that claims nothing, of which so many bytes from `at_bytes` on matter.
+pub(super) fn not_claimed<'a>(
+    device: &mut dyn BlockDevice,
+    at_bytes: u64,
+    bytes: u64,
+) -> Result<Seen<'a>, DeviceError> {
+    // No bytes have this checksum: it is only told whether they can be read.
+    match device.verify(&[Piece::Device { at_bytes, bytes }], Checksum::Crc32c, u64::MAX) {
+        Ok(_) => Ok(Seen::Foreign),
+        Err(DeviceError::Unreadable(_)) => Ok(Seen::Unreadable),
         Err(error) => Err(error),
     }
 }

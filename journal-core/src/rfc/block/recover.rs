@@ -10,7 +10,7 @@
 //!
 //! The look-ahead is in `ahead`.
 //!
-//! Invariant: reads only, no block more than three times, and hands out nothing of a commit before all of
+//! Invariant: reads only, no sector more than four times, and hands out nothing of a commit before all of
 //! it was seen good.
 //!
 //! What it is not: a repair. Nothing behind a stop is handed out, proven damage or not.

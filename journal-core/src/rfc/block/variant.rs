@@ -47,7 +47,9 @@ use super::codec::{
     TLV_MAX, TYPE_HASH, USED,
 };
 use super::layout::Seq;
+use super::read::{head_passes, not_claimed};
 use crate::checksum::{Checksum, stored};
+use crate::claim::Claim;
 use crate::device::{BlockDevice, DeviceError, Lba, Piece};
 use crate::rfc::header::Salt;
 use crate::rfc::strategy::{ReuseBy, Strategy};
@@ -332,8 +334,23 @@ impl Variant {
     }
 }
 
+/// What a question about a block came to.
+pub(super) enum Asked<'a> {
+    /// This is what is in its place.
+    Is(Seen<'a>),
+    /// So many of its bytes must be read to know.
+    Reads(usize),
+}
+
 /// What the device is asked, so that it need not say what a block of several sectors holds.
 impl Variant {
+    /// Whether blocks of so many bytes have no checksum over all of them, but of their entries at most, and
+    /// several sectors: then what lies behind the entries is of no matter.
+    pub fn ends_with_entries(&self, sector: usize, block_bytes: usize) -> bool {
+        let whole = self.block != Checksum::None || self.sector != Checksum::None;
+        !whole && (HEAD_BYTES..block_bytes).contains(&sector)
+    }
+
     /// Whether blocks of so many bytes are asked of sectors of so many. A weak checksum is passed by
     /// torn blocks, too, so it tells nothing that need not be computed.
     pub fn can_be_asked(&self, sector: usize, block_bytes: usize) -> bool {
@@ -347,57 +364,83 @@ impl Variant {
         (block.head[MAGIC..CRC] == MAGIC_BYTES && block.mark() == self.mark(seq)).then_some(block)
     }
 
+    /// What such a head claims of a whole block of so many bytes; nothing if it makes no sense.
+    pub fn claim(&self, block: Block<'_>, block_bytes: usize) -> Option<Claim> {
+        if !Self::head_makes_sense(block, block_bytes) {
+            return None;
+        }
+        let (head, zeros) = (block.bytes, &[0; 4]);
+        let high = u32::from_be_bytes(array(head, SUM_HIGH));
+        let expected = u64::from(high) << 32 | u64::from(block.crc());
+        let before = [&self.salt.0[..], &head[MAGIC..CRC], zeros, &head[SEQ..SUM_HIGH], zeros];
+        Some(Claim::new(self.block, expected, &before, VERSION))
+    }
+
+    /// Whether a place may hold a block of any number: not if its checksum tells otherwise.
+    pub fn may_be_whole(
+        &self,
+        device: &mut dyn BlockDevice,
+        at: Lba,
+        (sector, scratch): (usize, &mut [u8]),
+    ) -> Result<bool, DeviceError> {
+        let block_bytes = scratch.len();
+        if !self.can_be_asked(sector, block_bytes) {
+            return Ok(true);
+        }
+        let claims = |_: u64, first: &[u8]| {
+            let head = first.first_chunk().filter(|head| head[MAGIC..CRC] == MAGIC_BYTES)?;
+            let block = Block { head, bytes: first, seq: Seq(0), shape: self.shape() };
+            self.claim(block, block_bytes)
+        };
+        Ok(device.find_whole(at, 1, scratch, &claims)?.is_some())
+    }
+
     /// What the block at a place, a sector and the byte it begins at, is, unless it is good so far as
-    /// its checksum tells; of any number, where none is given. What claims nothing is not looked at
-    /// further: whether its other sectors can be read is of no matter.
+    /// its checksum tells. What claims nothing is not looked at
+    /// further: whether its other sectors can be read is of no matter. Without a checksum over all of it
+    /// the sectors behind its entries are of none either.
     pub fn ask<'a>(
         &self,
         device: &mut dyn BlockDevice,
         (at, at_bytes): (Lba, u64),
-        seq: Option<Seq>,
+        seq: Seq,
         (sector, scratch): (usize, &mut [u8]),
-    ) -> Result<Option<Seen<'a>>, DeviceError> {
-        if !self.can_be_asked(sector, scratch.len()) {
-            return Ok(None);
-        }
+    ) -> Result<Asked<'a>, DeviceError> {
         let block_bytes = scratch.len();
-        let head: [u8; HEAD_BYTES] = match device.peek(at, 0..HEAD_BYTES, &mut scratch[..sector]) {
+        let ends_with_entries = self.ends_with_entries(sector, block_bytes);
+        if !ends_with_entries && !self.can_be_asked(sector, block_bytes) {
+            return Ok(Asked::Reads(block_bytes));
+        }
+        let first = &mut scratch[..sector];
+        let claims = |first: &[u8]| self.claimed(first, seq).is_some();
+        if !head_passes(device, at, first, &claims)? {
+            return not_claimed(device, at_bytes, sector as u64).map(Asked::Is);
+        }
+        let head: [u8; HEAD_BYTES] = match device.peek(at, 0..HEAD_BYTES, first) {
             Ok(head) => array(head, 0),
-            Err(DeviceError::Unreadable(_)) => return Ok(Some(Seen::Unreadable)),
+            Err(DeviceError::Unreadable(_)) => return Ok(Asked::Is(Seen::Unreadable)),
             Err(error) => return Err(error),
         };
-        let claim = match seq {
-            Some(seq) => self.claimed(&head, seq),
-            None if head[MAGIC..CRC] == MAGIC_BYTES => {
-                let shape = self.shape();
-                head.first_chunk().map(|start| Block {
-                    head: start,
-                    bytes: &head,
-                    seq: Seq(0),
-                    shape,
-                })
-            }
-            None => None,
+        let claimed = match self.claimed(&head, seq) {
+            None => return Ok(Asked::Is(Seen::Foreign)),
+            Some(claimed) => claimed,
         };
-        let Some(claim) = claim else { return Ok(Some(Seen::Foreign)) };
-        if !Self::head_makes_sense(claim, block_bytes) {
-            return Ok(Some(Seen::Claims));
+        let Some(claim) = self.claim(claimed, block_bytes) else {
+            return Ok(Asked::Is(Seen::Claims));
+        };
+        if ends_with_entries {
+            let used = HEAD_BYTES + usize::from(claimed.used());
+            return Ok(Asked::Reads(used.next_multiple_of(sector)));
         }
-        let high = u32::from_be_bytes(array(&head, SUM_HIGH));
-        let expected = u64::from(high) << 32 | u64::from(claim.crc());
-        let (zeros, behind) = ([0; 4], VERSION as u64);
+        let behind = VERSION as u64;
         let pieces = [
-            Piece::Given(&self.salt.0),
-            Piece::Given(&head[MAGIC..CRC]),
-            Piece::Given(&zeros),
-            Piece::Given(&head[SEQ..SUM_HIGH]),
-            Piece::Given(&zeros),
+            Piece::Given(claim.before()),
             Piece::Device { at_bytes: at_bytes + behind, bytes: block_bytes as u64 - behind },
         ];
-        match device.verify(&pieces, self.block, expected) {
-            Ok(true) => Ok(None),
-            Ok(false) => Ok(Some(Seen::Claims)),
-            Err(DeviceError::Unreadable(_)) => Ok(Some(Seen::Unreadable)),
+        match device.verify(&pieces, claim.sum, claim.expected) {
+            Ok(true) => Ok(Asked::Reads(block_bytes)),
+            Ok(false) => Ok(Asked::Is(Seen::Claims)),
+            Err(DeviceError::Unreadable(_)) => Ok(Asked::Is(Seen::Unreadable)),
             Err(error) => Err(error),
         }
     }

@@ -130,20 +130,29 @@ impl<C: Chooser> Live<'_, C> {
                 self.part(lba, covered.collect())
             })
             .collect();
-        let disk = &mut *self.disk;
-        let passing =
-            disk.verified.passed.of((sum, expected), &segments, &parts).unwrap_or_else(|| {
-                let of =
-                    |contents: &[ContentId]| summed(&disk.trace.arena, sum, &segments, contents);
-                let (passing, modulo_collisions) =
-                    classes::summing(&disk.trace, &parts, &of, Changes::of(sum), expected);
-                disk.modulo_collisions |= modulo_collisions;
-                if !modulo_collisions {
-                    disk.verified.passed.remember(&parts, &passing);
-                }
-                passing
-            });
+        let passing = self.passing((sum, expected), &segments, &parts);
         Some(self.ask(&parts, passing, true))
+    }
+
+    /// The choices of contents that have a checksum.
+    pub(super) fn passing(
+        &mut self,
+        (sum, expected): (Checksum, u64),
+        segments: &[Segment<'_>],
+        parts: &[Part],
+    ) -> Vec<Choice> {
+        let disk = &mut *self.disk;
+        if let Some(known) = disk.verified.passed.of((sum, expected), segments, parts) {
+            return known;
+        }
+        let of = |contents: &[ContentId]| summed(&disk.trace.arena, sum, segments, contents);
+        let (passing, modulo_collisions) =
+            classes::summing(&disk.trace, parts, &of, Changes::of(sum), expected);
+        disk.modulo_collisions |= modulo_collisions;
+        if !modulo_collisions {
+            disk.verified.passed.remember(parts, &passing);
+        }
+        passing
     }
 
     /// Whether the `each` sectors from `lba` on pass a test; `None` where reading tells as well.
@@ -212,7 +221,7 @@ impl<C: Chooser> Live<'_, C> {
 
     /// Goes through the parts with the choices that pass. Where `tells`, the first unreadable
     /// sector is an error; otherwise it does not pass.
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         parts: &[Part],
         mut alive: Vec<Choice>,

@@ -59,23 +59,33 @@ impl<C: Chooser> Live<'_, C> {
                     None => {}
                 }
             }
-            let passes = match self.run(lba, each) {
-                Ok((first, in_a_row)) if in_a_row == each => {
-                    test(number, self.disk.trace.arena.run(first, each as usize))
-                }
-                Ok(_) => match self.gather(lba, scratch) {
-                    Ok(()) => test(number, scratch),
-                    Err(DeviceError::Unreadable(_)) => false,
-                    Err(error) => return Err(error),
-                },
-                Err(DeviceError::Unreadable(_)) => false,
-                Err(error) => return Err(error),
-            };
-            if passes {
+            if self.reads_as(lba, each, scratch, &|bytes| test(number, bytes))? {
                 return Ok(Some(number));
             }
         }
         Ok(None)
+    }
+
+    /// Whether a run of `each` sectors can be read, and passes.
+    pub(super) fn reads_as(
+        &mut self,
+        lba: u64,
+        each: u64,
+        scratch: &mut [u8],
+        test: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<bool, DeviceError> {
+        match self.run(lba, each) {
+            Ok((first, in_a_row)) if in_a_row == each => {
+                Ok(test(self.disk.trace.arena.run(first, each as usize)))
+            }
+            Ok(_) => match self.gather(lba, scratch) {
+                Ok(()) => Ok(test(scratch)),
+                Err(DeviceError::Unreadable(_)) => Ok(false),
+                Err(error) => Err(error),
+            },
+            Err(DeviceError::Unreadable(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Where sectors are coupled: whether any of `count` of them from `lba` on passes; `None` where that is to be asked sector by
