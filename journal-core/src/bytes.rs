@@ -11,7 +11,8 @@
 
 use alloc::vec;
 
-use crate::device::{BlockDevice, DeviceError, Lba};
+use crate::checksum::Checksum;
+use crate::device::{BlockDevice, DeviceError, Lba, Piece};
 
 /// Sectors that scratch on the stack has room for: what most disks have, and what the others do.
 const SMALL: usize = 512;
@@ -81,6 +82,20 @@ pub fn read_by<D: BlockDevice + ?Sized>(
     scratch: &mut [u8],
 ) -> Result<(), DeviceError> {
     feed_by(device, (at_bytes, into.len() as u64), scratch, filling(into))
+}
+
+/// Asks whether bytes can be read, and not what they are.
+///
+/// # Errors
+/// The device's; [`DeviceError::Unreadable`] names the first sector of them.
+pub fn can_be_read<D: BlockDevice + ?Sized>(
+    device: &mut D,
+    at_bytes: u64,
+    len: u64,
+) -> Result<(), DeviceError> {
+    // No bytes have this checksum of 32 bits.
+    let pieces = [Piece::Device { at_bytes, bytes: len }];
+    device.verify(&pieces, Checksum::Crc32c, u64::MAX).map(drop)
 }
 
 /// Puts pieces into `into`, one behind the other.

@@ -380,20 +380,19 @@ pub trait BlockDevice {
         Ok(self.find(at, count, scratch, test)?.is_some())
     }
 
-    /// The first of `count` runs of `scratch.len()` bytes, one behind the other from `at` on, of which the
-    /// first sector `claims` what it sums to, and it does: a question that a device may answer without
-    /// saying more of the others than that. An unreadable run is not whole.
+    /// Whether there is something whole at `at_bytes`: its first `head_bytes` bytes, 64 at most, are a head
+    /// that `claims` what some bytes of the device sum to, and they do. A device may answer that without
+    /// saying more of what is there. What cannot be read is not whole.
     ///
     /// # Errors
     /// As for [`BlockDevice::read`], save for unreadable sectors.
-    fn find_whole(
+    fn is_whole(
         &mut self,
-        at: Lba,
-        count: u64,
-        scratch: &mut [u8],
+        at_bytes: u64,
+        head_bytes: usize,
         claims: Claims<'_>,
-    ) -> Result<Option<u64>, DeviceError> {
-        claim::find_by_reading(self, at, count, scratch, claims)
+    ) -> Result<bool, DeviceError> {
+        claim::by_its_head(self, at_bytes, head_bytes, claims)
     }
 
     /// One cached write. See [`BlockDevice::write`].

@@ -23,6 +23,7 @@ use std::ops::Range;
 
 use journal_core::{
     BlockDevice, Checksum, Claims, DeviceError, Durability, Geometry, Lba, Piece, Span, Write,
+    claim,
 };
 
 use super::arena::ContentId;
@@ -340,15 +341,20 @@ impl<C: Chooser> BlockDevice for Live<'_, C> {
         Ok(self.first_that_passes((at.0, count, each), scratch, test)?.is_some())
     }
 
-    fn find_whole(
+    fn is_whole(
         &mut self,
-        at: Lba,
-        count: u64,
-        scratch: &mut [u8],
+        at_bytes: u64,
+        head_bytes: usize,
         claims: Claims<'_>,
-    ) -> Result<Option<u64>, DeviceError> {
-        let each = self.searching(at, count, scratch.len())?;
-        self.first_whole((at, count, each), scratch, claims)
+    ) -> Result<bool, DeviceError> {
+        let sector = u64::from(self.disk.geometry.logical_bytes);
+        let end = at_bytes + head_bytes as u64;
+        let first = at_bytes / sector;
+        self.reading(Lba(first), ((end.div_ceil(sector) - first) * sector) as usize)?;
+        match self.whole_by_classes((at_bytes, end), claims) {
+            Some(answer) => answer,
+            None => claim::by_its_head(self, at_bytes, head_bytes, claims),
+        }
     }
 
     fn verify(

@@ -1,5 +1,5 @@
 //! Programs that ask: whether a checksum holds over a range, which unit of a range passes a test
-//! first, or is what its first sector claims, whether any passes, and what some bytes of a sector are. The disk answers by asking its chooser
+//! first, whether any does, whether something is what its head claims, and what some bytes of a sector are. The disk answers by asking its chooser
 //! only what that tells.
 //!
 //! Method: the enumerator reads the bytes of every image and computes. The disk has the same

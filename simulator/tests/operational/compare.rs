@@ -171,17 +171,16 @@ impl Medium for Eager<'_> {
         })
     }
 
-    fn find_whole(
-        &mut self,
-        (lba, each, count): (usize, usize, usize),
-        claims: &dyn Fn(&[u8]) -> Option<Claim>,
-    ) -> Option<usize> {
-        (0..count).find(|number| {
-            let unit = &self.seen[lba + number * each..][..each];
-            let bytes: Option<Vec<u8>> =
-                unit.iter().cloned().collect::<Option<Vec<_>>>().map(|s| s.concat());
-            bytes.is_some_and(|run| claims(&run[..self.bytes]).is_some_and(|c| c.holds(&run)))
-        })
+    fn is_whole(&mut self, head: Range<usize>, claims: &dyn Fn(&[u8]) -> Option<Claim>) -> bool {
+        let bytes = |range: Range<usize>| {
+            let sectors = range.start / self.bytes..range.end.div_ceil(self.bytes);
+            let first = sectors.start * self.bytes;
+            let read: Option<Vec<_>> = self.seen[sectors].iter().cloned().collect();
+            read.map(|read| read.concat()[range.start - first..range.end - first].to_vec())
+        };
+        let Some(claim) = bytes(head).and_then(|head| claims(&head)) else { return false };
+        let summed = bytes(claim.bytes().start as usize..claim.bytes().end as usize);
+        summed.is_some_and(|summed| claim.sum.of(&[claim.before(), &summed]) == claim.expected)
     }
 
     fn any(&mut self, lba: usize, count: usize, test: u64) -> bool {
@@ -266,15 +265,8 @@ impl<C: Chooser> Medium for Lazy<'_, C> {
         found.expect("the power is on").map(|number| number as usize)
     }
 
-    fn find_whole(
-        &mut self,
-        (lba, each, count): (usize, usize, usize),
-        claims: &dyn Fn(&[u8]) -> Option<Claim>,
-    ) -> Option<usize> {
-        let mut scratch = vec![0; each * self.0.geometry().logical_bytes as usize];
-        let claims = |_: u64, first: &[u8]| claims(first);
-        let found = self.0.find_whole(Lba(lba as u64), count as u64, &mut scratch, &claims);
-        found.expect("the power is on").map(|number| number as usize)
+    fn is_whole(&mut self, head: Range<usize>, claims: &dyn Fn(&[u8]) -> Option<Claim>) -> bool {
+        self.0.is_whole(head.start as u64, head.len(), claims).expect("the power is on")
     }
 
     fn any(&mut self, lba: usize, count: usize, test: u64) -> bool {

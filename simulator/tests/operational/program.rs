@@ -24,13 +24,8 @@ pub trait Medium {
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize>;
     /// The first of `count` units of `each` sectors that passes test `test`; none that is lost does.
     fn find(&mut self, lba: usize, each: usize, count: usize, test: u64) -> Option<usize>;
-    /// The first of `count` units of `each` sectors, the first of which claims what the unit comes to, that
-    /// does; none that is lost does.
-    fn find_whole(
-        &mut self,
-        place: (usize, usize, usize),
-        claims: &dyn Fn(&[u8]) -> Option<Claim>,
-    ) -> Option<usize>;
+    /// Whether the head at so many bytes claims what some bytes sum to, and they do; nothing lost does.
+    fn is_whole(&mut self, head: Range<usize>, claims: &dyn Fn(&[u8]) -> Option<Claim>) -> bool;
     /// Whether any of `count` sectors passes it.
     fn any(&mut self, lba: usize, count: usize, test: u64) -> bool;
     fn write(&mut self, commands: &[Cmd]);
@@ -40,7 +35,7 @@ pub trait Medium {
 
 /// Everything read, with errors: `R`, address, length and bytes; `E` and address of a lost sector;
 /// `P`, address, first byte, length and bytes of a part; `V`, address and the answer to a checksum;
-/// `F` or `W`, address and the number found, or 255; `A`, address and whether any was; `C` for a power cut.
+/// `F`, address and the number found, or 255; `W`, address and whether it is whole; `A`, address and whether any was; `C` for a power cut.
 pub type Transcript = Vec<u8>;
 
 /// Runs one life. Answers how many calls it completed; with a cut, that is the call in flight.
@@ -156,13 +151,15 @@ fn ask(
     if draw().is_multiple_of(3) {
         // Some contents claim this, some what another one asks for, and some nothing.
         let (other, test) = (&program.asks[(at + 1) % program.asks.len()], draw());
-        let claims = |first: &[u8]| {
+        let claims = |head: &[u8]| {
             let mut claiming = [ask, other].into_iter().zip([test, test + 1]);
-            claiming.find(|&(_, test)| passes(first, test)).map(|(ask, _)| ask.claim())
+            claiming.find(|&(_, test)| passes(head, test)).map(|(ask, _)| ask.claim(bytes))
         };
-        let count = 1 + (draw() % ((sectors - ask.lba) / ask.sectors) as u64) as usize;
-        let found = medium.find_whole((ask.lba, ask.sectors, count), &claims);
-        transcript.extend([b'W', ask.lba as u8, found.map_or(255, |number| number as u8)]);
+        let from = ask.lba * bytes + (draw() % bytes as u64) as usize;
+        let to = sectors * bytes;
+        let to = to.min(from + 1 + (draw() % (2 * bytes as u64)) as usize);
+        let whole = medium.is_whole(from..to, &claims);
+        transcript.extend([b'W', ask.lba as u8, u8::from(whole)]);
         return;
     }
     match medium.verify(ask) {

@@ -67,9 +67,11 @@ impl Ask {
         self.sum.of(&[Ask::GIVEN, &content[self.from..]])
     }
 
-    /// What a sector claims that a run begins with.
-    pub fn claim(&self) -> Claim {
-        Claim::new(self.sum, self.claimed, &[Ask::GIVEN], self.from)
+    /// What a head may claim, with sectors of so many bytes.
+    pub fn claim(&self, bytes: usize) -> Claim {
+        let from = (self.lba * bytes + self.from) as u64;
+        let to = ((self.lba + self.sectors) * bytes) as u64;
+        Claim::new(self.sum, self.claimed, &[Ask::GIVEN], from..to)
     }
 
     /// The checksum if the sectors hold this.

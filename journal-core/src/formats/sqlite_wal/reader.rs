@@ -22,7 +22,9 @@
 use alloc::vec;
 
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, HEADER_BYTES, HeaderRead, Sums, WalHeader};
-use crate::device::{BlockDevice, DeviceError, Piece};
+use crate::bytes;
+use crate::claim::Claim;
+use crate::device::{BlockDevice, DeviceError};
 use crate::formats::page_cache::Area;
 use crate::journal::End;
 
@@ -142,24 +144,21 @@ fn walk(
         if at_bytes + wal.frame_bytes() > area.bytes() {
             return Ok(Stop::FileEnd);
         }
+        // Whether it is whole is asked before it is read: what is there instead does not matter.
+        let from = at_bytes + FRAME_HEADER_BYTES;
+        let claims = |bytes: &[u8]| {
+            let header = FrameHeader::decode(bytes.first_chunk()?);
+            let bytes = area.on_device(from)..area.on_device(from) + u64::from(wal.page_bytes);
+            let before = header.before_page(wal, sums);
+            let claim = Claim::new(wal.checksum(), header.sums.number(), &[&before], bytes);
+            belongs(&header, wal).is_ok().then_some(claim)
+        };
+        if !device.is_whole(area.on_device(at_bytes), FRAME_HEADER_BYTES as usize, &claims)? {
+            return why_not(device, area, at_bytes, wal);
+        }
         let mut bytes = [0; FRAME_HEADER_BYTES as usize];
         area.read(device, at_bytes, &mut bytes)?;
         let header = FrameHeader::decode(&bytes);
-        if header.salts != wal.salts {
-            return Ok(Stop::Salt);
-        }
-        if header.page_number == 0 {
-            return Ok(Stop::PageNumber);
-        }
-        // Whether it is whole is asked before it is read: what a torn page holds does not matter.
-        let from = at_bytes + FRAME_HEADER_BYTES;
-        let before = header.before_page(wal, sums);
-        let bytes =
-            Piece::Device { at_bytes: area.on_device(from), bytes: u64::from(wal.page_bytes) };
-        let pieces = [Piece::Given(&before), bytes];
-        if !device.verify(&pieces, wal.checksum(), header.sums.number())? {
-            return Ok(Stop::Sum);
-        }
         area.read(device, from, &mut page)?;
         sums = header.sums;
         found.chained = number;
@@ -169,4 +168,37 @@ fn walk(
         }
         each(&Frame { sequence: wal.sequence, number, at_bytes, header, page: &page });
     }
+}
+
+/// Whether a header is of this WAL at all.
+fn belongs(header: &FrameHeader, wal: &WalHeader) -> Result<(), Stop> {
+    if header.salts != wal.salts {
+        return Err(Stop::Salt);
+    }
+    if header.page_number == 0 {
+        return Err(Stop::PageNumber);
+    }
+    Ok(())
+}
+
+/// Why there is no whole frame at a place: asked in the order in which a reader would meet it.
+fn why_not(
+    device: &mut dyn BlockDevice,
+    area: &Area,
+    at_bytes: u64,
+    wal: &WalHeader,
+) -> Result<Stop, DeviceError> {
+    let (at, page) = (area.on_device(at_bytes), area.on_device(at_bytes + FRAME_HEADER_BYTES));
+    bytes::can_be_read(device, at, FRAME_HEADER_BYTES)?;
+    for stop in [Stop::Salt, Stop::PageNumber] {
+        let passes = |bytes: &[u8]| {
+            let header = FrameHeader::decode(bytes.first_chunk()?);
+            (belongs(&header, wal) != Err(stop)).then(Claim::of_head)
+        };
+        if !device.is_whole(at, FRAME_HEADER_BYTES as usize, &passes)? {
+            return Ok(stop);
+        }
+    }
+    bytes::can_be_read(device, page, u64::from(wal.page_bytes))?;
+    Ok(Stop::Sum)
 }

@@ -9,7 +9,7 @@
 //! so, does any prove that the stop had been flushed? Which one it is makes no difference, and a device
 //! that is not asked need not say. (Of V9's several often prove, and the second question would be asked
 //! sector by sector, having forgotten what the first one told.) Of blocks of several sectors each is one
-//! question ([`BlockDevice::find_whole`]): is it whole? Why one is not makes no difference.
+//! question ([`BlockDevice::is_whole`]): is it whole? Why one is not makes no difference.
 //!
 //! Invariant: reads only, and tells no more of the blocks than whether one is good, and one a proof.
 //!
@@ -117,25 +117,19 @@ impl Walk {
             Front::Variant(variant) => variant.can_be_asked(sector, block_bytes),
         };
         while by_its_claim && from < end {
-            let claims = |number: u64, first: &[u8]| match front {
+            let at_bytes = layout.at_bytes(from);
+            let claims = |head: &[u8]| match front {
                 Front::V9(_, salt) => {
-                    let block = claimed(first, from.plus(number)).filter(|&block| says(block))?;
-                    Some(v9_claim(salt, block))
+                    let block = claimed(head, from).filter(|&block| says(block))?;
+                    Some(v9_claim(salt, block, (at_bytes, block_bytes)))
                 }
                 Front::Variant(variant) => {
-                    let block = variant.claimed(first, from.plus(number));
-                    variant.claim(block.filter(|&block| says(block))?, block_bytes)
+                    let block = variant.claimed(head, from).filter(|&block| says(block))?;
+                    variant.claim(block, (at_bytes, block_bytes))
                 }
             };
-            let stretch = layout.unwrapped(from, end.0 - from.0);
-            match device.find_whole(layout.lba(from), stretch, scratch, &claims)? {
-                Some(number) => from = from.plus(number),
-                None => {
-                    from = from.plus(stretch);
-                    continue;
-                }
-            }
-            if let Seen::Good(block) = read::<V9>(device, &layout, from, front, scratch)?
+            if device.is_whole(at_bytes, front.head_bytes(), &claims)?
+                && let Seen::Good(block) = read::<V9>(device, &layout, from, front, scratch)?
                 && says(block)
             {
                 return Ok(Some(from));

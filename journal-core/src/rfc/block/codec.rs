@@ -222,9 +222,10 @@ pub(super) fn claimed(first: &[u8], seq: Seq) -> Option<Block<'_>> {
     (block.head[MAGIC..CRC] == MAGIC_BYTES && block.mark() == seq.0).then_some(block)
 }
 
-/// What such a head claims of the whole block.
-pub(super) fn v9_claim(salt: Salt, block: Block<'_>) -> Claim {
-    Claim::new(Checksum::Crc32c, u64::from(block.crc()), &[&v9_bytes(salt)], SUMMED_FROM)
+/// What such a head claims of a whole block of so many bytes, from this byte of the device on.
+pub(super) fn v9_claim(salt: Salt, block: Block<'_>, (at, bytes): (u64, usize)) -> Claim {
+    let covered = at + SUMMED_FROM as u64..at + bytes as u64;
+    Claim::new(Checksum::Crc32c, u64::from(block.crc()), &[&v9_bytes(salt)], covered)
 }
 
 /// The checks that cost something, for a block that says the right thing.

@@ -211,15 +211,14 @@ impl<'a> OpenLog<'a> {
             let mut read = Slots { bytes: [[0; HEADER_BYTES]; 2], there: [false; 2] };
             for which in 0..2 {
                 let into = &mut read.bytes[which][..layout.block_bytes as usize];
-                let slot = layout.slot_lba(which as u64);
                 // What is not whole is no slot, and need not be read.
+                let slot = (layout.slot_bytes(which as u64), into.len());
                 if let Front::Variant(variant) = front
-                    && let sector = layout.logical_bytes() as usize
-                    && !variant.may_be_whole(device, slot, (sector, into))?
+                    && !variant.may_be_whole(device, slot)?
                 {
                     continue;
                 }
-                read.there[which] = match device.read(slot, into) {
+                read.there[which] = match device.read(layout.slot_lba(which as u64), into) {
                     Ok(()) => true,
                     Err(DeviceError::Unreadable(_)) => false,
                     Err(error) => return Err(error),

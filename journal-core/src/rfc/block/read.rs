@@ -14,6 +14,7 @@
 use super::codec::{Front, HEAD_BYTES, SUMMED_FROM, Seen, claimed, see, v9_bytes};
 use super::layout::{Layout, Seq};
 use super::variant::Asked;
+use crate::bytes;
 use crate::checksum::Checksum;
 use crate::device::{BlockDevice, DeviceError, Lba, Piece};
 use crate::rfc::header::Salt;
@@ -112,11 +113,10 @@ pub(super) fn head_passes(
 pub(super) fn not_claimed<'a>(
     device: &mut dyn BlockDevice,
     at_bytes: u64,
-    bytes: u64,
+    len: u64,
 ) -> Result<Seen<'a>, DeviceError> {
-    // No bytes have this checksum: it is only told whether they can be read.
-    match device.verify(&[Piece::Device { at_bytes, bytes }], Checksum::Crc32c, u64::MAX) {
-        Ok(_) => Ok(Seen::Foreign),
+    match bytes::can_be_read(device, at_bytes, len) {
+        Ok(()) => Ok(Seen::Foreign),
         Err(DeviceError::Unreadable(_)) => Ok(Seen::Unreadable),
         Err(error) => Err(error),
     }

@@ -197,7 +197,8 @@ impl BlockJournal {
                         _ => block.used(),
                     };
                     was = block.crc() & was_front.chain_mask();
-                    chain = extra.copy_block(block, used, (new, chain), front, &mut self.buffer);
+                    let (old, place) = ((block, used), (new, layout.block_bytes as usize));
+                    chain = extra.copy_block(old, place, chain, front, &mut self.buffer);
                 };
                 match &log {
                     Some(log) => log.again(device, old, before, &mut copy)?,
@@ -243,10 +244,11 @@ impl BlockJournal {
         };
         let (layout, front) = (self.state.layout, self.front());
         let log = OpenLog::new(device, &self.extra().options, &layout, front)?;
+        let block_bytes = self.state.layout.block_bytes as usize;
         let (mut image, mut count) = (Vec::new(), 0);
         log.again(device, tail.seq, tail.prev_crc, |block| {
             count = block.payloads_in(tail.used).count() as u64;
-            put_entries(block, tail.used, tail.seq, front, &mut image);
+            put_entries((block, tail.used), (tail.seq, block_bytes), front, &mut image);
         })?;
         self.buffer = image;
         let state = &mut self.state;
@@ -289,13 +291,18 @@ impl BlockJournal {
     }
 }
 
-/// Puts the entries in the first `used` bytes of a block behind `into`, as those of the block `seq`.
-fn put_entries(block: Block<'_>, used: u16, seq: Seq, front: Front, into: &mut Vec<u8>) {
+/// Puts the entries in the first `used` bytes of a block, of which no more may have been read, behind
+/// `into`, as those of the block `seq` of so many bytes.
+fn put_entries(
+    (block, used): (Block<'_>, u16),
+    (seq, block_bytes): (Seq, usize),
+    front: Front,
+    into: &mut Vec<u8>,
+) {
     let start = into.len();
     into.resize(start + front.head_bytes(), 0);
     let Front::Variant(variant) = front else { unreachable!("V9 has its own resume") };
     let mut behind = 0;
-    let block_bytes = block.bytes().len();
     for payload in block.payloads_in(used) {
         let size = front.overhead() + payload.len();
         let at = front.place(behind, size, block_bytes).expect("it was in a block of this size");
@@ -310,16 +317,16 @@ impl Extra {
     /// returns its checksum.
     fn copy_block(
         &self,
-        block: Block<'_>,
-        used: u16,
-        (seq, prev_crc): (Seq, u32),
+        (block, used): (Block<'_>, u16),
+        (seq, block_bytes): (Seq, usize),
+        prev_crc: u32,
         front: Front,
         into: &mut Vec<u8>,
     ) -> u32 {
         let start = into.len();
-        put_entries(block, used, seq, front, into);
+        put_entries((block, used), (seq, block_bytes), front, into);
         let used = (into.len() - start - front.head_bytes()) as u16;
-        into.resize(start + block.bytes().len(), 0xff);
+        into.resize(start + block_bytes, 0xff);
         let Front::Variant(variant) = front else { unreachable!("V9 has its own resume") };
         let open = self.options.stays_open();
         let head = Head {

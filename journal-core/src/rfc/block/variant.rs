@@ -42,6 +42,8 @@
 //!
 //! What it is not: V9, whose form is smaller and whose checks are cheaper.
 
+use core::ops::Range;
+
 use super::codec::{
     Block, CRC, DURABLE_UPTO, FIRST, FLAGS, Head, LAST, MAGIC, PREV_CRC, SEQ, Seen, TLV_BYTES,
     TLV_MAX, TYPE_HASH, USED,
@@ -364,35 +366,35 @@ impl Variant {
         (block.head[MAGIC..CRC] == MAGIC_BYTES && block.mark() == self.mark(seq)).then_some(block)
     }
 
-    /// What such a head claims of a whole block of so many bytes; nothing if it makes no sense.
-    pub fn claim(&self, block: Block<'_>, block_bytes: usize) -> Option<Claim> {
-        if !Self::head_makes_sense(block, block_bytes) {
+    /// What such a head claims of a whole block of so many bytes, from this byte of the device on; nothing
+    /// if it makes no sense.
+    pub fn claim(&self, block: Block<'_>, (at, bytes): (u64, usize)) -> Option<Claim> {
+        if !Self::head_makes_sense(block, bytes) {
             return None;
         }
         let (head, zeros) = (block.bytes, &[0; 4]);
         let high = u32::from_be_bytes(array(head, SUM_HIGH));
         let expected = u64::from(high) << 32 | u64::from(block.crc());
         let before = [&self.salt.0[..], &head[MAGIC..CRC], zeros, &head[SEQ..SUM_HIGH], zeros];
-        Some(Claim::new(self.block, expected, &before, VERSION))
+        Some(Claim::new(self.block, expected, &before, at + VERSION as u64..at + bytes as u64))
     }
 
-    /// Whether a place may hold a block of any number: not if its checksum tells otherwise.
+    /// Whether the place of so many bytes at `at` may hold a block of any number: not if its checksum tells
+    /// otherwise.
     pub fn may_be_whole(
         &self,
         device: &mut dyn BlockDevice,
-        at: Lba,
-        (sector, scratch): (usize, &mut [u8]),
+        (at, bytes): (u64, usize),
     ) -> Result<bool, DeviceError> {
-        let block_bytes = scratch.len();
-        if !self.can_be_asked(sector, block_bytes) {
+        if self.block.is_weak() {
             return Ok(true);
         }
-        let claims = |_: u64, first: &[u8]| {
-            let head = first.first_chunk().filter(|head| head[MAGIC..CRC] == MAGIC_BYTES)?;
-            let block = Block { head, bytes: first, seq: Seq(0), shape: self.shape() };
-            self.claim(block, block_bytes)
+        let claims = |head: &[u8]| {
+            let start = head.first_chunk().filter(|start| start[MAGIC..CRC] == MAGIC_BYTES)?;
+            let block = Block { head: start, bytes: head, seq: Seq(0), shape: self.shape() };
+            self.claim(block, (at, bytes))
         };
-        Ok(device.find_whole(at, 1, scratch, &claims)?.is_some())
+        device.is_whole(at, HEAD_BYTES, &claims)
     }
 
     /// What the block at a place, a sector and the byte it begins at, is, unless it is good so far as
@@ -425,18 +427,16 @@ impl Variant {
             None => return Ok(Asked::Is(Seen::Foreign)),
             Some(claimed) => claimed,
         };
-        let Some(claim) = self.claim(claimed, block_bytes) else {
+        let Some(claim) = self.claim(claimed, (at_bytes, block_bytes)) else {
             return Ok(Asked::Is(Seen::Claims));
         };
         if ends_with_entries {
             let used = HEAD_BYTES + usize::from(claimed.used());
             return Ok(Asked::Reads(used.next_multiple_of(sector)));
         }
-        let behind = VERSION as u64;
-        let pieces = [
-            Piece::Given(claim.before()),
-            Piece::Device { at_bytes: at_bytes + behind, bytes: block_bytes as u64 - behind },
-        ];
+        let Range { start, end } = claim.bytes();
+        let pieces =
+            [Piece::Given(claim.before()), Piece::Device { at_bytes: start, bytes: end - start }];
         match device.verify(&pieces, claim.sum, claim.expected) {
             Ok(true) => Ok(Asked::Reads(block_bytes)),
             Ok(false) => Ok(Asked::Is(Seen::Claims)),

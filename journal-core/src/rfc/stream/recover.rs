@@ -14,7 +14,8 @@
 
 use crate::bytes;
 use crate::checksum::stored;
-use crate::device::{BlockDevice, DeviceError, Piece};
+use crate::claim::Claim;
+use crate::device::{BlockDevice, DeviceError};
 use crate::rfc::entry::{
     CLUSTER_BYTES, Dialect, ENTRY_BYTES_MAX, Flaw, HEAD_BYTES, Key, Kind, LogOffset, Trusted,
 };
@@ -127,13 +128,15 @@ impl Log<'_> {
     ) -> Result<bool, DeviceError> {
         if verifies {
             let sum = self.dialect.sum;
-            let covered = entry.len() - sum.bytes();
-            self.read(device, at.plus(covered), &mut entry[covered..], scratch)?;
-            let expected = stored(&entry[covered..]);
+            let covered = (entry.len() - sum.bytes()) as u64;
             let (before, len) = self.dialect.before(key, at);
-            let bytes = Piece::Device { at_bytes: self.area.byte(at), bytes: covered as u64 };
-            if !device.verify(&[Piece::Given(&before[..len]), bytes], sum, expected)? {
-                return Ok(false);
+            let from = self.area.byte(at);
+            let claims = |trailer: &[u8]| {
+                let bytes = from..from + covered;
+                Some(Claim::new(sum, stored(trailer), &[&before[..len]], bytes))
+            };
+            if !device.is_whole(from + covered, sum.bytes(), &claims)? {
+                return bytes::can_be_read(device, from, entry.len() as u64).map(|()| false);
             }
         }
         self.read(device, at, entry, scratch)?;

@@ -34,7 +34,8 @@ use alloc::vec::Vec;
 
 use crate::bytes;
 use crate::checksum::Checksum;
-use crate::device::{BlockDevice, DeviceError, Lba, Piece};
+use crate::claim::Claim;
+use crate::device::{BlockDevice, DeviceError, Lba};
 use crate::rfc::entry::{CLUSTER_BYTES, LogOffset};
 use crate::rfc::header::Salt;
 
@@ -185,33 +186,32 @@ fn slot_at(
     at_bytes: u64,
     (sum, salt): (Checksum, Salt),
 ) -> Result<Option<(Slot, Vec<u8>)>, DeviceError> {
+    // Whether it is whole is asked before it is read; a weak checksum tells only when it was.
+    let claims = |fields: &[u8]| {
+        let (used, expected) = (facts(fields)?.used as u64, u64_at(fields, SUM));
+        let from = at_bytes + FIELDS as u64;
+        Some(Claim::new(sum, expected, &[&salt.0, &fields[..SUM]], from..from + used))
+    };
+    if !sum.is_weak() && !device.is_whole(at_bytes, FIELDS, &claims)? {
+        return Ok(None);
+    }
     let mut fields = [0; FIELDS];
     bytes::read(device, at_bytes, &mut fields)?;
-    if fields[MAGIC..NUMBER] != MAGIC_BYTES {
-        return Ok(None);
-    }
-    let number = u64_at(&fields, NUMBER);
-    let home = LogOffset(u64_at(&fields, HOME));
-    let used = u64_at(&fields, USED) >> 32;
-    // Before the checksum nothing is believed; these only keep the arithmetic in bounds.
-    if used == 0 || used > u64::from(CLUSTER_BYTES) || home.0.checked_add(used).is_none() {
-        return Ok(None);
-    }
-    let expected = u64_at(&fields, SUM);
-    let from = at_bytes + FIELDS as u64;
-    // Whether it is whole is asked before it is read; a weak checksum tells only when it was.
-    if !sum.is_weak() {
-        let tail = Piece::Device { at_bytes: from, bytes: used };
-        let pieces = [Piece::Given(&salt.0), Piece::Given(&fields[..SUM]), tail];
-        if !device.verify(&pieces, sum, expected)? {
-            return Ok(None);
-        }
-    }
-    let used = used as usize;
-    let mut tail = vec![0; used];
-    bytes::read(device, from, &mut tail)?;
-    let holds = !sum.is_weak() || expected == checksum(sum, salt, &fields, &tail);
-    Ok(holds.then_some((Slot { number, home, used }, tail)))
+    let Some(slot) = facts(&fields) else { return Ok(None) };
+    let mut tail = vec![0; slot.used];
+    bytes::read(device, at_bytes + FIELDS as u64, &mut tail)?;
+    let holds = !sum.is_weak() || u64_at(&fields, SUM) == checksum(sum, salt, &fields, &tail);
+    Ok(holds.then_some((slot, tail)))
+}
+
+/// What fields say, if they are of a slot. Before the checksum nothing is believed: this only keeps the
+/// arithmetic in bounds.
+fn facts(fields: &[u8]) -> Option<Slot> {
+    let (number, home) = (u64_at(fields, NUMBER), LogOffset(u64_at(fields, HOME)));
+    let used = u64_at(fields, USED) >> 32;
+    let fits = (1..=u64::from(CLUSTER_BYTES)).contains(&used) && home.0.checked_add(used).is_some();
+    let is_slot = fields[MAGIC..NUMBER] == MAGIC_BYTES && fits;
+    is_slot.then_some(Slot { number, home, used: used as usize })
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {

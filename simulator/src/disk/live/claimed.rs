@@ -1,15 +1,13 @@
-//! Asking whether runs of sectors are what their first sectors claim.
+//! Asking whether something is whole, as its head claims.
 //!
-//! Method. Each content that the first sector of a run may hold claims a checksum, or nothing; the
-//! choices of contents that pass are those of each such checksum, together. Two answers behind the last
-//! cut, and sector by sector otherwise, as for any other question (`asking.rs`).
+//! Method. Each head that the sectors may hold claims a checksum, or nothing; the choices of contents
+//! that pass are those of each such checksum, together. Two answers behind the last cut where one choice
+//! passes, and sector by sector otherwise, as for any other question (`asking.rs`).
 //!
 //! Invariant: that of `asking.rs`.
 //!
-//! What it is not: a reading of the claim. What it is of the contents that claim something is not
-//! told to who asks, unless the run is whole and he reads it.
-
-use std::cell::Cell;
+//! What it is not: a reading of the head. Which of those that claim nothing is there is told to nobody; and
+//! where heads claim different bytes it is read after all.
 
 use journal_core::{Claim, Claims, DeviceError, Lba};
 
@@ -18,91 +16,138 @@ use super::super::passed::Segment;
 use super::Live;
 use crate::choose::Chooser;
 
+/// Most heads that are looked at.
+const HEADS_MAX: u64 = 256;
+
+/// Half-open, in bytes from the start of the device.
+type Span = (u64, u64);
+
 impl<C: Chooser> Live<'_, C> {
-    /// The first of `count` runs of `each` sectors that is whole.
-    pub(super) fn first_whole(
+    /// Answers `is_whole`; `None` where reading answers it as well.
+    pub(super) fn whole_by_classes(
         &mut self,
-        (at, count, each): (Lba, u64, u64),
-        scratch: &mut [u8],
+        head: Span,
         claims: Claims<'_>,
-    ) -> Result<Option<u64>, DeviceError> {
-        let sector = self.disk.geometry.logical_bytes as usize;
-        for number in 0..count {
-            let first = at.0 + number * each;
-            let claim = |bytes: &[u8]| claims(number, bytes);
-            let whole = match self.is_whole((first, each), &claim) {
-                Some(answer) => answer?,
-                None => {
-                    let claimed = Cell::new(None);
-                    let claims = |bytes: &[u8]| {
-                        claimed.set(claim(bytes));
-                        claimed.get().is_some()
-                    };
-                    self.reads_as(first, 1, &mut scratch[..sector], &claims)?
-                        && self.reads_as(first, each, scratch, &|run| {
-                            claimed.get().is_some_and(|claim| claim.holds(run))
-                        })?
+    ) -> Option<Result<bool, DeviceError>> {
+        if !self.disk.asks_classes {
+            return None;
+        }
+        let sector = u64::from(self.disk.geometry.logical_bytes);
+        let lbas = |span: Span| span.0 / sector..span.1.div_ceil(sector);
+        let mut parts: Vec<Part> =
+            lbas(head).map(|lba| self.part(lba, within(&[head], lba, sector))).collect();
+        let claimed = self.claimed(&parts, head, claims)?;
+        let Some((_, first)) = claimed.first() else { return Some(Ok(false)) };
+        let summed = (first.bytes().start, first.bytes().end);
+        // Weak ones are passed by mixtures that bad luck alone does not make.
+        let differs = |claim: &Claim| claim.sum.is_weak() || claim.bytes() != first.bytes();
+        if claimed.iter().any(|(_, claim)| differs(claim)) {
+            return None;
+        }
+        if summed.0 < summed.1 {
+            let sectors = lbas(summed);
+            let bytes = (sectors.end - sectors.start) * sector;
+            if let Err(error) = self.reading(Lba(sectors.start), bytes as usize) {
+                return Some(Err(error));
+            }
+            for lba in sectors {
+                let covered = within(&[head, summed], lba, sector);
+                match parts.iter_mut().find(|part| part.lba == lba) {
+                    Some(part) => *part = self.part(lba, covered),
+                    None => parts.push(self.part(lba, covered)),
                 }
-            };
-            if whole {
-                return Ok(Some(number));
             }
         }
-        Ok(None)
+        if !parts.iter().any(|part| part.open) {
+            return None;
+        }
+        let heads = lbas(head).count();
+        let passing = self.all_that_pass(&mut parts, heads, head, claims, summed)?;
+        Some(self.ask(&parts, passing, false))
     }
 
-    /// Whether a run is; `None` where reading tells as well.
-    fn is_whole(
-        &mut self,
-        (first, each): (u64, u64),
-        claim: &dyn Fn(&[u8]) -> Option<Claim>,
-    ) -> Option<Result<bool, DeviceError>> {
-        let is_open = |lba| self.certain(lba).is_none();
-        if !self.disk.asks_classes || !(first..first + each).any(is_open) {
+    /// The heads that claim anything, by the classes of the sectors that they lie in; `None` if there are
+    /// too many to look at.
+    fn claimed(
+        &self,
+        parts: &[Part],
+        head: Span,
+        claims: Claims<'_>,
+    ) -> Option<Vec<(Choice, Claim)>> {
+        let count = |part: &Part| part.classes.len() as u64;
+        let all = parts.iter().fold(1, |all: u64, part| all.saturating_mul(count(part)));
+        if all > HEADS_MAX {
             return None;
         }
-        let sector = self.disk.geometry.logical_bytes as usize;
-        let head = self.part(first, vec![(0, sector)]);
-        // Most runs behind a log claim nothing, whatever they hold.
+        let sector = u64::from(self.disk.geometry.logical_bytes);
         let arena = &self.disk.trace.arena;
-        let claimed: Vec<(usize, Claim)> = (0..head.classes.len())
-            .filter_map(|class| Some((class, claim(arena.get(head.content(class as u32)))?)))
-            .collect();
-        if claimed.is_empty() {
-            return Some(Ok(false));
+        let (mut found, mut bytes) = (Vec::new(), Vec::new());
+        for number in 0..all {
+            let (mut choice, mut rest) = (Choice::with_capacity(parts.len()), number);
+            bytes.clear();
+            for part in parts {
+                let class = (rest % count(part)) as u32;
+                rest /= count(part);
+                choice.push(class);
+                let content = arena.get(part.content(class));
+                let here = within(&[head], part.lba, sector);
+                here.into_iter().for_each(|(from, to)| bytes.extend_from_slice(&content[from..to]));
+            }
+            found.extend(claims(&bytes).map(|claim| (choice, claim)));
         }
-        // Weak ones are passed by mixtures that bad luck alone does not make.
-        if claimed.iter().any(|(_, claim)| claim.sum.is_weak() || claim.from > sector) {
-            return None;
-        }
-        let mut parts = vec![head];
-        parts.extend((first + 1..first + each).map(|lba| self.part(lba, vec![(0, sector)])));
+        Some(found)
+    }
+
+    /// The choices of contents that are whole: of `parts`, the first so many of which hold the head.
+    fn all_that_pass(
+        &mut self,
+        parts: &mut [Part],
+        heads: usize,
+        head: Span,
+        claims: Claims<'_>,
+        summed: Span,
+    ) -> Option<Vec<Choice>> {
+        let sector = u64::from(self.disk.geometry.logical_bytes);
         let mut passing: Vec<Choice> = Vec::new();
-        let classes = parts[0].classes.clone();
-        for (class, claim) in claimed {
-            parts[0].classes = vec![classes[class].clone()];
-            let found = self.passing(
-                (claim.sum, claim.expected),
-                &segments(&claim, &parts, sector),
-                &parts,
-            );
-            passing.extend(found.into_iter().map(|mut choice| {
-                choice[0] = class as u32;
-                choice
+        let all: Vec<Vec<Vec<usize>>> =
+            parts[..heads].iter().map(|part| part.classes.clone()).collect();
+        for (choice, claim) in self.claimed(&parts[..heads], head, claims)? {
+            for ((part, classes), &class) in parts.iter_mut().zip(&all).zip(&choice) {
+                part.classes = vec![classes[class as usize].clone()];
+            }
+            let segments = segments(&claim, parts, summed, sector);
+            let found = self.passing((claim.sum, claim.expected), &segments, parts);
+            passing.extend(found.into_iter().map(|mut found| {
+                found[..heads].copy_from_slice(&choice);
+                found
             }));
         }
-        parts[0].classes = classes;
-        Some(self.ask(&parts, passing, false))
+        parts.iter_mut().zip(all).for_each(|(part, classes)| part.classes = classes);
+        Some(passing)
     }
 }
 
+/// What of some spans lies in a sector, in bytes from its start.
+fn within(spans: &[Span], lba: u64, sector: u64) -> Vec<(usize, usize)> {
+    let base = lba * sector;
+    let clip = |&(from, to): &Span| {
+        let (from, to) = (from.max(base), to.min(base + sector));
+        (from < to).then(|| ((from - base) as usize, (to - base) as usize))
+    };
+    spans.iter().filter_map(clip).collect()
+}
+
 /// What a claim is summed of.
-fn segments<'c>(claim: &'c Claim, parts: &[Part], sector: usize) -> Vec<Segment<'c>> {
+fn segments<'c>(claim: &'c Claim, parts: &[Part], summed: Span, sector: u64) -> Vec<Segment<'c>> {
     let mut segments = vec![Segment::Given(claim.before())];
-    segments.extend((0..parts.len()).map(|part| Segment::Of {
-        part,
-        from: if part == 0 { claim.from } else { 0 },
-        to: sector,
-    }));
+    let mut of: Vec<(u64, Segment<'_>)> = Vec::with_capacity(parts.len());
+    for (number, part) in parts.iter().enumerate() {
+        let here = within(&[summed], part.lba, sector);
+        of.extend(
+            here.into_iter().map(|(from, to)| (part.lba, Segment::Of { part: number, from, to })),
+        );
+    }
+    of.sort_by_key(|&(lba, _)| lba);
+    segments.extend(of.into_iter().map(|(_, segment)| segment));
     segments
 }
