@@ -224,7 +224,7 @@ impl<C: Chooser> Live<'_, C> {
     pub(super) fn ask(
         &mut self,
         parts: &[Part],
-        mut alive: Vec<Choice>,
+        alive: Vec<Choice>,
         tells: bool,
     ) -> Result<bool, DeviceError> {
         if tells {
@@ -241,9 +241,20 @@ impl<C: Chooser> Live<'_, C> {
             }
         }
         let last_open = parts.iter().rposition(|part| part.open);
+        Ok(!self.narrow_to(parts, alive, last_open)?.is_empty())
+    }
+
+    /// Goes through the open parts: which of these choices are left. Those of the part `merged` are not told
+    /// apart, behind which nothing is open.
+    pub(super) fn narrow_to(
+        &mut self,
+        parts: &[Part],
+        mut alive: Vec<Choice>,
+        merged: Option<usize>,
+    ) -> Result<Vec<Choice>, DeviceError> {
         for (at, part) in parts.iter().enumerate() {
             if alive.is_empty() {
-                return Ok(false);
+                return Ok(alive);
             }
             if !part.open {
                 continue;
@@ -256,7 +267,7 @@ impl<C: Chooser> Live<'_, C> {
             let means = |option: usize| {
                 let class = part.classes.iter().position(|class| class.contains(&option));
                 match class.map(|class| class as u32).filter(|class| classes.contains(class)) {
-                    Some(_) if last_open == Some(at) => Means::Passes,
+                    Some(_) if merged == Some(at) => Means::Passes,
                     Some(class) => Means::Class(class),
                     None => Means::Other,
                 }
@@ -268,7 +279,7 @@ impl<C: Chooser> Live<'_, C> {
                 Means::Other | Means::Unreadable => alive.clear(),
             }
         }
-        Ok(!alive.is_empty())
+        Ok(alive)
     }
 
     /// A sector that cannot be read ends a checksum, whatever the others hold: so that is asked before

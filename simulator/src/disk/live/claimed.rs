@@ -1,15 +1,17 @@
 //! Asking whether something is whole, as its head claims.
 //!
 //! Method. Each head that the sectors may hold claims a checksum, or nothing; the choices of contents
-//! that pass are those of each such checksum, together. Two answers behind the last cut where one choice
-//! passes, and sector by sector otherwise, as for any other question (`asking.rs`).
+//! that pass are those of that checksum. Two answers behind the last cut where one choice passes, and sector
+//! by sector otherwise, as for any other question (`asking.rs`). Where several heads claim something it is
+//! asked first which of them is there, and all that claim nothing are one answer.
 //!
 //! Invariant: that of `asking.rs`.
 //!
-//! What it is not: a reading of the head. Which of those that claim nothing is there is told to nobody; and
-//! where heads claim different bytes it is read after all.
+//! What it is not: a reading of the head. Which of those that claim nothing is there is told to nobody.
 
-use journal_core::{Claim, Claims, DeviceError, Lba};
+use std::ops::Range;
+
+use journal_core::{Claim, Claims, DeviceError, Lba, claim};
 
 use super::super::classes::{Choice, Part};
 use super::super::passed::Segment;
@@ -32,38 +34,89 @@ impl<C: Chooser> Live<'_, C> {
         if !self.disk.asks_classes {
             return None;
         }
-        let sector = u64::from(self.disk.geometry.logical_bytes);
-        let lbas = |span: Span| span.0 / sector..span.1.div_ceil(sector);
-        let mut parts: Vec<Part> =
-            lbas(head).map(|lba| self.part(lba, within(&[head], lba, sector))).collect();
+        let parts = self.parts(head, (0, 0));
         let claimed = self.claimed(&parts, head, claims)?;
         let Some((_, first)) = claimed.first() else { return Some(Ok(false)) };
-        let summed = (first.bytes().start, first.bytes().end);
         // Weak ones are passed by mixtures that bad luck alone does not make.
-        let differs = |claim: &Claim| claim.sum.is_weak() || claim.bytes() != first.bytes();
-        if claimed.iter().any(|(_, claim)| differs(claim)) {
+        if claimed.iter().any(|(_, claim)| claim.sum.is_weak()) {
             return None;
         }
-        if summed.0 < summed.1 {
-            let sectors = lbas(summed);
-            let bytes = (sectors.end - sectors.start) * sector;
-            if let Err(error) = self.reading(Lba(sectors.start), bytes as usize) {
-                return Some(Err(error));
-            }
-            for lba in sectors {
-                let covered = within(&[head, summed], lba, sector);
-                match parts.iter_mut().find(|part| part.lba == lba) {
-                    Some(part) => *part = self.part(lba, covered),
-                    None => parts.push(self.part(lba, covered)),
-                }
-            }
+        let summed = (first.bytes().start, first.bytes().end);
+        let heads = parts.len();
+        if claimed.iter().any(|(_, claim)| claim.bytes() != first.bytes()) {
+            let which = claimed.into_iter().map(|(choice, _)| choice).collect();
+            return Some(self.ask_after(&parts, which, (head, claims)));
         }
+        if let Err(error) = self.reading_all_of(summed) {
+            return Some(Err(error));
+        }
+        let (parts, passing) = self.passing_of(head, summed, claims)?;
+        let mut which: Vec<Choice> = passing.iter().map(|of| of[..heads].to_vec()).collect();
+        which.dedup();
+        if which.len() < 2 {
+            return Some(self.ask(&parts, passing, false));
+        }
+        Some(self.ask_after(&parts[..heads], which, (head, claims)))
+    }
+
+    /// Asks which of these heads is there, if any, and then whether it is of something whole.
+    fn ask_after(
+        &mut self,
+        heads: &[Part],
+        which: Vec<Choice>,
+        (head, claims): (Span, Claims<'_>),
+    ) -> Result<bool, DeviceError> {
+        if self.narrow_to(heads, which, None)?.is_empty() {
+            return Ok(false);
+        }
+        let heads = self.parts(head, (0, 0));
+        let claimed = self.claimed(&heads, head, claims).unwrap_or_default();
+        let Some((_, claim)) = claimed.first() else { return Ok(false) };
+        let summed = (claim.bytes().start, claim.bytes().end);
+        self.reading_all_of(summed)?;
+        match self.passing_of(head, summed, claims) {
+            Some((parts, passing)) => self.ask(&parts, passing, false),
+            None => claim::by_its_head(self, head.0, (head.1 - head.0) as usize, claims),
+        }
+    }
+
+    /// Begins a read of all sectors of a span, if it is of any.
+    fn reading_all_of(&mut self, span: Span) -> Result<(), DeviceError> {
+        if span.0 < span.1 {
+            let sector = u64::from(self.disk.geometry.logical_bytes);
+            let sectors = lbas(span, sector);
+            let bytes = (sectors.end - sectors.start) * sector;
+            self.reading(Lba(sectors.start), bytes as usize)?;
+        }
+        Ok(())
+    }
+
+    /// The sectors that two spans lie in, those of the first in front.
+    fn parts(&mut self, head: Span, summed: Span) -> Vec<Part> {
+        let sector = u64::from(self.disk.geometry.logical_bytes);
+        let (heads, mut all) = (lbas(head, sector), lbas(head, sector).collect::<Vec<u64>>());
+        if summed.0 < summed.1 {
+            all.extend(lbas(summed, sector).filter(|lba| !heads.contains(lba)));
+        }
+        all.into_iter().map(|lba| self.part(lba, within(&[head, summed], lba, sector))).collect()
+    }
+
+    /// What the sectors may hold, and which choices of it are whole, where all heads that claim anything
+    /// claim these bytes; `None` where nothing is open, or there are too many heads.
+    fn passing_of(
+        &mut self,
+        head: Span,
+        summed: Span,
+        claims: Claims<'_>,
+    ) -> Option<(Vec<Part>, Vec<Choice>)> {
+        let sector = u64::from(self.disk.geometry.logical_bytes);
+        let mut parts = self.parts(head, summed);
         if !parts.iter().any(|part| part.open) {
             return None;
         }
-        let heads = lbas(head).count();
+        let heads = lbas(head, sector).count();
         let passing = self.all_that_pass(&mut parts, heads, head, claims, summed)?;
-        Some(self.ask(&parts, passing, false))
+        Some((parts, passing))
     }
 
     /// The heads that claim anything, by the classes of the sectors that they lie in; `None` if there are
@@ -125,6 +178,11 @@ impl<C: Chooser> Live<'_, C> {
         parts.iter_mut().zip(all).for_each(|(part, classes)| part.classes = classes);
         Some(passing)
     }
+}
+
+/// The sectors that a span lies in.
+fn lbas(span: Span, sector: u64) -> Range<u64> {
+    span.0 / sector..span.1.div_ceil(sector)
 }
 
 /// What of some spans lies in a sector, in bytes from its start.
