@@ -153,7 +153,7 @@ fn an_entry_torn_between_lines_of_persistent_memory_costs_a_leaf_for_each_thing_
     let workload = Workload::repeated(&Workload::appends(4, 240, 2), 1, Survivors::Carry);
     let cell = explore("v8p", "pm-8byte", workload, 1_000);
     assert_eq!(cell.verdict, Verdict::Proven, "{:?}", cell.why);
-    assert_eq!(cell.explored.leaves, 17);
+    assert_eq!(cell.explored.leaves, 11);
     assert_eq!(cell.explored.images[0].all, BigUint::from(9u32).pow(8) * 2u32 + 1u32);
     assert!(!cell.explored.modulo_collisions);
 }

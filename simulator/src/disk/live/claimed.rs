@@ -1,8 +1,8 @@
 //! Asking whether something is whole, as its head claims.
 //!
 //! Method. Each head that the sectors may hold claims a checksum, or nothing; the choices of contents
-//! that pass are those of that checksum. Two answers behind the last cut where one choice passes, and sector
-//! by sector otherwise, as for any other question (`asking.rs`). Where several heads claim something it is
+//! that pass are those of these checksums. Two answers behind the last cut where one choice passes, and sector
+//! by sector otherwise, as for any other question (`asking.rs`). Where heads claim different bytes it is
 //! asked first which of them is there, and all that claim nothing are one answer.
 //!
 //! Invariant: that of `asking.rs`.
@@ -42,7 +42,6 @@ impl<C: Chooser> Live<'_, C> {
             return None;
         }
         let summed = (first.bytes().start, first.bytes().end);
-        let heads = parts.len();
         if claimed.iter().any(|(_, claim)| claim.bytes() != first.bytes()) {
             let which = claimed.into_iter().map(|(choice, _)| choice).collect();
             return Some(self.ask_after(&parts, which, (head, claims)));
@@ -51,12 +50,7 @@ impl<C: Chooser> Live<'_, C> {
             return Some(Err(error));
         }
         let (parts, passing) = self.passing_of(head, summed, claims)?;
-        let mut which: Vec<Choice> = passing.iter().map(|of| of[..heads].to_vec()).collect();
-        which.dedup();
-        if which.len() < 2 {
-            return Some(self.ask(&parts, passing, false));
-        }
-        Some(self.ask_after(&parts[..heads], which, (head, claims)))
+        Some(self.ask(&parts, passing, false))
     }
 
     /// Asks which of these heads is there, if any, and then whether it is of something whole.
