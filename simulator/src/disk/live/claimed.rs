@@ -12,7 +12,9 @@
 use std::ops::Range;
 
 use journal_core::{Claim, Claims, DeviceError, Lba, claim};
+use smallvec::SmallVec;
 
+use super::super::arena::ContentId;
 use super::super::classes::{Choice, Part};
 use super::super::passed::Segment;
 use super::Live;
@@ -34,6 +36,21 @@ impl<C: Chooser> Live<'_, C> {
         if !self.disk.asks_classes {
             return None;
         }
+        // Mostly nothing is open; or the head is not.
+        if let Some(bytes) = self.closed(head) {
+            let Some(claim) = bytes.and_then(|bytes| claims(&bytes)) else {
+                return Some(Ok(false));
+            };
+            let summed = (claim.bytes().start, claim.bytes().end);
+            if claim.sum.is_weak() || self.is_closed(summed) {
+                return None;
+            }
+            if let Err(error) = self.reading_all_of(summed) {
+                return Some(Err(error));
+            }
+            let (parts, passing) = self.passing_of(head, summed, claims)?;
+            return Some(self.ask(&parts, passing, false));
+        }
         let parts = self.parts(head, (0, 0));
         let claimed = self.claimed(&parts, head, claims)?;
         let Some((_, first)) = claimed.first() else { return Some(Ok(false)) };
@@ -51,6 +68,43 @@ impl<C: Chooser> Live<'_, C> {
         }
         let (parts, passing) = self.passing_of(head, summed, claims)?;
         Some(self.ask(&parts, passing, false))
+    }
+
+    /// What a sector holds, where that is certain whatever was read.
+    fn closed_sector(&mut self, lba: u64) -> Option<ContentId> {
+        let certain = self.certain(lba);
+        if certain.is_some() || self.disk.rules.independent {
+            return certain;
+        }
+        let listed = self.disk.listed(lba);
+        self.settle(lba, &listed)
+    }
+
+    /// The bytes of a span, if nothing of it is open; none if a sector of it cannot be read.
+    fn closed(&mut self, span: Span) -> Option<Option<SmallVec<[u8; 64]>>> {
+        let sector = u64::from(self.disk.geometry.logical_bytes);
+        let mut bytes = SmallVec::new();
+        let mut can_be_read = true;
+        for lba in lbas(span, sector) {
+            let content = self.closed_sector(lba)?;
+            can_be_read &= content != ContentId::UNREADABLE;
+            if can_be_read {
+                let base = lba * sector;
+                let (from, to) = (span.0.max(base), span.1.min(base + sector));
+                let content = self.disk.trace.arena.get(content);
+                bytes.extend_from_slice(&content[(from - base) as usize..(to - base) as usize]);
+            }
+        }
+        Some(can_be_read.then_some(bytes))
+    }
+
+    /// Whether nothing of a span is open; so it is if it leaves the device, which who reads it is told.
+    fn is_closed(&mut self, span: Span) -> bool {
+        let sectors = lbas(span, u64::from(self.disk.geometry.logical_bytes));
+        let leaves = sectors.end > self.disk.geometry.sectors;
+        span.0 >= span.1
+            || leaves
+            || sectors.into_iter().all(|lba| self.closed_sector(lba).is_some())
     }
 
     /// Asks which of these heads is there, if any, and then whether it is of something whole.
