@@ -69,6 +69,17 @@ impl Claim {
     pub const fn bytes(&self) -> Range<u64> {
         self.from..self.to
     }
+
+    /// Asks whether it holds.
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::verify`].
+    pub fn verify<D: BlockDevice + ?Sized>(&self, device: &mut D) -> Result<bool, DeviceError> {
+        let behind = Piece::Device { at_bytes: self.from, bytes: self.to - self.from };
+        let pieces = [Piece::Given(self.before()), behind];
+        let pieces = if self.from < self.to { &pieces } else { &pieces[..1] };
+        device.verify(pieces, self.sum, self.expected)
+    }
 }
 
 /// What a head claims; `None` if it is none.
@@ -88,16 +99,8 @@ pub fn by_its_head<D: BlockDevice + ?Sized>(
     claims: Claims<'_>,
 ) -> Result<bool, DeviceError> {
     let head = &mut [0; HEAD_MAX][..head_bytes];
-    let whole = bytes::read(device, at_bytes, head).and_then(|()| match claims(head) {
-        None => Ok(false),
-        Some(claim) => {
-            let at_bytes = claim.from;
-            let behind = Piece::Device { at_bytes, bytes: claim.to - claim.from };
-            let pieces = [Piece::Given(claim.before()), behind];
-            let pieces = if claim.from < claim.to { &pieces } else { &pieces[..1] };
-            device.verify(pieces, claim.sum, claim.expected)
-        }
-    });
+    let whole = bytes::read(device, at_bytes, head)
+        .and_then(|()| claims(head).map_or(Ok(false), |claim| claim.verify(device)));
     match whole {
         Err(DeviceError::Unreadable(_)) => Ok(false),
         told => told,

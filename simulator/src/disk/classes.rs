@@ -76,6 +76,14 @@ impl Part {
         part
     }
 
+    /// The same where other bytes matter.
+    pub fn covering(self, arena: &Arena, covered: Vec<(usize, usize)>) -> Part {
+        match covered == self.covered {
+            true => self,
+            false => Part::new(arena, (self.lba, self.open), self.options, covered),
+        }
+    }
+
     /// The same with each option at other crash points: once for each of these, or not at all.
     pub fn at(&self, windows: impl Fn(&Admitted) -> Vec<(u32, u32)>) -> Part {
         let mut part = Part {

@@ -1,6 +1,6 @@
 //! Programs that ask: whether a checksum holds over a range, which unit of a range passes a test
-//! first, whether any does, whether something is what its head claims, and what some bytes of a sector are. The disk answers by asking its chooser
-//! only what that tells.
+//! first, whether any does, whether something is what its head claims, and what some bytes of a sector
+//! are. The disk answers by asking its chooser only what that tells.
 //!
 //! Method: the enumerator reads the bytes of every image and computes. The disk has the same
 //! programs with and without [`Disk::ask_classes`], and with and without clauses. Transcripts must be the

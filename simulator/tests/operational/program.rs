@@ -35,7 +35,8 @@ pub trait Medium {
 
 /// Everything read, with errors: `R`, address, length and bytes; `E` and address of a lost sector;
 /// `P`, address, first byte, length and bytes of a part; `V`, address and the answer to a checksum;
-/// `F`, address and the number found, or 255; `W`, address and whether it is whole; `A`, address and whether any was; `C` for a power cut.
+/// `F`, address and the number found, or 255; `W`, address and whether it is whole; `A`, address and
+/// whether any was; `C` for a power cut.
 pub type Transcript = Vec<u8>;
 
 /// Runs one life. Answers how many calls it completed; with a cut, that is the call in flight.

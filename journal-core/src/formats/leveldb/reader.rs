@@ -28,7 +28,8 @@ use alloc::vec::Vec;
 
 use super::record::{BLOCK_BYTES, FIRST, FULL, HEADER_BYTES, Header, LAST, MIDDLE};
 use crate::checksum::Checksum;
-use crate::device::{BlockDevice, DeviceError, Piece};
+use crate::claim::Claim;
+use crate::device::{BlockDevice, DeviceError};
 use crate::formats::page_cache::Area;
 use crate::journal::{Damage, End};
 
@@ -209,13 +210,10 @@ impl Reader<'_> {
 
     /// Whether the fragment behind `header` has the checksum that it claims.
     fn is_whole(&self, device: &mut dyn BlockDevice, header: &Header) -> Result<bool, DeviceError> {
-        let at_bytes = self.area.on_device(self.at + HEADER_BYTES);
-        let kind = [header.kind];
-        let pieces =
-            [Piece::Given(&kind), Piece::Device { at_bytes, bytes: u64::from(header.length) }];
-        // Without a payload there is nothing to ask of the device.
-        let pieces = if header.length == 0 { &pieces[..1] } else { &pieces[..] };
-        device.verify(pieces, Checksum::Crc32c, u64::from(header.claims()))
+        let from = self.area.on_device(self.at + HEADER_BYTES);
+        let bytes = from..from + u64::from(header.length);
+        let expected = u64::from(header.claims());
+        Claim::new(Checksum::Crc32c, expected, &[&[header.kind]], bytes).verify(device)
     }
 
     /// An intact fragment: does it continue what came before?

@@ -73,10 +73,10 @@ pub(super) enum Front {
 }
 
 /// The first byte of a block that its checksum covers as it stands.
-pub(super) const SUMMED_FROM: usize = SEQ;
+const SUMMED_FROM: usize = SEQ;
 
 /// What the checksum of a V9 block covers before [`SUMMED_FROM`]: salt, magic, the field as zeros.
-pub(super) fn v9_bytes(salt: Salt) -> [u8; 16 + SUMMED_FROM] {
+fn v9_bytes(salt: Salt) -> [u8; 16 + SUMMED_FROM] {
     let mut bytes = [0; 16 + SUMMED_FROM];
     bytes[..16].copy_from_slice(&salt.0);
     bytes[16..16 + CRC].copy_from_slice(&MAGIC_BYTES);

@@ -11,12 +11,12 @@
 //!
 //! What it is not: a walk. See `recover` and `open_tail`.
 
-use super::codec::{Front, HEAD_BYTES, SUMMED_FROM, Seen, claimed, see, v9_bytes};
+use super::codec::{Front, HEAD_BYTES, Seen, claimed, see, v9_claim};
 use super::layout::{Layout, Seq};
 use super::variant::Asked;
 use crate::bytes;
-use crate::checksum::Checksum;
-use crate::device::{BlockDevice, DeviceError, Lba, Piece};
+use crate::claim::Claim;
+use crate::device::{BlockDevice, DeviceError, Lba};
 use crate::rfc::header::Salt;
 
 /// Reads one place; `V9` says that the blocks are of its form. Only an unreadable sector is an answer; other errors are not the medium's.
@@ -76,22 +76,28 @@ fn ask_v9<'a>(
     scratch: &mut [u8],
 ) -> Result<Asked<'a>, DeviceError> {
     let (at, at_bytes) = (layout.lba(seq), layout.at_bytes(seq));
-    let (sector, block_bytes) = (layout.logical_bytes() as usize, scratch.len() as u64);
+    let (sector, block_bytes) = (layout.logical_bytes() as usize, scratch.len());
     let first = &mut scratch[..sector];
     if !head_passes(device, at, first, &|first| claimed(first, seq).is_some())? {
-        return not_claimed(device, at_bytes, block_bytes).map(Asked::Is);
+        return not_claimed(device, at_bytes, block_bytes as u64).map(Asked::Is);
     }
-    let crc = match device.peek(at, 0..HEAD_BYTES, first) {
-        Ok(head) => claimed(head, seq).map(|block| block.crc()),
+    let claim = match device.peek(at, 0..HEAD_BYTES, first) {
+        Ok(head) => claimed(head, seq).map(|block| v9_claim(salt, block, (at_bytes, block_bytes))),
         Err(DeviceError::Unreadable(_)) => return Ok(Asked::Is(Seen::Unreadable)),
         Err(error) => return Err(error),
     };
-    let Some(crc) = crc else { return Ok(Asked::Is(Seen::Foreign)) };
-    let (before, from) = (v9_bytes(salt), SUMMED_FROM as u64);
-    let covered = Piece::Device { at_bytes: at_bytes + from, bytes: block_bytes - from };
-    let pieces = [Piece::Given(&before), covered];
-    match device.verify(&pieces, Checksum::Crc32c, u64::from(crc)) {
-        Ok(true) => Ok(Asked::Reads(block_bytes as usize)),
+    let Some(claim) = claim else { return Ok(Asked::Is(Seen::Foreign)) };
+    verified(device, &claim, block_bytes)
+}
+
+/// What a block of so many bytes is that claims to be in its place.
+pub(super) fn verified<'a>(
+    device: &mut dyn BlockDevice,
+    claim: &Claim,
+    block_bytes: usize,
+) -> Result<Asked<'a>, DeviceError> {
+    match claim.verify(device) {
+        Ok(true) => Ok(Asked::Reads(block_bytes)),
         Ok(false) => Ok(Asked::Is(Seen::Claims)),
         Err(DeviceError::Unreadable(_)) => Ok(Asked::Is(Seen::Unreadable)),
         Err(error) => Err(error),

@@ -42,17 +42,15 @@
 //!
 //! What it is not: V9, whose form is smaller and whose checks are cheaper.
 
-use core::ops::Range;
-
 use super::codec::{
     Block, CRC, DURABLE_UPTO, FIRST, FLAGS, Head, LAST, MAGIC, PREV_CRC, SEQ, Seen, TLV_BYTES,
     TLV_MAX, TYPE_HASH, USED,
 };
 use super::layout::Seq;
-use super::read::{head_passes, not_claimed};
+use super::read::{head_passes, not_claimed, verified};
 use crate::checksum::{Checksum, stored};
 use crate::claim::Claim;
-use crate::device::{BlockDevice, DeviceError, Lba, Piece};
+use crate::device::{BlockDevice, DeviceError, Lba};
 use crate::rfc::header::Salt;
 use crate::rfc::strategy::{ReuseBy, Strategy};
 
@@ -434,15 +432,7 @@ impl Variant {
             let used = HEAD_BYTES + usize::from(claimed.used());
             return Ok(Asked::Reads(used.next_multiple_of(sector)));
         }
-        let Range { start, end } = claim.bytes();
-        let pieces =
-            [Piece::Given(claim.before()), Piece::Device { at_bytes: start, bytes: end - start }];
-        match device.verify(&pieces, claim.sum, claim.expected) {
-            Ok(true) => Ok(Asked::Reads(block_bytes)),
-            Ok(false) => Ok(Asked::Is(Seen::Claims)),
-            Err(DeviceError::Unreadable(_)) => Ok(Asked::Is(Seen::Unreadable)),
-            Err(error) => Err(error),
-        }
+        verified(device, &claim, block_bytes)
     }
 }
 

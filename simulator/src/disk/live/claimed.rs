@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use journal_core::{Claim, Claims, DeviceError, Lba, claim};
+use journal_core::{Claim, Claims, DeviceError, Lba};
 use smallvec::SmallVec;
 
 use super::super::arena::ContentId;
@@ -36,38 +36,37 @@ impl<C: Chooser> Live<'_, C> {
         if !self.disk.asks_classes {
             return None;
         }
-        // Mostly nothing is open; or the head is not.
+        // Mostly nothing is open.
         if let Some(bytes) = self.closed(head) {
             let Some(claim) = bytes.and_then(|bytes| claims(&bytes)) else {
                 return Some(Ok(false));
             };
-            let summed = (claim.bytes().start, claim.bytes().end);
-            if claim.sum.is_weak() || self.is_closed(summed) {
+            if self.is_closed(span_of(&claim)) {
                 return None;
             }
-            if let Err(error) = self.reading_all_of(summed) {
-                return Some(Err(error));
-            }
-            let (parts, passing) = self.passing_of(head, summed, claims)?;
-            return Some(self.ask(&parts, passing, false));
         }
-        let parts = self.parts(head, (0, 0));
-        let claimed = self.claimed(&parts, head, claims)?;
+        let heads = self.heads(head);
+        let claimed = self.claimed(&heads, head, claims)?;
         let Some((_, first)) = claimed.first() else { return Some(Ok(false)) };
         // Weak ones are passed by mixtures that bad luck alone does not make.
         if claimed.iter().any(|(_, claim)| claim.sum.is_weak()) {
             return None;
         }
-        let summed = (first.bytes().start, first.bytes().end);
-        if claimed.iter().any(|(_, claim)| claim.bytes() != first.bytes()) {
-            let which = claimed.into_iter().map(|(choice, _)| choice).collect();
-            return Some(self.ask_after(&parts, which, (head, claims)));
+        let summed = span_of(first);
+        if claimed.iter().all(|(_, claim)| span_of(claim) == summed) {
+            return self.ask_claims(heads, (head, summed), claims);
         }
-        if let Err(error) = self.reading_all_of(summed) {
-            return Some(Err(error));
+        let which = claimed.into_iter().map(|(choice, _)| choice).collect();
+        match self.narrow_to(&heads, which, None) {
+            Ok(left) if left.is_empty() => return Some(Ok(false)),
+            Ok(_) => {}
+            Err(error) => return Some(Err(error)),
         }
-        let (parts, passing) = self.passing_of(head, summed, claims)?;
-        Some(self.ask(&parts, passing, false))
+        // What is left of the head claims the same, whichever it is.
+        let heads = self.heads(head);
+        let claimed = self.claimed(&heads, head, claims)?;
+        let Some((_, claim)) = claimed.first() else { return Some(Ok(false)) };
+        self.ask_claims(heads, (head, span_of(claim)), claims)
     }
 
     /// What a sector holds, where that is certain whatever was read.
@@ -102,69 +101,46 @@ impl<C: Chooser> Live<'_, C> {
     fn is_closed(&mut self, span: Span) -> bool {
         let sectors = lbas(span, u64::from(self.disk.geometry.logical_bytes));
         let leaves = sectors.end > self.disk.geometry.sectors;
-        span.0 >= span.1
-            || leaves
-            || sectors.into_iter().all(|lba| self.closed_sector(lba).is_some())
+        leaves || sectors.into_iter().all(|lba| self.closed_sector(lba).is_some())
     }
 
-    /// Asks which of these heads is there, if any, and then whether it is of something whole.
-    fn ask_after(
-        &mut self,
-        heads: &[Part],
-        which: Vec<Choice>,
-        (head, claims): (Span, Claims<'_>),
-    ) -> Result<bool, DeviceError> {
-        if self.narrow_to(heads, which, None)?.is_empty() {
-            return Ok(false);
-        }
-        let heads = self.parts(head, (0, 0));
-        let claimed = self.claimed(&heads, head, claims).unwrap_or_default();
-        let Some((_, claim)) = claimed.first() else { return Ok(false) };
-        let summed = (claim.bytes().start, claim.bytes().end);
-        self.reading_all_of(summed)?;
-        match self.passing_of(head, summed, claims) {
-            Some((parts, passing)) => self.ask(&parts, passing, false),
-            None => claim::by_its_head(self, head.0, (head.1 - head.0) as usize, claims),
-        }
-    }
-
-    /// Begins a read of all sectors of a span, if it is of any.
-    fn reading_all_of(&mut self, span: Span) -> Result<(), DeviceError> {
-        if span.0 < span.1 {
-            let sector = u64::from(self.disk.geometry.logical_bytes);
-            let sectors = lbas(span, sector);
-            let bytes = (sectors.end - sectors.start) * sector;
-            self.reading(Lba(sectors.start), bytes as usize)?;
-        }
-        Ok(())
-    }
-
-    /// The sectors that two spans lie in, those of the first in front.
-    fn parts(&mut self, head: Span, summed: Span) -> Vec<Part> {
+    /// The sectors of a head, as far as the head tells what they hold apart.
+    fn heads(&mut self, head: Span) -> Vec<Part> {
         let sector = u64::from(self.disk.geometry.logical_bytes);
-        let (heads, mut all) = (lbas(head, sector), lbas(head, sector).collect::<Vec<u64>>());
-        if summed.0 < summed.1 {
-            all.extend(lbas(summed, sector).filter(|lba| !heads.contains(lba)));
-        }
-        all.into_iter().map(|lba| self.part(lba, within(&[head, summed], lba, sector))).collect()
+        lbas(head, sector).map(|lba| self.part(lba, within(&[head], lba, sector))).collect()
     }
 
-    /// What the sectors may hold, and which choices of it are whole, where all heads that claim anything
-    /// claim these bytes; `None` where nothing is open, or there are too many heads.
-    fn passing_of(
+    /// Asks whether something is whole of which all heads that claim anything claim the same bytes; `None`
+    /// where nothing is open, or there are too many heads.
+    fn ask_claims(
         &mut self,
-        head: Span,
-        summed: Span,
+        heads: Vec<Part>,
+        (head, summed): (Span, Span),
         claims: Claims<'_>,
-    ) -> Option<(Vec<Part>, Vec<Choice>)> {
+    ) -> Option<Result<bool, DeviceError>> {
         let sector = u64::from(self.disk.geometry.logical_bytes);
-        let mut parts = self.parts(head, summed);
+        let sectors = lbas(summed, sector);
+        let bytes = (sectors.end - sectors.start) * sector;
+        if bytes > 0
+            && let Err(error) = self.reading(Lba(sectors.start), bytes as usize)
+        {
+            return Some(Err(error));
+        }
+        let (count, of_head) = (heads.len(), lbas(head, sector));
+        let arena = &self.disk.trace.arena;
+        let covered = |lba| within(&[head, summed], lba, sector);
+        let again = |part: Part| {
+            let lba = part.lba;
+            part.covering(arena, covered(lba))
+        };
+        let mut parts: Vec<Part> = heads.into_iter().map(again).collect();
+        let others = sectors.filter(|lba| !of_head.contains(lba));
+        parts.extend(others.map(|lba| self.part(lba, covered(lba))));
         if !parts.iter().any(|part| part.open) {
             return None;
         }
-        let heads = lbas(head, sector).count();
-        let passing = self.all_that_pass(&mut parts, heads, head, claims, summed)?;
-        Some((parts, passing))
+        let passing = self.all_that_pass(&mut parts, count, (head, summed), claims)?;
+        Some(self.ask(&parts, passing, false))
     }
 
     /// The heads that claim anything, by the classes of the sectors that they lie in; `None` if there are
@@ -204,9 +180,8 @@ impl<C: Chooser> Live<'_, C> {
         &mut self,
         parts: &mut [Part],
         heads: usize,
-        head: Span,
+        (head, summed): (Span, Span),
         claims: Claims<'_>,
-        summed: Span,
     ) -> Option<Vec<Choice>> {
         let sector = u64::from(self.disk.geometry.logical_bytes);
         let mut passing: Vec<Choice> = Vec::new();
@@ -228,9 +203,17 @@ impl<C: Chooser> Live<'_, C> {
     }
 }
 
-/// The sectors that a span lies in.
+/// What a claim is about.
+fn span_of(claim: &Claim) -> Span {
+    (claim.bytes().start, claim.bytes().end)
+}
+
+/// The sectors that a span lies in, if it is of any.
 fn lbas(span: Span, sector: u64) -> Range<u64> {
-    span.0 / sector..span.1.div_ceil(sector)
+    match span.0 < span.1 {
+        true => span.0 / sector..span.1.div_ceil(sector),
+        false => 0..0,
+    }
 }
 
 /// What of some spans lies in a sector, in bytes from its start.

@@ -67,7 +67,7 @@ impl<C: Chooser> Live<'_, C> {
     }
 
     /// Whether a run of `each` sectors can be read, and passes.
-    pub(super) fn reads_as(
+    fn reads_as(
         &mut self,
         lba: u64,
         each: u64,
