@@ -3,14 +3,12 @@
 //! Where there is no `python3` the comparison is left out, and says so; with the environment
 //! variable `TORNWRITE_REQUIRE_PYTHON` set to 1 its absence is a failure.
 
-mod stream_support;
-
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::stream_support::{Random, disk, fresh, open, options};
 use journal_core::{BlockDevice, End, Journal, MemoryDevice};
-use stream_support::{Random, disk, fresh, open, options};
 
 const BYTES: u64 = 5 * 4096;
 

@@ -3,13 +3,11 @@
 //! `exercise` knows nothing but the trait. A new format that is in the registry is exercised
 //! without a line here.
 
-mod stubs;
-
+use crate::stubs::{file_log::FileLog, jbd2};
 use journal_core::formats::{self, Format, FormatVisitor};
 use journal_core::{
     BlockDevice, Entropy, Error, Geometry, Journal, Lsn, MemoryDevice, Opened, Resume, Survivors,
 };
-use stubs::{file_log::FileLog, jbd2};
 
 const ENTROPY: Entropy = *b"sixteen of these";
 const CARRY: Resume = Resume { survivors: Survivors::Carry, entropy: ENTROPY };

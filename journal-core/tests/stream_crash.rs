@@ -8,14 +8,12 @@
 //!
 //! What it is not: a proof. The simulator decides exhaustively what is drawn here.
 
-mod stream_support;
-
 use std::ops::RangeInclusive;
 
+use crate::stream_support::{CachedDisk, Random, disk, fresh, options, resume};
 use journal_core::rfc::strategy::{CommitRule, Framing, Integrity, Reuse, ReuseBy, TailWrite};
 use journal_core::rfc::{Strategy, StreamOptions};
 use journal_core::{Checksum, Error, Journal, Lsn, Survivors};
-use stream_support::{CachedDisk, Random, disk, fresh, options, resume};
 
 /// What the caller knows: every payload ever appended in this world has its own number.
 struct World {
@@ -188,7 +186,7 @@ fn salted(tail: TailWrite) -> StreamOptions {
 
 #[test]
 fn every_ring_survives_power_cuts_where_sectors_are_atomic() {
-    for name in stream_support::RINGS {
+    for name in crate::stream_support::RINGS {
         for shape in [(512, 512), (4096, 4096), (64, 512)] {
             let found = failures(&options(name), shape, false, 300);
             assert!(found.is_empty(), "{name} {shape:?}: {} {}", found.len(), found[0]);

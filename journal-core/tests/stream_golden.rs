@@ -1,11 +1,9 @@
 //! The bytes that the documents show, and the flaws that they name, as stories.
 
-mod stream_support;
-
+use crate::stream_support::{SALT, disk, fresh, hash_payload, open, options, resume};
 use journal_core::rfc::entry::{Dialect, Key, Kind, LogOffset};
 use journal_core::rfc::header::Salt;
 use journal_core::{BlockDevice, End, Geometry, Journal, Lba, MemoryDevice, Region, Survivors};
-use stream_support::{SALT, disk, fresh, hash_payload, open, options, resume};
 
 /// A log of HASH entries, as one disk image.
 fn hashes(name: &str, count: u64) -> MemoryDevice {
@@ -200,7 +198,7 @@ fn an_append_to_a_line_keeps_the_rest_of_a_sector_it_did_not_write() {
 
 #[test]
 fn a_checkpoint_of_a_ring_frees_the_clusters_before_the_first_entry_still_wanted() {
-    for name in stream_support::RINGS {
+    for name in crate::stream_support::RINGS {
         let mut disk = disk(512, 512, 24576 + 8 * 4096, 0);
         let mut journal = fresh(&mut disk, &options(name));
         let mut entries = Vec::new();
@@ -223,7 +221,7 @@ fn a_checkpoint_of_a_ring_frees_the_clusters_before_the_first_entry_still_wanted
 #[test]
 fn two_journals_in_two_regions_keep_out_of_each_others_way() {
     let mut disk = disk(512, 512, 131_072, 0);
-    for name in stream_support::STREAMS {
+    for name in crate::stream_support::STREAMS {
         let half = 128;
         let mut region = Region::new(&mut disk, Lba(0), half).unwrap();
         let mut one = fresh(&mut region, &options(name));

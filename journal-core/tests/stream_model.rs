@@ -1,15 +1,13 @@
 //! The stream journals against a list, and against any bytes at all.
 
-mod stream_support;
-
 use std::collections::VecDeque;
 
+use crate::stream_support::{RINGS, SALT, STREAMS, disk, fresh, open, options, resume};
 use journal_core::rfc::entry::{Dialect, Flaw, Key, Kind, LogOffset};
 use journal_core::rfc::header::Salt;
 use journal_core::rfc::{LADDER, RfcJournal, RfcOptions, StreamJournal};
 use journal_core::{Error, Inspect, Journal, Lba, Lsn, MemoryDevice, Survivors};
 use proptest::prelude::*;
-use stream_support::{RINGS, SALT, STREAMS, disk, fresh, open, options, resume};
 
 #[derive(Clone, Debug)]
 enum Op {

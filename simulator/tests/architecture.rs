@@ -233,3 +233,28 @@ fn no_test_is_ignored_and_none_sleeps() {
     }
     nothing_wrong(&wrong);
 }
+
+/// Cargo takes each file of `tests/` for a program unless it is told which are; told, it says nothing
+/// of a file that is in none of them, whose tests would never run.
+#[test]
+fn every_file_of_tests_is_part_of_a_program() {
+    let mut wrong = Vec::new();
+    for (folder, manifest) in [
+        ("journal-core/tests", include_str!("../../journal-core/Cargo.toml")),
+        ("simulator/tests", include_str!("../Cargo.toml")),
+    ] {
+        let all = sources(&[folder]);
+        let programs = manifest.split("[[test]]\nname = \"").skip(1);
+        let programs: Vec<_> = programs.filter_map(|rest| rest.split('"').next()).collect();
+        assert!(!programs.is_empty(), "{folder}: the manifest names its programs");
+        for source in &all {
+            let stem = source.path[folder.len() + 1..].trim_end_matches(".rs");
+            let module = format!("\nmod {stem};\n");
+            let listed = || all.iter().any(|other| other.text.contains(&module));
+            if !stem.contains('/') && !programs.contains(&stem) && !listed() {
+                wrong.push(format!("{}: list it in one of {programs:?}", source.path));
+            }
+        }
+    }
+    nothing_wrong(&wrong);
+}

@@ -45,7 +45,7 @@ struct Cut {
 }
 
 impl Cut {
-    fn live(&mut self) -> Live<'_, Power> {
+    fn live(&mut self) -> Live<'_> {
         Live::asking(&mut self.disk, &mut self.power, Some(1000))
     }
 

@@ -3,11 +3,9 @@
 //! The one idea: the program is run as a person or a script would run it; nothing is asked of the
 //! library but to build cases.
 //!
-//! Golden texts lie in `cli_golden/`. To rewrite them: `TORNWRITE_BLESS=1 cargo test --test cli`.
+//! Golden texts lie in `cli_golden/`. To rewrite them: `TORNWRITE_BLESS=1 cargo test --test program cli`.
 
-mod cli_support;
-
-use cli_support::{Ran, case, fixture, golden, text, tornwrite};
+use crate::cli_support::{Ran, case, fixture, golden, text, tornwrite};
 use simulator::report::json;
 
 const SMALL: [&str; 7] =
@@ -58,8 +56,10 @@ fn a_counterexample_replays_to_the_same_verdict_and_bytes_however_it_is_given() 
     {
         assert_eq!(tornwrite(again), first);
     }
-    let piped =
-        cli_support::tornwrite_with(&["replay", "-", "--format", "json"], &text(file.as_ref()));
+    let piped = crate::cli_support::tornwrite_with(
+        &["replay", "-", "--format", "json"],
+        &text(file.as_ref()),
+    );
     assert_eq!(piped, first);
     let all = tornwrite(&["replay", latest.to_str().unwrap()]);
     assert_eq!(all.exit, 1, "{}", all.err);

@@ -1,8 +1,6 @@
 //! `prove`, shards and `report merge` from outside.
 
-mod cli_support;
-
-use cli_support::{Ran, text, tornwrite};
+use crate::cli_support::{Ran, text, tornwrite};
 use simulator::explore::Verdict;
 use simulator::oracle::Oracle;
 use simulator::report::{Report, json};

@@ -1,13 +1,11 @@
 //! `torture` on its folder: shards, interrupts, and everything that a folder may have in it already.
 
-mod cli_support;
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use cli_support::{Ran, tornwrite};
+use crate::cli_support::{Ran, tornwrite};
 
 /// Two journals on two devices, one of which fails.
 const WHAT: [&str; 6] =

@@ -1,8 +1,6 @@
 //! Bad input and bad luck on the command line: each has an exit code and a sentence.
 
-mod cli_support;
-
-use cli_support::{case, fixture, tornwrite, tornwrite_with};
+use crate::cli_support::{case, fixture, tornwrite, tornwrite_with};
 use simulator::case::Case;
 use simulator::choose::{Decision, Label, What};
 use simulator::workload::Op;

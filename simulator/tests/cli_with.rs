@@ -1,10 +1,8 @@
 //! `--with FILE`: devices and strategies of the user's own, from outside.
 
-mod cli_support;
-
 use std::io::Write;
 
-use cli_support::tornwrite;
+use crate::cli_support::tornwrite;
 
 fn file(text: &str) -> (tempfile::NamedTempFile, String) {
     let mut file = tempfile::NamedTempFile::new().unwrap();

@@ -3,15 +3,13 @@
 //!
 //! The one idea: the files in `emitted/` are modules inside of functions, so that the harness does
 //! not take their tests for its own; here they are called, and must panic. To rewrite them:
-//! `TORNWRITE_BLESS=1 cargo test --test emitted`, and once more to run what was written.
+//! `TORNWRITE_BLESS=1 cargo test --test program emitted`, and once more to run what was written.
 #![allow(unnameable_test_items, reason = "they are called by name")]
-
-mod cli_support;
 
 use std::io;
 use std::path::Path;
 
-use cli_support::{case, tornwrite};
+use crate::cli_support::{case, tornwrite};
 use simulator::case::Case;
 use simulator::files::{FileLog, LogFile};
 use simulator::report::emit;
@@ -95,7 +93,7 @@ fn of_a_users_journal_one_line_is_to_be_filled_in() {
         ran.out.lines().filter(|line| line.ends_with("`my_crate::Forgetful`")).collect();
     assert_eq!(open.len(), 1, "{}", ran.out);
     assert!(open[0].contains(emit::FILL_IN));
-    golden("filled_in.rs", &ran.out.replace(open[0], "type Log = crate::Forgetful;"));
+    golden("filled_in.rs", &ran.out.replace(open[0], "type Log = crate::emitted::Forgetful;"));
 }
 
 #[test]

@@ -4,9 +4,7 @@
 //! random from the lattice, near the places where survival ends. If the claims hold on the hostile
 //! one they must hold on the kind one. Where theory and search differ, one of them is wrong.
 
-mod cli_support;
-
-use cli_support::tornwrite;
+use crate::cli_support::tornwrite;
 use simulator::choose::Rng;
 use simulator::explore::frontier::lattice::{BASES, Base, KNOBS, Point};
 use simulator::explore::frontier::{Effort, Survey, Tested, survey, test};

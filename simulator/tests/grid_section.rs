@@ -3,9 +3,7 @@
 //! What it is not: the section's arithmetic, which is tested on a grid made by hand in
 //! `report/grid.rs`.
 
-mod cli_support;
-
-use cli_support::{golden, text, tornwrite};
+use crate::cli_support::{golden, text, tornwrite};
 use journal_core::rfc::Strategy;
 use journal_core::rfc::strategy::{Framing, Integrity, TailWrite};
 use rayon::prelude::*;

@@ -5,11 +5,7 @@
 //! disk is told in a word is what it could have been handed.
 //! Inputs that failed once stay in `proptest-regressions/` and are tried first.
 
-#[path = "properties/cases.rs"]
 mod cases;
-#[path = "properties/contracts.rs"]
 mod contracts;
-#[path = "properties/judge.rs"]
 mod judge;
-#[path = "properties/same.rs"]
 mod same;

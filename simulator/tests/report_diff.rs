@@ -3,11 +3,9 @@
 //! The one idea: a small report is found once; each test changes one thing of it and looks at what the
 //! diff says.
 
-mod cli_support;
-
 use std::path::Path;
 
-use cli_support::{Ran, golden, text, tornwrite, tornwrite_in};
+use crate::cli_support::{Ran, golden, text, tornwrite, tornwrite_in};
 use simulator::explore::Verdict;
 use simulator::oracle::Oracle;
 use simulator::report::baseline::Baseline;

@@ -4,11 +4,9 @@
 //! Python's parsers of XML and HTML, where `python3` exists. With `TORNWRITE_REQUIRE_PYTHON=1` its
 //! absence is a failure.
 
-mod cli_support;
-
 use std::process::Command;
 
-use cli_support::tornwrite;
+use crate::cli_support::tornwrite;
 use simulator::explore::Verdict;
 use simulator::explore::frontier::lattice::BASES;
 use simulator::explore::frontier::{Effort, Survey, survey};
@@ -314,6 +312,6 @@ fn the_run_folder_holds_what_the_commands_draw() {
     {
         let ran = tornwrite(&["report", what, latest.to_str().unwrap()]);
         assert_eq!(ran.exit, 0, "{}", ran.err);
-        assert!(ran.out == cli_support::text(&latest.join(name)), "{name}");
+        assert!(ran.out == crate::cli_support::text(&latest.join(name)), "{name}");
     }
 }

@@ -5,11 +5,9 @@
 //!
 //! Rewritten with `TORNWRITE_BLESS=1`.
 
-mod cli_support;
-
 use std::path::Path;
 
-use cli_support::{text, tornwrite};
+use crate::cli_support::{text, tornwrite};
 
 #[test]
 fn the_gallery_is_what_the_program_writes() {

@@ -3,12 +3,10 @@
 //! The one idea: what is published must be what is written. The validator is Python's `jsonschema`,
 //! where it is there; with `TORNWRITE_REQUIRE_PYTHON=1` its absence is a failure.
 
-mod cli_support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cli_support::{case, text, tornwrite};
+use crate::cli_support::{case, text, tornwrite};
 use simulator::report::baseline::Baseline;
 use simulator::report::{json, schema};
 

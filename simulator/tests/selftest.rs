@@ -108,7 +108,7 @@ fn embedded(names: &[&String]) -> String {
         "//! `corpus/cases`, compiled in: name and text of every file.\n//!\n\
          //! The one idea: the program tests itself wherever it runs, without its repository.\n//!\n\
          //! Invariant: a test compares this list with the directory.\n//!\n\
-         //! What it is not: written by hand. `TORNWRITE_BLESS=1 cargo test --test selftest` does.\n\n\
+         //! What it is not: written by hand. `TORNWRITE_BLESS=1 cargo test --test proofs selftest` does.\n\n\
          macro_rules! case {\n    ($name:literal) => {\n        ($name, include_str!(concat!(\
          \"../../../corpus/cases/\", $name, \".json\")))\n    };\n}\n\n\
          /// The cases, in order of name.\npub const CASES: &[(&str, &str)] = &[\n",

@@ -34,10 +34,9 @@ use super::{Disk, Fault, FaultKind};
 use crate::choose::{Chooser, Label, What};
 
 /// The device of one life.
-#[derive(Debug)]
-pub struct Live<'a, C> {
+pub struct Live<'a> {
     disk: &'a mut Disk,
-    chooser: &'a mut C,
+    chooser: &'a mut dyn Chooser,
     /// How many calls an undisturbed life has, if the power may go during this one.
     cuttable: Option<u32>,
 }
@@ -51,19 +50,19 @@ struct Sectors {
     same: bool,
 }
 
-impl<'a, C: Chooser> Live<'a, C> {
+impl<'a> Live<'a> {
     /// A life during which the power stays on.
-    pub fn new(disk: &'a mut Disk, chooser: &'a mut C) -> Self {
+    pub fn new(disk: &'a mut Disk, chooser: &'a mut dyn Chooser) -> Self {
         Live { disk, chooser, cuttable: None }
     }
 
     /// A life during which the power may go at any call; `expected` calls weigh a random cut.
-    pub fn cuttable(disk: &'a mut Disk, chooser: &'a mut C, expected: u32) -> Self {
+    pub fn cuttable(disk: &'a mut Disk, chooser: &'a mut dyn Chooser, expected: u32) -> Self {
         Live::asking(disk, chooser, Some(expected))
     }
 
     /// Either of the two: a life that asks at each call, if it is said how many it expects.
-    pub fn asking(disk: &'a mut Disk, chooser: &'a mut C, expected: Option<u32>) -> Self {
+    pub fn asking(disk: &'a mut Disk, chooser: &'a mut dyn Chooser, expected: Option<u32>) -> Self {
         Live { disk, chooser, cuttable: expected }
     }
 
@@ -264,7 +263,7 @@ impl<'a, C: Chooser> Live<'a, C> {
     }
 }
 
-impl<C: Chooser> BlockDevice for Live<'_, C> {
+impl BlockDevice for Live<'_> {
     fn geometry(&self) -> Geometry {
         self.disk.geometry
     }

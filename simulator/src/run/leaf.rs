@@ -46,13 +46,13 @@ pub(super) enum Power {
 
 impl<J: Stepwise> Run<'_, J> {
     /// Runs one leaf: cuts, recovers, judges, for as many lives as the workload has.
-    pub fn leaf<C: Chooser>(&mut self, chooser: &mut C) -> Leaf {
+    pub fn leaf(&mut self, chooser: &mut dyn Chooser) -> Leaf {
         self.leaf_watched(chooser, None)
     }
 
     /// As [`Run::leaf`], telling what happens.
-    pub fn leaf_watched<C: Chooser>(&mut self, chooser: &mut C, watch: Option<Watch<'_>>) -> Leaf {
-        self.leaf_cut(chooser, watch, &mut |_, _| ())
+    pub fn leaf_watched(&mut self, chooser: &mut dyn Chooser, watch: Option<Watch<'_>>) -> Leaf {
+        self.leaf_cut(&mut { chooser }, watch, &mut |_, _| ())
     }
 
     /// As [`Run::leaf_watched`], showing the chooser the disk after each cut but the first.
@@ -116,9 +116,9 @@ impl<J: Stepwise> Run<'_, J> {
 
     /// Opens the journal and judges what it shows. In the first recovery `at` is the call at which
     /// the power went.
-    fn open<C: Chooser>(
+    fn open(
         &mut self,
-        chooser: &mut C,
+        chooser: &mut dyn Chooser,
         at: Option<u32>,
         (obligation, shown): (Obligation, Option<Judgement>),
         watch: &mut Option<Watch<'_>>,
@@ -261,9 +261,9 @@ impl<J: Stepwise> Run<'_, J> {
 
     /// Resumes and works on until the power goes. Says what was violated and whether the resume
     /// was completed.
-    pub(super) fn live_on<C: Chooser>(
+    pub(super) fn live_on(
         &mut self,
-        chooser: &mut C,
+        chooser: &mut dyn Chooser,
         (life, power): (usize, Power),
         journal: &mut J,
         (obligation, _): (Obligation, Option<Judgement>),

@@ -11,7 +11,6 @@
 use journal_core::{DeviceError, Error, Journal};
 
 use super::{Event, Watch};
-use crate::choose::Chooser;
 use crate::disk::{Disk, Live};
 use crate::oracle::Ledger;
 use crate::workload::{Identity, Op, Workload};
@@ -30,10 +29,10 @@ impl<'a> Script<'a> {
     }
 
     #[inline]
-    pub fn step<J: Journal, C: Chooser>(
+    pub fn step<J: Journal>(
         &mut self,
         journal: &mut J,
-        device: &mut Live<'_, C>,
+        device: &mut Live<'_>,
         op: Op,
     ) -> Result<(), Error> {
         let calls = device.disk().calls();

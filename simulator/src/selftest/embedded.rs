@@ -4,7 +4,7 @@
 //!
 //! Invariant: a test compares this list with the directory.
 //!
-//! What it is not: written by hand. `TORNWRITE_BLESS=1 cargo test --test selftest` does.
+//! What it is not: written by hand. `TORNWRITE_BLESS=1 cargo test --test proofs selftest` does.
 
 macro_rules! case {
     ($name:literal) => {

@@ -8,7 +8,7 @@
 
 const CASE: &str = "tw1-AQlGb3JnZXRmdWwhY29uc3VtZXItbnZtZS1uby1wbHAgKyBwYWdlIGNhY2hlgASAIIAEgAQCAAAAAAAAAAQAAAAAgIBAAAABBWNhcnJ5BwAwADACADAAMAIAMAAAAAELc2VjdG9yIDEuNDgDb2xkkUh8PQ";
 
-type Log = crate::Forgetful;
+type Log = crate::emitted::Forgetful;
 
 #[test]
 pub fn survives_a_crash_on_consumer_nvme_no_plp_page_cache() {

@@ -203,9 +203,9 @@ impl Medium for Eager<'_> {
 }
 
 /// The product's disk at work.
-pub struct Lazy<'a, C: Chooser>(pub Live<'a, C>);
+pub struct Lazy<'a>(pub Live<'a>);
 
-impl<C: Chooser> Lazy<'_, C> {
+impl Lazy<'_> {
     /// Carries out one call of a trace.
     pub fn call(&mut self, call: &Call) {
         match call {
@@ -224,7 +224,7 @@ fn lost(error: DeviceError) -> usize {
     }
 }
 
-impl<C: Chooser> Medium for Lazy<'_, C> {
+impl Medium for Lazy<'_> {
     fn read(&mut self, lba: usize, sectors: usize, lend: bool) -> Result<Vec<u8>, usize> {
         let mut buffer = vec![0; sectors * self.0.geometry().logical_bytes as usize];
         let at = Lba(lba as u64);

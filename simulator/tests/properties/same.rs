@@ -19,7 +19,7 @@ use simulator::choose::{Chooser, Exhaustive, Label, Undisturbed, What};
 use simulator::disk::contract::{CacheOrder, Contract, Flush};
 use simulator::disk::{Disk, Fill, Live};
 
-use crate::contracts;
+use super::contracts;
 
 const SECTOR: usize = 8;
 

@@ -37,7 +37,7 @@ use super::super::trace::NONE;
 use super::super::undecided;
 use super::super::worlds::Why;
 use super::Live;
-use crate::choose::{Chooser, Label, What};
+use crate::choose::{Label, What};
 
 /// One answer of a question.
 pub(super) struct Answer {
@@ -103,7 +103,7 @@ fn summed(arena: &Arena, sum: Checksum, segments: &[Segment<'_>], contents: &[Co
     running.finish()
 }
 
-impl<C: Chooser> Live<'_, C> {
+impl Live<'_> {
     /// Answers `verify` of a span that begins at `first`; `None` where reading answers it as well.
     pub(super) fn verify_classes(
         &mut self,

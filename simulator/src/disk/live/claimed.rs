@@ -18,7 +18,6 @@ use super::super::arena::ContentId;
 use super::super::classes::{Choice, Part};
 use super::super::passed::Segment;
 use super::Live;
-use crate::choose::Chooser;
 
 /// Most heads that are looked at.
 const HEADS_MAX: u64 = 256;
@@ -26,7 +25,7 @@ const HEADS_MAX: u64 = 256;
 /// Half-open, in bytes from the start of the device.
 type Span = (u64, u64);
 
-impl<C: Chooser> Live<'_, C> {
+impl Live<'_> {
     /// Answers `is_whole`; `None` where reading answers it as well.
     pub(super) fn whole_by_classes(
         &mut self,

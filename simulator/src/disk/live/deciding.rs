@@ -19,13 +19,13 @@ use super::super::trace::NONE;
 use super::super::undecided::Listed;
 use super::super::worlds::{Latent, Range, Why, World, merged};
 use super::Live;
-use crate::choose::{Chooser, Label, What, pick};
+use crate::choose::{Label, What, pick};
 
 /// Most boxes of worlds that are kept side by side: where one leaf is wanted, and where all are.
 const BOXES_MAX: usize = 512;
 pub(super) const BOXES_MAX_OF_ALL: usize = 4096;
 
-impl<C: Chooser> Live<'_, C> {
+impl Live<'_> {
     pub(super) fn decide_independent(&mut self, lba: u64) -> ContentId {
         let disk = &mut *self.disk;
         disk.list_independent(lba);

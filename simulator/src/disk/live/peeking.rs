@@ -14,7 +14,6 @@ use smallvec::SmallVec;
 use super::super::arena::{Arena, ContentId};
 use super::Live;
 use super::asking::Means;
-use crate::choose::Chooser;
 
 /// How far the contents that a sector may hold differ in some bytes.
 enum Differ {
@@ -26,7 +25,7 @@ enum Differ {
     Partly,
 }
 
-impl<C: Chooser> Live<'_, C> {
+impl Live<'_> {
     /// A content that an open sector may hold, and that agrees with what it holds from one byte to
     /// another; and whether that is all that it holds.
     pub(super) fn peek_class(

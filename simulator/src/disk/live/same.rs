@@ -19,7 +19,6 @@ use journal_core::{DeviceError, Lba, Span};
 use super::super::arena::ContentId;
 use super::super::{Disk, FaultKind};
 use super::{Live, Sectors};
-use crate::choose::Chooser;
 
 impl Disk {
     /// From now on until [`Disk::settle`] the power is not cut: a journal is being made.
@@ -28,7 +27,7 @@ impl Disk {
     }
 }
 
-impl<C: Chooser> Live<'_, C> {
+impl Live<'_> {
     /// See [`journal_core::BlockDevice::write_same`].
     pub(super) fn write_spans(&mut self, byte: u8, spans: &[Span]) -> Result<(), DeviceError> {
         for span in spans {

@@ -16,9 +16,8 @@ use super::super::arena::ContentId;
 use super::super::classes::Part;
 use super::Live;
 use super::whole::Side;
-use crate::choose::Chooser;
 
-impl<C: Chooser> Live<'_, C> {
+impl Live<'_> {
     /// Begins to look through `count` runs of so many bytes: how many sectors each of them has.
     pub(super) fn searching(
         &mut self,

@@ -17,9 +17,9 @@ use super::super::trace::NONE;
 use super::super::undecided::Content;
 use super::Live;
 use super::asking::merge_stretches;
-use crate::choose::{Chooser, Label, What};
+use crate::choose::{Label, What};
 
-impl<C: Chooser> Live<'_, C> {
+impl Live<'_> {
     /// Whether an open sector passes; `None` where it may hold too many contents for this way.
     pub(super) fn test_sector(
         &mut self,

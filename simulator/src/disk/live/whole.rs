@@ -21,7 +21,7 @@ use super::super::worlds::{Why, Worlds, merged};
 use super::Live;
 use super::asking::{Answer, Means, merge_stretches};
 use super::deciding::BOXES_MAX_OF_ALL;
-use crate::choose::{Chooser, Label, What};
+use crate::choose::{Label, What};
 
 /// An open sector, with the options that pass and those that do not.
 pub(super) struct Side<'p> {
@@ -30,7 +30,7 @@ pub(super) struct Side<'p> {
     pub others: Vec<usize>,
 }
 
-impl<C: Chooser> Live<'_, C> {
+impl Live<'_> {
     /// Whether each part holds an option that passes there; `None` where that is to be asked sector by
     /// sector.
     pub(super) fn ask_whole(

@@ -1,0 +1,4 @@
+//! What is allocated, counted by an allocator of its own.
+
+mod memory;
+mod speed_allocations;
