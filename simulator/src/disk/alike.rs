@@ -21,7 +21,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::arena::ContentId;
 use super::count::Universe;
 use super::worlds::{Latent, Worlds};
-use super::{Disk, Mark, trace};
+use super::{Disk, Mark, ground, trace};
 
 /// The numbers by which names speak of contents and of knowledge.
 #[derive(Clone, Debug, Default)]
@@ -100,19 +100,19 @@ impl Disk {
             let why = universe.residuals.contents(sector.shape).iter().flat_map(|(_, why)| why);
             needed.extend(why.flatten().map(|(latent, _)| *latent));
         }
-        self.worlds = self.worlds.project(|latent| needed.contains(latent));
+        self.worlds = std::mem::take(&mut self.worlds).project(|latent| needed.contains(latent));
     }
 
     /// Adds to `name` that of the crash state right after a cut, with its universe: what was written
-    /// before `ready` is the same in all that are told apart, and the contents before `end` stay. False
-    /// if it has none.
+    /// before `ready` is the same in all that are told apart, and the contents before `end` stay. To be
+    /// asked of a disk that has names.
     pub fn name(
         &mut self,
         universe: &Universe,
         (ready, end): (&Mark, &Mark),
         names: &mut Names,
         name: &mut Vec<u64>,
-    ) -> bool {
+    ) {
         let stay = end.trace.arena;
         name.push(universe.residuals.generation());
         name.push(names.worlds(&self.worlds));
@@ -127,11 +127,13 @@ impl Disk {
                 name.extend([lba, OPEN]);
                 continue;
             }
-            let listed = self.listed(lba);
-            let Some(content) = self.only_content(&listed) else { return false };
+            let (_, content, _) = ground::beginning(&self.trace, &self.rules, lba);
+            if cfg!(debug_assertions) {
+                let listed = self.listed(lba);
+                assert_eq!(self.only_content(&listed), Some(content), "sector {lba}");
+            }
             name.extend([lba, names.content(self, stay, content)]);
         }
-        true
     }
 }
 

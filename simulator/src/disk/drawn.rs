@@ -69,7 +69,7 @@ impl Disk {
             let why = sector.contents.iter().flat_map(|(why, _)| why).flatten();
             needed.extend(why.map(|(latent, _)| (*latent, step)));
         }
-        let start = self.worlds.project(|latent| needed.contains_key(latent));
+        let start = self.worlds.clone().project(|latent| needed.contains_key(latent));
         Some(Drawable { sectors, needed, start, budget: self.rules.budget, known: BTreeMap::new() })
     }
 

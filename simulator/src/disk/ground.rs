@@ -10,8 +10,7 @@
 //!
 //! What it is not: aware of what is at risk.
 
-use smallvec::smallvec;
-
+use super::arena::ContentId;
 use super::rules::Rules;
 use super::trace::{NONE, Trace};
 use super::undecided::{AtRisk, Content, is_stable};
@@ -19,9 +18,8 @@ use super::worlds::{Latent, Range, Why, World, narrow};
 use crate::choose::Label;
 
 /// The first cut that leaves a sector open, and what it held before that life, or at its newest
-/// version that nothing can take back.
-pub fn beginning(trace: &Trace, rules: &Rules, lba: u64) -> (u32, Vec<Content>) {
-    let certain = |content, label| vec![Content { content, label, why: smallvec![World::new()] }];
+/// version that nothing can take back; and what that is called. A sector that no cut leaves open holds it.
+pub fn beginning(trace: &Trace, rules: &Rules, lba: u64) -> (u32, ContentId, Label) {
     let mut at = trace.newest(lba);
     while at != NONE {
         let version = trace.versions[at as usize];
@@ -30,16 +28,16 @@ pub fn beginning(trace: &Trace, rules: &Rules, lba: u64) -> (u32, Vec<Content>) 
         let ended_by = life.checked_sub(1).expect("an open sector was written before a cut");
         let cut = &trace.cuts[ended_by as usize];
         if version.command == NONE {
-            return (ended_by, certain(version.content, Label::Old));
+            return (ended_by, version.content, Label::Old);
         }
         let for_good = !rules.looks_back || version.call < cut.settled;
         let stable = version.call <= cut.at && is_stable(trace, rules, cut, version.command);
         if stable && for_good {
-            return (ended_by, certain(version.content, Label::Write(version.command)));
+            return (ended_by, version.content, Label::Write(version.command));
         }
         at = trace.older(lba, at, version.prev);
     }
-    (0, certain(trace.original(lba), Label::Old))
+    (0, trace.original(lba), Label::Old)
 }
 
 /// The stable versions of a sector that a cut may take back, newest first.

@@ -189,7 +189,7 @@ impl Residuals {
             let link = Link { sector: u64::from(*sector), left: left.clone(), next: rest };
             rest = self.rest(link);
         }
-        let start = self.narrowed(rest, worlds);
+        let start = self.narrowed(rest, worlds.clone());
         match self.decided {
             None => {
                 let first = (rest, start);
@@ -232,7 +232,7 @@ impl Residuals {
     }
 
     /// What of the knowledge matters to a rest.
-    fn narrowed(&self, rest: Rest, worlds: &Worlds) -> Worlds {
+    fn narrowed(&self, rest: Rest, worlds: Worlds) -> Worlds {
         let needed = &self.links[rest as usize].1;
         worlds.project(|latent| needed.binary_search(latent).is_ok())
     }
@@ -260,7 +260,7 @@ impl Residuals {
                 },
             };
             let Some(worlds) = worlds.and(why, counting.budget) else { continue };
-            let worlds = self.narrowed(link.next, &worlds);
+            let worlds = self.narrowed(link.next, worlds);
             let same =
                 |known: &&mut (Worlds, bool, u64)| (known.1, &known.0) == (all_of_class, &worlds);
             match behind.iter_mut().find(same) {

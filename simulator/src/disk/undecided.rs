@@ -176,39 +176,15 @@ pub fn coupled(
 
 /// See [`Listed`].
 pub fn listed(trace: &mut Trace, rules: &Rules, denied: &Denied, lba: u64) -> Listed {
-    let (start, mut whole) = ground::beginning(trace, rules, lba);
+    let (start, content, label) = ground::beginning(trace, rules, lba);
+    let mut whole = vec![Content { content, label, why: smallvec![World::new()] }];
     let mut damaged: Vec<Content> = Vec::new();
     for cut in start..trace.cuts.len() as u32 {
         let risk = at_risk(trace, rules, lba, cut);
-        let stale = damage::stale(trace, rules, lba, cut, (&whole, &damaged));
-        if rules.looks_back {
-            ground::go_back(trace, rules, lba, cut, &mut whole, &mut damaged);
+        // A cut at which nothing was at risk there leaves it as it was, if no neighbour can harm it.
+        if !risk.is_empty() || rules.domain_sectors > 1 || rules.looks_back {
+            put_at_risk(trace, rules, (lba, cut), &risk, &mut whole, &mut damaged);
         }
-        let sector = damage::Sector { lba, cut, risk: &risk, whole: &whole, damaged: &damaged };
-        let mut fresh = damage::strikes(trace, rules, &sector, &stale);
-        fresh.extend(damage::stores(trace, rules, &sector));
-        // What was there before shows through where every version at risk was lost.
-        let lost_all = |content: &mut Content| -> bool {
-            content.why.retain_mut(|why| {
-                risk.iter().all(|r| lost(trace, rules, cut, lba, r.command, why))
-            });
-            !content.why.is_empty()
-        };
-        whole.retain_mut(lost_all);
-        damaged.retain_mut(lost_all);
-        let mut newer = Vec::with_capacity(risk.len() + whole.len());
-        for (i, r) in risk.iter().enumerate() {
-            let mut why = World::new();
-            let possible = persisted(trace, rules, cut, lba, r.command, &mut why)
-                && risk[..i].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why));
-            if possible {
-                let label = Label::Write(r.command);
-                newer.push(Content { content: r.content, label, why: smallvec![why] });
-            }
-        }
-        newer.append(&mut whole);
-        whole = newer;
-        damaged.extend(fresh);
         if (cut as usize) + 1 < trace.cuts.len() {
             let stands = |c: &Content| !denied.after(&trace.arena, lba, cut + 1, c.content);
             whole.retain(stands);
@@ -216,6 +192,46 @@ pub fn listed(trace: &mut Trace, rules: &Rules, denied: &Denied, lba: u64) -> Li
         }
     }
     Listed { whole, damaged }
+}
+
+/// Makes what a sector may hold before the writes of a life what it may hold after the cut that ended it.
+fn put_at_risk(
+    trace: &mut Trace,
+    rules: &Rules,
+    (lba, cut): (u64, u32),
+    risk: &[AtRisk],
+    whole: &mut Vec<Content>,
+    damaged: &mut Vec<Content>,
+) {
+    let stale = damage::stale(trace, rules, lba, cut, (whole, damaged));
+    if rules.looks_back {
+        ground::go_back(trace, rules, lba, cut, whole, damaged);
+    }
+    let sector = damage::Sector { lba, cut, risk, whole, damaged };
+    let mut fresh = damage::strikes(trace, rules, &sector, &stale);
+    fresh.extend(damage::stores(trace, rules, &sector));
+    // What was there before shows through where every version at risk was lost.
+    let lost_all = |content: &mut Content| -> bool {
+        content
+            .why
+            .retain_mut(|why| risk.iter().all(|r| lost(trace, rules, cut, lba, r.command, why)));
+        !content.why.is_empty()
+    };
+    whole.retain_mut(lost_all);
+    damaged.retain_mut(lost_all);
+    let mut newer = Vec::with_capacity(risk.len() + whole.len());
+    for (i, r) in risk.iter().enumerate() {
+        let mut why = World::new();
+        let possible = persisted(trace, rules, cut, lba, r.command, &mut why)
+            && risk[..i].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why));
+        if possible {
+            let label = Label::Write(r.command);
+            newer.push(Content { content: r.content, label, why: smallvec![why] });
+        }
+    }
+    newer.append(whole);
+    *whole = newer;
+    damaged.extend(fresh);
 }
 
 /// The versions of a sector at risk at a cut, newest first.

@@ -87,6 +87,13 @@ impl Worlds {
             return Some(self.clone());
         }
         let touched = bonds(explanations);
+        // Mostly there is one, and what it is about is certain: then it is certain, too.
+        if let [why] = explanations
+            && !self.parts.iter().any(|part| bound(part, &touched))
+        {
+            let sure = both(&self.sure, why).filter(|sure| budget.covers(sure))?;
+            return Some(Worlds { sure, parts: self.parts.clone() });
+        }
         let mut after = Worlds::default();
         let mut here = World::new();
         for known in &self.sure {
@@ -158,7 +165,12 @@ impl Worlds {
     /// The same knowledge of the latents that `keep` names, and of how many events each cut had:
     /// what tells one of the others from another is dropped.
     #[must_use]
-    pub fn project(&self, keep: impl Fn(&Latent) -> bool) -> Worlds {
+    pub fn project(self, keep: impl Fn(&Latent) -> bool) -> Worlds {
+        let mut all =
+            self.sure.iter().chain(self.parts.iter().flat_map(|part| part.iter().flatten()));
+        if all.all(|(latent, _)| keep(latent)) {
+            return self;
+        }
         let project = |world: &World| {
             let mut left = World::new();
             let mut dropped = 0;

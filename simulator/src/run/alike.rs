@@ -287,9 +287,7 @@ impl<J: Stepwise> Run<'_, J> {
         alike.name.clear();
         alike.name.extend(name_past(&self.ledger, point.owed, &begun.leaf, begun.shown));
         let names = (&mut alike.names, &mut alike.name);
-        if !self.disk.name(&begun.universe, (&self.ready, &self.end), names.0, names.1) {
-            return false;
-        }
+        self.disk.name(&begun.universe, (&self.ready, &self.end), names.0, names.1);
         tree.modulo_collisions |= self.disk.set_modulo_collisions(false);
         tree.set_states_apart(life - 1);
         let kept = self.kept_before(tree, life);
