@@ -9,6 +9,7 @@
 //! What it is not: a result. It says what to run; the verdict is found by running it.
 
 use journal_core::formats::Format;
+#[cfg(feature = "program")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,8 @@ pub(crate) mod token;
 pub const CASE_VERSION: u32 = 1;
 
 /// A complete experiment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// Version of this format.

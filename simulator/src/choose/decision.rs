@@ -10,6 +10,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "program")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -127,15 +128,16 @@ pub enum Label {
 }
 
 /// One question and its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 pub struct Decision {
     /// What was asked, as text in files.
     #[serde(with = "text")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "program", schemars(with = "String"))]
     pub what: What,
     /// The answer, as text in files.
     #[serde(with = "text")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "program", schemars(with = "String"))]
     pub is: Label,
 }
 

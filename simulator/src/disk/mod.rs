@@ -40,6 +40,7 @@ mod verified;
 mod worlds;
 
 use journal_core::{DeviceError, Geometry, Lba};
+#[cfg(feature = "program")]
 use schemars::JsonSchema;
 
 use arena::ContentId;
@@ -63,9 +64,8 @@ pub use live::Live;
 pub use trace::{CallKind, Fill};
 
 /// One device operation that fails, once.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 pub struct Fault {
     /// Which operation of the run (reads, writes and flushes, counted from 0).
     pub operation: u32,
@@ -74,9 +74,8 @@ pub struct Fault {
 }
 
 /// How an operation fails.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// An I/O error and no effect. A flush that fails so drops what it was to make durable: the

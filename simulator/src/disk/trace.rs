@@ -10,6 +10,7 @@
 //! What it is not: knowledge of contracts. It says which call wrote what; what survives is worked
 //! out in `undecided.rs`.
 
+#[cfg(feature = "program")]
 use schemars::JsonSchema;
 use std::ops::Range;
 
@@ -20,9 +21,8 @@ use super::newest::{Newest, Run};
 pub const NONE: u32 = u32::MAX;
 
 /// What untouched sectors hold.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Fill {
     /// Zeros, as a fresh file.

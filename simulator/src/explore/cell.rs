@@ -14,6 +14,7 @@ use std::num::NonZeroU32;
 
 use journal_core::formats::Format;
 use journal_core::{Promises, Stepwise};
+#[cfg(feature = "program")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,9 +29,8 @@ use crate::run::{Images, Leaf, Probable, Run, Setup, SetupError, Tree};
 use crate::workload::Op;
 
 /// The answer for one cell.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Every crash state of the workload was covered and none broke what is owed.

@@ -30,6 +30,7 @@ use std::collections::BTreeMap;
 
 use journal_core::formats::Format;
 use journal_core::{Stepwise, Survivors};
+#[cfg(feature = "program")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +46,8 @@ use crate::workload::{Life, Op, Workload};
 use lattice::{Base, KNOBS, Knob, Point, at_most, point, size};
 
 /// A journal on the contracts of a geometry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Survey {
     /// The journal.
@@ -81,7 +83,8 @@ impl Claim {
 }
 
 /// How far a set of claims holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
     /// `promises` or `nothing-wrong`.
@@ -99,7 +102,8 @@ pub struct Claim {
 }
 
 /// A contract that is survived, and what breaks just beyond it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Maximal {
     /// The contract.
@@ -109,7 +113,8 @@ pub struct Maximal {
 }
 
 /// One step beyond.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Beyond {
     /// The knob.

@@ -9,6 +9,7 @@
 //! What it is not: a search. It does not choose where it begins.
 
 use journal_core::Stepwise;
+#[cfg(feature = "program")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,8 @@ use crate::oracle::{Evaluated, Oracle, OracleSet};
 use crate::run::{Below, Images, Place, Reads, Room, Run, Tree};
 
 /// Why a stretch ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// No leaf comes after it.

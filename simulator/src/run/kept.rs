@@ -8,6 +8,7 @@
 //! What it is not: what the journal keeps in memory of its own. Nobody can see that but the journal.
 
 use journal_core::Stepwise;
+#[cfg(feature = "program")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,8 @@ use crate::disk::Mark;
 /// At each crash point that a recovery stands for, the sectors *at risk* are those that might hold
 /// several contents there. A recovery that asks what each of them holds is in no better a position
 /// than one that reads an image: nothing is left open, and the proof must visit every image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reads {
     /// No recovery left a sector at risk unread.

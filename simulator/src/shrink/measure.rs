@@ -20,6 +20,7 @@
 
 use std::num::NonZeroU32;
 
+#[cfg(feature = "program")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,8 @@ use crate::run::Setup;
 use crate::workload::{Identity, Op, Payloads};
 
 /// The size of a failing case; see the table above. Compared part by part, in this order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
     /// Appends.

@@ -15,6 +15,7 @@ mod generate;
 mod payload;
 
 use journal_core::{Limits, Survivors};
+#[cfg(feature = "program")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,8 @@ pub use generate::{Features, Sizes, generate, generate_with};
 pub use payload::{Identity, Payloads};
 
 /// One thing the client does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Op {
     /// Append an entry of so many bytes (of the given payload's own length, where payloads are
@@ -37,19 +39,21 @@ pub enum Op {
 }
 
 /// One life: from resume to the power cut.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Life {
     /// What to do with the survivors; ignored in the first life.
     #[serde(with = "survivors")]
-    #[schemars(schema_with = "survivors::schema")]
+    #[cfg_attr(feature = "program", schemars(schema_with = "survivors::schema"))]
     pub resume: Survivors,
     /// What the client does then.
     pub ops: Vec<Op>,
 }
 
 /// A script for several lives. The power is cut once in each.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
     /// Done before the first life, without a cut, and forgotten: it fills the space with plausible
@@ -128,6 +132,7 @@ mod survivors {
         })
     }
 
+    #[cfg(feature = "program")]
     pub fn schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({ "type": "string", "enum": ["carry", "forget"] })
     }

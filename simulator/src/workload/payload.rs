@@ -8,6 +8,7 @@
 
 use std::sync::LazyLock;
 
+#[cfg(feature = "program")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,8 @@ static POOL: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 /// What names an entry's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Identity {
     /// Every append has bytes of its own: its number in the run.
@@ -32,7 +34,8 @@ pub enum Identity {
 }
 
 /// Where payloads come from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Payloads {
     /// From the pool.
@@ -40,7 +43,7 @@ pub enum Payloads {
     /// These, in turn, as lower-case hex: the case is complete without the file they came from.
     Given(
         #[serde(with = "hex")]
-        #[schemars(with = "Vec<String>")]
+        #[cfg_attr(feature = "program", schemars(with = "Vec<String>"))]
         Vec<Vec<u8>>,
     ),
 }
