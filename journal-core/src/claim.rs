@@ -58,6 +58,12 @@ impl Claim {
         Claim::new(sum, sum.of(&[]), &[], 0..0)
     }
 
+    /// The same of as many bytes from another place on.
+    #[must_use]
+    pub fn moved(self, from: u64) -> Claim {
+        Claim { from, to: from + (self.to - self.from), ..self }
+    }
+
     /// What is summed first.
     #[must_use]
     pub fn before(&self) -> &[u8] {

@@ -7,9 +7,13 @@
 //! What it is not: a partition that is independent of its neighbours. A flush reaches the whole disk
 //! below, as it does on real ones.
 
+use alloc::vec::Vec;
+use core::cell::Cell;
 use core::ops::Range;
 
-use crate::device::{BlockDevice, DeviceError, Geometry, Lba, Write};
+use crate::checksum::Checksum;
+use crate::claim::Claims;
+use crate::device::{BlockDevice, DeviceError, Geometry, Lba, Piece, Write};
 use crate::same::Span;
 
 /// A run of sectors of another device, as a device of its own.
@@ -46,6 +50,39 @@ impl<'d> Region<'d> {
             Some(end) if end <= self.sectors => Ok(self.start.plus(at.0)),
             _ => Err(DeviceError::OutOfRange { at, sectors, have: self.sectors }),
         }
+    }
+
+    /// The first of `count` runs of so many bytes from `at` on, none of which leaves the region.
+    fn runs(&self, at: Lba, count: u64, bytes: usize) -> Result<Lba, DeviceError> {
+        let each = bytes as u64 / u64::from(self.below.geometry().logical_bytes);
+        self.geometry().run(at, count.saturating_mul(each))?;
+        Ok(self.start.plus(at.0))
+    }
+
+    fn bytes(&self, bytes: Range<u64>) -> Result<u64, DeviceError> {
+        let sector = self.below.geometry().logical_bytes;
+        Bounds { start: self.start, sectors: self.sectors, sector }.bytes(bytes)
+    }
+}
+
+/// Where a region lies.
+#[derive(Clone, Copy)]
+struct Bounds {
+    start: Lba,
+    sectors: u64,
+    sector: u32,
+}
+
+impl Bounds {
+    /// The first of some bytes of the region, on the device below.
+    fn bytes(self, bytes: Range<u64>) -> Result<u64, DeviceError> {
+        let sector = u64::from(self.sector);
+        let (first, end) = (bytes.start / sector, bytes.end.div_ceil(sector));
+        if end > self.sectors {
+            let (at, sectors) = (Lba(first), end - first);
+            return Err(DeviceError::OutOfRange { at, sectors, have: self.sectors });
+        }
+        Ok(self.start.0 * sector + bytes.start)
     }
 }
 
@@ -85,9 +122,86 @@ impl BlockDevice for Region<'_> {
         self.below.peek(place, part, scratch).map_err(|e| relative(start, e))
     }
 
+    fn verify(
+        &mut self,
+        pieces: &[Piece<'_>],
+        sum: Checksum,
+        expected: u64,
+    ) -> Result<bool, DeviceError> {
+        let mut moved = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            moved.push(match *piece {
+                Piece::Given(bytes) => Piece::Given(bytes),
+                Piece::Device { at_bytes, bytes } => {
+                    Piece::Device { at_bytes: self.bytes(at_bytes..at_bytes + bytes)?, bytes }
+                }
+            });
+        }
+        self.below.verify(&moved, sum, expected).map_err(|e| relative(self.start, e))
+    }
+
+    fn find(
+        &mut self,
+        at: Lba,
+        count: u64,
+        scratch: &mut [u8],
+        test: &dyn Fn(u64, &[u8]) -> bool,
+    ) -> Result<Option<u64>, DeviceError> {
+        if count == 0 {
+            return Ok(None);
+        }
+        let place = self.runs(at, count, scratch.len())?;
+        self.below.find(place, count, scratch, test).map_err(|e| relative(self.start, e))
+    }
+
+    fn any(
+        &mut self,
+        at: Lba,
+        count: u64,
+        scratch: &mut [u8],
+        test: &dyn Fn(u64, &[u8]) -> bool,
+    ) -> Result<bool, DeviceError> {
+        if count == 0 {
+            return Ok(false);
+        }
+        let place = self.runs(at, count, scratch.len())?;
+        self.below.any(place, count, scratch, test).map_err(|e| relative(self.start, e))
+    }
+
+    fn is_whole(
+        &mut self,
+        at_bytes: u64,
+        head_bytes: usize,
+        claims: Claims<'_>,
+    ) -> Result<bool, DeviceError> {
+        let place = self.bytes(at_bytes..at_bytes + head_bytes as u64)?;
+        let below = self.below.geometry();
+        let beyond_all = below.sectors * u64::from(below.logical_bytes);
+        // What leaves the region may well exist below. It is asked about behind the end of all, and the error
+        // is the region's.
+        let leaves = Cell::new(None);
+        let own = Bounds { start: self.start, sectors: self.sectors, sector: below.logical_bytes };
+        let moved = |head: &[u8]| {
+            let claim = claims(head)?;
+            Some(match own.bytes(claim.bytes()) {
+                Ok(from) => claim.moved(from),
+                Err(error) => {
+                    leaves.set(Some(error));
+                    claim.moved(beyond_all)
+                }
+            })
+        };
+        self.below.is_whole(place, head_bytes, &moved).map_err(|error| {
+            match (error, leaves.get()) {
+                (DeviceError::OutOfRange { .. }, Some(own)) => own,
+                (error, _) => relative(self.start, error),
+            }
+        })
+    }
+
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), DeviceError> {
         if writes.len() > REGION_WRITES_MAX {
-            let moved: Result<alloc::vec::Vec<_>, _> = writes
+            let moved: Result<Vec<_>, _> = writes
                 .iter()
                 .map(|w| self.place(w.at, w.data.len()).map(|at| Write { at, ..*w }))
                 .collect();
@@ -109,7 +223,7 @@ impl BlockDevice for Region<'_> {
             self.geometry().run(span.at, span.sectors)?;
             Ok(Span { at: self.start.plus(span.at.0), ..*span })
         };
-        let moved: Result<alloc::vec::Vec<_>, _> = spans.iter().map(moved).collect();
+        let moved: Result<Vec<_>, _> = spans.iter().map(moved).collect();
         self.below.write_same(byte, &moved?).map_err(|e| relative(self.start, e))
     }
 
@@ -125,5 +239,134 @@ impl BlockDevice for Region<'_> {
         let bytes = sectors.saturating_mul(sector);
         let place = self.place(at, usize::try_from(bytes).unwrap_or(usize::MAX))?;
         self.below.discard(place, sectors).map_err(|e| relative(self.start, e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::claim::Claim;
+    use crate::memory::MemoryDevice;
+
+    const SECTOR: usize = 512;
+    const SHAPE: Geometry = Geometry { logical_bytes: 512, physical_bytes: 512, sectors: 8 };
+
+    /// A device that answers questions, and has nothing read but by them.
+    struct Asked(MemoryDevice, bool);
+
+    impl Asked {
+        fn asked<T>(&mut self, question: impl FnOnce(&mut MemoryDevice) -> T) -> T {
+            self.1 = true;
+            question(&mut self.0)
+        }
+    }
+
+    impl BlockDevice for Asked {
+        fn geometry(&self) -> Geometry {
+            self.0.geometry()
+        }
+        fn read(&mut self, _: Lba, _: &mut [u8]) -> Result<(), DeviceError> {
+            panic!("a question was asked");
+        }
+        fn write(&mut self, writes: &[Write<'_>]) -> Result<(), DeviceError> {
+            self.0.write(writes)
+        }
+        fn flush(&mut self) -> Result<(), DeviceError> {
+            self.0.flush()
+        }
+        fn discard(&mut self, at: Lba, sectors: u64) -> Result<(), DeviceError> {
+            self.0.discard(at, sectors)
+        }
+        fn verify(
+            &mut self,
+            of: &[Piece<'_>],
+            sum: Checksum,
+            is: u64,
+        ) -> Result<bool, DeviceError> {
+            self.asked(|device| device.verify(of, sum, is))
+        }
+        fn find(
+            &mut self,
+            at: Lba,
+            count: u64,
+            scratch: &mut [u8],
+            test: &dyn Fn(u64, &[u8]) -> bool,
+        ) -> Result<Option<u64>, DeviceError> {
+            self.asked(|device| device.find(at, count, scratch, test))
+        }
+        fn any(
+            &mut self,
+            at: Lba,
+            count: u64,
+            scratch: &mut [u8],
+            test: &dyn Fn(u64, &[u8]) -> bool,
+        ) -> Result<bool, DeviceError> {
+            self.asked(|device| device.any(at, count, scratch, test))
+        }
+        fn is_whole(&mut self, at: u64, head: usize, of: Claims<'_>) -> Result<bool, DeviceError> {
+            self.asked(|device| device.is_whole(at, head, of))
+        }
+    }
+
+    /// Sectors that begin with 32 times their number.
+    fn content(sectors: u64) -> Vec<u8> {
+        (0..sectors as usize * SECTOR).map(|at| (at / SECTOR * 31 + at % 7) as u8).collect()
+    }
+
+    /// Asks all questions at each place, within the device and beyond it, and tells the answers; none where
+    /// that leaves the device.
+    fn answers(device: &mut dyn BlockDevice) -> Vec<Option<Option<u64>>> {
+        let bytes = content(SHAPE.sectors);
+        let end = bytes.len() as u64;
+        let mut told = Vec::new();
+        for at in (0..end + 1024).step_by(256) {
+            for to in [at + 100, at + 600] {
+                let own = bytes.get(at as usize..to as usize).unwrap_or_default();
+                let expected = Checksum::Crc32c.of(&[b"salt", own]);
+                let of = [Piece::Given(b"salt"), Piece::Device { at_bytes: at, bytes: to - at }];
+                let is = device.verify(&of, Checksum::Crc32c, expected);
+                told.push(is.map(|is| is.then_some(0)));
+                let first = bytes.get(at as usize).copied();
+                let claims = |head: &[u8]| {
+                    let claim = Claim::new(Checksum::Crc32c, expected, &[b"salt"], at..to);
+                    (Some(head[0]) == first).then_some(claim)
+                };
+                let place = at.min(end - 1);
+                told.push(device.is_whole(place, 1, &claims).map(|is| is.then_some(0)));
+            }
+        }
+        for at in 0..SHAPE.sectors + 2 {
+            for (count, each) in [(0, 1), (1, 1), (3, 1), (2, 2)] {
+                for wanted in [0, 32, 128] {
+                    let scratch = &mut vec![0; each * SECTOR][..];
+                    let test = |_: u64, run: &[u8]| run[0] == wanted;
+                    let at = Lba(at);
+                    if count == 0 || at.0 + count * each as u64 <= SHAPE.sectors {
+                        told.push(device.find(at, count, scratch, &test));
+                        told.push(device.any(at, count, scratch, &test).map(|is| is.then_some(0)));
+                    }
+                }
+            }
+        }
+        let within = |told| match told {
+            Err(DeviceError::OutOfRange { have, .. }) if have == SHAPE.sectors => None,
+            told => Some(told.expect("all can be read")),
+        };
+        told.into_iter().map(within).collect()
+    }
+
+    #[test]
+    fn a_region_answers_as_a_device_of_its_own_and_asks_the_one_below() {
+        let mut alone = MemoryDevice::new(SHAPE, 0);
+        alone.write(&[Write::cached(Lba(0), &content(SHAPE.sectors))]).unwrap();
+        let mut below = Asked(MemoryDevice::new(Geometry { sectors: 16, ..SHAPE }, 0xee), false);
+        below.write(&[Write::cached(Lba(5), &content(SHAPE.sectors))]).unwrap();
+        let own = answers(&mut alone);
+        assert_eq!(answers(&mut Region::new(&mut below, Lba(5), SHAPE.sectors).unwrap()), own);
+        assert!(below.1);
+        let kinds = [None, Some(None), Some(Some(0)), Some(Some(1))];
+        assert!(kinds.iter().all(|kind| own.contains(kind)), "answers of all kinds");
     }
 }
