@@ -66,7 +66,8 @@
 //! | `hdd-512n` | asserted | reported | damages what is being written; below a page cache that is the whole page, committed entries and all, so a file log survives only if it never writes a page again |
 //! | `hdd-512e` | reported | reported | damages the seven sectors around as well: survived only by logs that pad to 4096 bytes |
 //! | `pm-8byte`, `virtio-spec-literal` | no | no | large searches: ask for them by name |
-//! | those that lie about flushes, `sd-card` | no | no | nothing can be durable there; ask for them by name to see integrity and order judged |
+//! | `hdd-512e-nvc` | no | no | tears less than `consumer-nvme-no-plp`: ask for it by name |
+//! | those that lie about flushes, `sd-card`, `ssd-zheng-hostile` | no | no | nothing can be durable there; ask for them by name to see integrity and order judged |
 //!
 //! Another choice: [`Check::devices`].
 

@@ -253,7 +253,7 @@ mod tests {
             let old = Case::parse(OLD).unwrap();
             let setup = Setup { contract: preset.contract.clone(), ..old.setup() };
             let case = Case { decisions: old.decisions, ..Case::new("v8c", &setup) };
-            let later = ["pm-8byte", "virtio-spec-literal", "sd-card"];
+            let later = ["pm-8byte", "virtio-spec-literal", "sd-card", "ssd-zheng-hostile"];
             let head = HEADS[usize::from(later.contains(&&preset.contract.name[..]))];
             assert!(case.token().starts_with(head), "{}", preset.contract.name);
             assert_eq!(Case::parse(&case.token()).as_ref(), Ok(&case));

@@ -55,7 +55,7 @@ pub struct Arguments {
     /// Journals [default: all but twins, and the grid; journals that are asked for leave the grid out]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
     journal: Vec<String>,
-    /// Devices [default: all but pm-8byte, virtio-spec-literal and sd-card]
+    /// Devices [default: all but hdd-512e-nvc, pm-8byte, sd-card, ssd-zheng-hostile and virtio-spec-literal]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::device_names())]
     device: Vec<String>,
     /// Entries appended in each life, with a commit after every second and at the end. The grid has a
