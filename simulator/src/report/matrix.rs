@@ -80,8 +80,12 @@ pub fn short_names(names: &[&str], width: usize) -> Vec<String> {
             .chain(ends)
             .chain(starts)
             .filter(|candidate| candidate.len() <= width && !taken.contains(candidate))
+            .filter(|candidate| candidate == name || !names.contains(&&candidate[..]))
             .collect();
-        let clear = all.iter().find(|c| names.iter().filter(|name| suits(name, c)).count() == 1);
+        // A name in full is clear, though another may begin with it.
+        let clear = all.iter().find(|candidate| {
+            candidate == name || names.iter().filter(|name| suits(name, candidate)).count() == 1
+        });
         let chosen = clear.or(all.first()).cloned().unwrap_or_else(|| {
             let mut number = 1;
             loop {
@@ -466,5 +470,6 @@ mod tests {
         }
         assert_eq!(short_names(&["lying-flush", "barrier-flush"], 7), ["lying", "barrier"]);
         assert_eq!(short_names(&names, 30), names);
+        assert_eq!(short_names(&["hdd-512e-nvc", "hdd-512e"], 8), ["512e-nvc", "hdd-512e"]);
     }
 }
