@@ -127,7 +127,7 @@ impl Disk {
                 name.extend([lba, OPEN]);
                 continue;
             }
-            let (_, content, _) = ground::beginning(&self.trace, &self.rules, lba);
+            let content = ground::settled(&self.trace, &self.rules, lba);
             if cfg!(debug_assertions) {
                 let listed = self.listed(lba);
                 assert_eq!(self.only_content(&listed), Some(content), "sector {lba}");

@@ -12,14 +12,32 @@
 
 use super::arena::ContentId;
 use super::rules::Rules;
-use super::trace::{NONE, Trace};
+use super::trace::{Cut, NONE, Trace, Version};
 use super::undecided::{AtRisk, Content, is_stable};
 use super::worlds::{Latent, Range, Why, World, narrow};
 use crate::choose::Label;
 
 /// The first cut that leaves a sector open, and what it held before that life, or at its newest
-/// version that nothing can take back; and what that is called. A sector that no cut leaves open holds it.
+/// version that nothing can take back; and what that is called.
 pub fn beginning(trace: &Trace, rules: &Rules, lba: u64) -> (u32, ContentId, Label) {
+    newest_stable(trace, rules, lba, &|version, cut| {
+        !rules.looks_back || version.call < cut.settled
+    })
+}
+
+/// What a sector holds that no cut leaves open.
+pub fn settled(trace: &Trace, rules: &Rules, lba: u64) -> ContentId {
+    newest_stable(trace, rules, lba, &|_, _| true).1
+}
+
+/// The newest stable version of a sector that `counts`, or what was there before all: the cut that ended its
+/// life, what it holds, and what that is called.
+fn newest_stable(
+    trace: &Trace,
+    rules: &Rules,
+    lba: u64,
+    counts: &dyn Fn(&Version, &Cut) -> bool,
+) -> (u32, ContentId, Label) {
     let mut at = trace.newest(lba);
     while at != NONE {
         let version = trace.versions[at as usize];
@@ -30,9 +48,8 @@ pub fn beginning(trace: &Trace, rules: &Rules, lba: u64) -> (u32, ContentId, Lab
         if version.command == NONE {
             return (ended_by, version.content, Label::Old);
         }
-        let for_good = !rules.looks_back || version.call < cut.settled;
         let stable = version.call <= cut.at && is_stable(trace, rules, cut, version.command);
-        if stable && for_good {
+        if stable && counts(&version, cut) {
             return (ended_by, version.content, Label::Write(version.command));
         }
         at = trace.older(lba, at, version.prev);
