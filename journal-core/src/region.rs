@@ -19,8 +19,44 @@ use crate::same::Span;
 /// A run of sectors of another device, as a device of its own.
 pub struct Region<'d> {
     below: &'d mut dyn BlockDevice,
+    bounds: Bounds,
+}
+
+/// Where a region lies.
+#[derive(Clone, Copy)]
+struct Bounds {
     start: Lba,
     sectors: u64,
+    sector: u32,
+}
+
+impl Bounds {
+    /// The first of some bytes of the region, on the device below.
+    fn bytes(self, bytes: Range<u64>) -> Result<u64, DeviceError> {
+        let sector = u64::from(self.sector);
+        let first = bytes.start / sector;
+        self.run(Lba(first), bytes.end.div_ceil(sector) - first)?;
+        Ok(self.start.0 * sector + bytes.start)
+    }
+
+    /// The first of some sectors of the region, on the device below.
+    fn run(self, at: Lba, sectors: u64) -> Result<Lba, DeviceError> {
+        match at.0.checked_add(sectors) {
+            Some(end) if end <= self.sectors => Ok(self.start.plus(at.0)),
+            _ => Err(DeviceError::OutOfRange { at, sectors, have: self.sectors }),
+        }
+    }
+
+    /// An error of the device below, told in the addresses of the region.
+    fn own(self, error: DeviceError) -> DeviceError {
+        let own = |lba: Lba| Lba(lba.0.saturating_sub(self.start.0));
+        match error {
+            DeviceError::Unreadable(lba) => DeviceError::Unreadable(own(lba)),
+            DeviceError::Io(lba) => DeviceError::Io(own(lba)),
+            DeviceError::NoSpace(lba) => DeviceError::NoSpace(own(lba)),
+            other => other,
+        }
+    }
 }
 
 /// Writes handed down in one call without allocating.
@@ -36,80 +72,38 @@ impl<'d> Region<'d> {
         start: Lba,
         sectors: u64,
     ) -> Result<Self, DeviceError> {
-        let have = below.geometry().sectors;
+        let Geometry { sectors: have, logical_bytes: sector, .. } = below.geometry();
+        let bounds = Bounds { start, sectors, sector };
         match start.0.checked_add(sectors) {
-            Some(end) if end <= have => Ok(Region { below, start, sectors }),
+            Some(end) if end <= have => Ok(Region { below, bounds }),
             _ => Err(DeviceError::OutOfRange { at: start, sectors, have }),
         }
     }
 
     fn place(&self, at: Lba, bytes: usize) -> Result<Lba, DeviceError> {
-        let sector = self.below.geometry().logical_bytes;
-        let sectors = (bytes as u64).div_ceil(u64::from(sector));
-        match at.0.checked_add(sectors) {
-            Some(end) if end <= self.sectors => Ok(self.start.plus(at.0)),
-            _ => Err(DeviceError::OutOfRange { at, sectors, have: self.sectors }),
-        }
+        self.bounds.run(at, (bytes as u64).div_ceil(u64::from(self.bounds.sector)))
     }
 
     /// The first of `count` runs of so many bytes from `at` on, none of which leaves the region.
     fn runs(&self, at: Lba, count: u64, bytes: usize) -> Result<Lba, DeviceError> {
-        let each = bytes as u64 / u64::from(self.below.geometry().logical_bytes);
-        self.geometry().run(at, count.saturating_mul(each))?;
-        Ok(self.start.plus(at.0))
-    }
-
-    fn bytes(&self, bytes: Range<u64>) -> Result<u64, DeviceError> {
-        let sector = self.below.geometry().logical_bytes;
-        Bounds { start: self.start, sectors: self.sectors, sector }.bytes(bytes)
-    }
-}
-
-/// Where a region lies.
-#[derive(Clone, Copy)]
-struct Bounds {
-    start: Lba,
-    sectors: u64,
-    sector: u32,
-}
-
-impl Bounds {
-    /// The first of some bytes of the region, on the device below.
-    fn bytes(self, bytes: Range<u64>) -> Result<u64, DeviceError> {
-        let sector = u64::from(self.sector);
-        let (first, end) = (bytes.start / sector, bytes.end.div_ceil(sector));
-        if end > self.sectors {
-            let (at, sectors) = (Lba(first), end - first);
-            return Err(DeviceError::OutOfRange { at, sectors, have: self.sectors });
-        }
-        Ok(self.start.0 * sector + bytes.start)
-    }
-}
-
-/// An error of the device below, told in the addresses of the region from `start` on.
-fn relative(start: Lba, error: DeviceError) -> DeviceError {
-    let own = |lba: Lba| Lba(lba.0.saturating_sub(start.0));
-    match error {
-        DeviceError::Unreadable(lba) => DeviceError::Unreadable(own(lba)),
-        DeviceError::Io(lba) => DeviceError::Io(own(lba)),
-        DeviceError::NoSpace(lba) => DeviceError::NoSpace(own(lba)),
-        other => other,
+        let each = bytes as u64 / u64::from(self.bounds.sector);
+        self.bounds.run(at, count.saturating_mul(each))
     }
 }
 
 impl BlockDevice for Region<'_> {
     fn geometry(&self) -> Geometry {
-        Geometry { sectors: self.sectors, ..self.below.geometry() }
+        Geometry { sectors: self.bounds.sectors, ..self.below.geometry() }
     }
 
     fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), DeviceError> {
         let place = self.place(at, into.len())?;
-        self.below.read(place, into).map_err(|e| relative(self.start, e))
+        self.below.read(place, into).map_err(|e| self.bounds.own(e))
     }
 
     fn lend<'a>(&'a mut self, at: Lba, scratch: &'a mut [u8]) -> Result<&'a [u8], DeviceError> {
-        let (place, start) = (self.place(at, scratch.len())?, self.start);
-        self.below.lend(place, scratch).map_err(|e| relative(start, e))
+        let (place, bounds) = (self.place(at, scratch.len())?, self.bounds);
+        self.below.lend(place, scratch).map_err(|e| bounds.own(e))
     }
 
     fn peek<'a>(
@@ -118,8 +112,8 @@ impl BlockDevice for Region<'_> {
         part: Range<usize>,
         scratch: &'a mut [u8],
     ) -> Result<&'a [u8], DeviceError> {
-        let (place, start) = (self.place(at, scratch.len())?, self.start);
-        self.below.peek(place, part, scratch).map_err(|e| relative(start, e))
+        let (place, bounds) = (self.place(at, scratch.len())?, self.bounds);
+        self.below.peek(place, part, scratch).map_err(|e| bounds.own(e))
     }
 
     fn verify(
@@ -132,12 +126,13 @@ impl BlockDevice for Region<'_> {
         for piece in pieces {
             moved.push(match *piece {
                 Piece::Given(bytes) => Piece::Given(bytes),
-                Piece::Device { at_bytes, bytes } => {
-                    Piece::Device { at_bytes: self.bytes(at_bytes..at_bytes + bytes)?, bytes }
-                }
+                Piece::Device { at_bytes, bytes } => Piece::Device {
+                    at_bytes: self.bounds.bytes(at_bytes..at_bytes + bytes)?,
+                    bytes,
+                },
             });
         }
-        self.below.verify(&moved, sum, expected).map_err(|e| relative(self.start, e))
+        self.below.verify(&moved, sum, expected).map_err(|e| self.bounds.own(e))
     }
 
     fn find(
@@ -151,7 +146,7 @@ impl BlockDevice for Region<'_> {
             return Ok(None);
         }
         let place = self.runs(at, count, scratch.len())?;
-        self.below.find(place, count, scratch, test).map_err(|e| relative(self.start, e))
+        self.below.find(place, count, scratch, test).map_err(|e| self.bounds.own(e))
     }
 
     fn any(
@@ -165,7 +160,7 @@ impl BlockDevice for Region<'_> {
             return Ok(false);
         }
         let place = self.runs(at, count, scratch.len())?;
-        self.below.any(place, count, scratch, test).map_err(|e| relative(self.start, e))
+        self.below.any(place, count, scratch, test).map_err(|e| self.bounds.own(e))
     }
 
     fn is_whole(
@@ -174,16 +169,16 @@ impl BlockDevice for Region<'_> {
         head_bytes: usize,
         claims: Claims<'_>,
     ) -> Result<bool, DeviceError> {
-        let place = self.bytes(at_bytes..at_bytes + head_bytes as u64)?;
+        let bounds = self.bounds;
+        let place = bounds.bytes(at_bytes..at_bytes + head_bytes as u64)?;
         let below = self.below.geometry();
         let beyond_all = below.sectors * u64::from(below.logical_bytes);
         // What leaves the region may well exist below. It is asked about behind the end of all, and the error
         // is the region's.
         let leaves = Cell::new(None);
-        let own = Bounds { start: self.start, sectors: self.sectors, sector: below.logical_bytes };
         let moved = |head: &[u8]| {
             let claim = claims(head)?;
-            Some(match own.bytes(claim.bytes()) {
+            Some(match bounds.bytes(claim.bytes()) {
                 Ok(from) => claim.moved(from),
                 Err(error) => {
                     leaves.set(Some(error));
@@ -194,7 +189,7 @@ impl BlockDevice for Region<'_> {
         self.below.is_whole(place, head_bytes, &moved).map_err(|error| {
             match (error, leaves.get()) {
                 (DeviceError::OutOfRange { .. }, Some(own)) => own,
-                (error, _) => relative(self.start, error),
+                (error, _) => bounds.own(error),
             }
         })
     }
@@ -205,31 +200,31 @@ impl BlockDevice for Region<'_> {
                 .iter()
                 .map(|w| self.place(w.at, w.data.len()).map(|at| Write { at, ..*w }))
                 .collect();
-            return self.below.write(&moved?).map_err(|e| relative(self.start, e));
+            return self.below.write(&moved?).map_err(|e| self.bounds.own(e));
         }
         let mut moved = [Write::cached(Lba(0), &[]); REGION_WRITES_MAX];
         for (slot, write) in moved.iter_mut().zip(writes) {
             *slot = Write { at: self.place(write.at, write.data.len())?, ..*write };
         }
-        self.below.write(&moved[..writes.len()]).map_err(|e| relative(self.start, e))
+        self.below.write(&moved[..writes.len()]).map_err(|e| self.bounds.own(e))
     }
 
     fn flush(&mut self) -> Result<(), DeviceError> {
-        self.below.flush().map_err(|e| relative(self.start, e))
+        self.below.flush().map_err(|e| self.bounds.own(e))
     }
 
     fn write_same(&mut self, byte: u8, spans: &[Span]) -> Result<(), DeviceError> {
         let moved = |span: &Span| {
             self.geometry().run(span.at, span.sectors)?;
-            Ok(Span { at: self.start.plus(span.at.0), ..*span })
+            Ok(Span { at: self.bounds.start.plus(span.at.0), ..*span })
         };
         let moved: Result<Vec<_>, _> = spans.iter().map(moved).collect();
-        self.below.write_same(byte, &moved?).map_err(|e| relative(self.start, e))
+        self.below.write_same(byte, &moved?).map_err(|e| self.bounds.own(e))
     }
 
     fn knows_same(&mut self, at: Lba, sectors: u64, byte: u8) -> u64 {
         match self.geometry().run(at, sectors) {
-            Ok(()) => self.below.knows_same(self.start.plus(at.0), sectors, byte),
+            Ok(()) => self.below.knows_same(self.bounds.start.plus(at.0), sectors, byte),
             Err(_) => 0,
         }
     }
@@ -238,7 +233,7 @@ impl BlockDevice for Region<'_> {
         let sector = u64::from(self.below.geometry().logical_bytes);
         let bytes = sectors.saturating_mul(sector);
         let place = self.place(at, usize::try_from(bytes).unwrap_or(usize::MAX))?;
-        self.below.discard(place, sectors).map_err(|e| relative(self.start, e))
+        self.below.discard(place, sectors).map_err(|e| self.bounds.own(e))
     }
 }
 

@@ -9,8 +9,6 @@
 //! What it is not: a result. It says what to run; the verdict is found by running it.
 
 use journal_core::formats::Format;
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::choose::{Decision, Record, Replay};
@@ -28,7 +26,7 @@ pub const CASE_VERSION: u32 = 1;
 
 /// A complete experiment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// Version of this format.

@@ -12,15 +12,13 @@ use std::sync::OnceLock;
 
 use journal_core::formats::{self, Format, FormatVisitor};
 use journal_core::rfc::{LADDER, RfcJournal, RfcOptions, SpellingError, Strategy};
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::twins::{self, TwinLog};
 
 /// Where a journal comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
     /// The qcow2 RFC journal and its amendments.

@@ -1,6 +1,5 @@
 //! What the tests of the stream journal share: payloads, short forms of the six verbs, and a disk
 //! with a cache whose power can go.
-#![allow(dead_code)]
 
 use std::collections::BTreeMap;
 

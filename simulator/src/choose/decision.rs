@@ -10,8 +10,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What is being decided.
@@ -129,7 +127,7 @@ pub enum Label {
 
 /// One question and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 pub struct Decision {
     /// What was asked, as text in files.
     #[serde(with = "text")]

@@ -128,6 +128,7 @@ impl Disk {
                 continue;
             }
             let content = ground::settled(&self.trace, &self.rules, lba);
+            // What a list says, which is too long to be made for each.
             if cfg!(debug_assertions) {
                 let listed = self.listed(lba);
                 assert_eq!(self.only_content(&listed), Some(content), "sector {lba}");

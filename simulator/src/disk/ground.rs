@@ -20,14 +20,12 @@ use crate::choose::Label;
 /// The first cut that leaves a sector open, and what it held before that life, or at its newest
 /// version that nothing can take back; and what that is called.
 pub fn beginning(trace: &Trace, rules: &Rules, lba: u64) -> (u32, ContentId, Label) {
-    newest_stable(trace, rules, lba, &|version, cut| {
-        !rules.looks_back || version.call < cut.settled
-    })
+    newest_stable(trace, rules, lba, |version, cut| !rules.looks_back || version.call < cut.settled)
 }
 
 /// What a sector holds that no cut leaves open.
 pub fn settled(trace: &Trace, rules: &Rules, lba: u64) -> ContentId {
-    newest_stable(trace, rules, lba, &|_, _| true).1
+    newest_stable(trace, rules, lba, |_, _| true).1
 }
 
 /// The newest stable version of a sector that `counts`, or what was there before all: the cut that ended its
@@ -36,7 +34,7 @@ fn newest_stable(
     trace: &Trace,
     rules: &Rules,
     lba: u64,
-    counts: &dyn Fn(&Version, &Cut) -> bool,
+    counts: impl Fn(&Version, &Cut) -> bool,
 ) -> (u32, ContentId, Label) {
     let mut at = trace.newest(lba);
     while at != NONE {

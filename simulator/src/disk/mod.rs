@@ -40,8 +40,6 @@ mod verified;
 mod worlds;
 
 use journal_core::{DeviceError, Geometry, Lba};
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 
 use arena::ContentId;
 use clauses::Clauses;
@@ -65,7 +63,7 @@ pub use trace::{CallKind, Fill};
 
 /// One device operation that fails, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 pub struct Fault {
     /// Which operation of the run (reads, writes and flushes, counted from 0).
     pub operation: u32,
@@ -75,7 +73,7 @@ pub struct Fault {
 
 /// How an operation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// An I/O error and no effect. A flush that fails so drops what it was to make durable: the

@@ -10,8 +10,6 @@
 //! What it is not: knowledge of contracts. It says which call wrote what; what survives is worked
 //! out in `undecided.rs`.
 
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use std::ops::Range;
 
 use super::arena::{Arena, ContentId, NOISE_SECTORS};
@@ -22,7 +20,7 @@ pub const NONE: u32 = u32::MAX;
 
 /// What untouched sectors hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Fill {
     /// Zeros, as a fresh file.

@@ -14,8 +14,6 @@ use std::num::NonZeroU32;
 
 use journal_core::formats::Format;
 use journal_core::{Promises, Stepwise};
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::parallel::{Grain, explore_together};
@@ -30,7 +28,7 @@ use crate::workload::Op;
 
 /// The answer for one cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Every crash state of the workload was covered and none broke what is owed.

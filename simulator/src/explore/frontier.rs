@@ -30,8 +30,6 @@ use std::collections::BTreeMap;
 
 use journal_core::formats::Format;
 use journal_core::{Stepwise, Survivors};
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cell::{Verdict, prove_with};
@@ -47,7 +45,7 @@ use lattice::{Base, KNOBS, Knob, Point, at_most, point, size};
 
 /// A journal on the contracts of a geometry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Survey {
     /// The journal.
@@ -84,7 +82,7 @@ impl Claim {
 
 /// How far a set of claims holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
     /// `promises` or `nothing-wrong`.
@@ -103,7 +101,7 @@ pub struct Claim {
 
 /// A contract that is survived, and what breaks just beyond it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Maximal {
     /// The contract.
@@ -114,7 +112,7 @@ pub struct Maximal {
 
 /// One step beyond.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Beyond {
     /// The knob.

@@ -9,8 +9,6 @@
 //! What it is not: a search. It does not choose where it begins.
 
 use journal_core::Stepwise;
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::prove::{Bounds, Explored};
@@ -21,7 +19,7 @@ use crate::run::{Below, Images, Place, Reads, Room, Run, Tree};
 
 /// Why a stretch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// No leaf comes after it.

@@ -14,8 +14,6 @@ mod judge;
 mod ledger;
 mod shown;
 
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use judge::{Evaluated, Judge, Judgement, SoFar};
@@ -27,7 +25,7 @@ use journal_core::Promises;
 
 /// The nine claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Oracle {
     /// Acknowledged entries survive.

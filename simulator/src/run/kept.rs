@@ -8,8 +8,6 @@
 //! What it is not: what the journal keeps in memory of its own. Nobody can see that but the journal.
 
 use journal_core::Stepwise;
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::grown::Fork;
@@ -22,7 +20,7 @@ use crate::disk::Mark;
 /// several contents there. A recovery that asks what each of them holds is in no better a position
 /// than one that reads an image: nothing is left open, and the proof must visit every image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reads {
     /// No recovery left a sector at risk unread.

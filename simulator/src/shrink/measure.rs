@@ -20,8 +20,6 @@
 
 use std::num::NonZeroU32;
 
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::limited::Background;
@@ -33,7 +31,7 @@ use crate::workload::{Identity, Op, Payloads};
 
 /// The size of a failing case; see the table above. Compared part by part, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
     /// Appends.

@@ -15,8 +15,6 @@ mod generate;
 mod payload;
 
 use journal_core::{Limits, Survivors};
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use generate::{Features, Sizes, generate, generate_with};
@@ -24,7 +22,7 @@ pub use payload::{Identity, Payloads};
 
 /// One thing the client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Op {
     /// Append an entry of so many bytes (of the given payload's own length, where payloads are
@@ -40,7 +38,7 @@ pub enum Op {
 
 /// One life: from resume to the power cut.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Life {
     /// What to do with the survivors; ignored in the first life.
@@ -53,7 +51,7 @@ pub struct Life {
 
 /// A script for several lives. The power is cut once in each.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
     /// Done before the first life, without a cut, and forgotten: it fills the space with plausible

@@ -8,8 +8,6 @@
 
 use std::sync::LazyLock;
 
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::choose::Rng;
@@ -24,7 +22,7 @@ static POOL: LazyLock<Vec<u8>> = LazyLock::new(|| {
 
 /// What names an entry's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Identity {
     /// Every append has bytes of its own: its number in the run.
@@ -35,7 +33,7 @@ pub enum Identity {
 
 /// Where payloads come from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Payloads {
     /// From the pool.

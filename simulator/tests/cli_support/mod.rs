@@ -1,5 +1,4 @@
 //! Running the program, and cases to run it on.
-#![allow(dead_code, reason = "each test program uses its own part of this")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

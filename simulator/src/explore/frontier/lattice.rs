@@ -30,15 +30,13 @@
 //!
 //! What it is not: a product. Whole pages go with few other knobs; other points are no devices.
 
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::contract::{CacheOrder, Contract, Flush, InnerTear, TearShape, TornContents};
 
 /// A knob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Knob {
     /// The order of the volatile cache.
@@ -121,7 +119,7 @@ pub type Point = [u8; KNOBS];
 
 /// The sectors of a device, and the knobs that mean something there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Base {
     /// Bytes of a logical sector.

@@ -8,8 +8,6 @@
 //! What it is not: checked against the tree. Whoever puts segments together does that.
 
 use num_bigint::BigUint;
-#[cfg(feature = "program")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Searched;
@@ -25,7 +23,7 @@ const COUNT_MAX: u64 = 1 << 40;
 /// What was found in a segment of a proof. A segment is leaves behind one another, in the order of the
 /// proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SearchedRow {
     /// Its rank among the segments of the proof.
@@ -64,7 +62,7 @@ pub struct SearchedRow {
 
 /// A leaf that violates something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(JsonSchema))]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FoundRow {
     /// What it violates.
