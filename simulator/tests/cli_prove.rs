@@ -20,7 +20,9 @@ fn a_proof_counts_its_crash_states_and_says_what_it_does_not_say() {
     assert_eq!(ran.exit, 0, "{}", ran.err);
     for says in [
         "PROVEN  v9-512 x hdd-512n",
-        "2 power cuts: ",
+        "4 entries in each life, 2 power cuts\n",
+        "  states   ",
+        "  leaves   ",
         "decision histories at cut 2",
         "durability evaluated",
         "  bound ",
@@ -36,6 +38,18 @@ fn a_proof_counts_its_crash_states_and_says_what_it_does_not_say() {
     let experiment = &report.cells[0].experiments[0];
     assert_eq!(experiment.images.len(), 2);
     assert!(experiment.images.iter().all(|row| row.all == row.covered), "{experiment:?}");
+}
+
+#[test]
+fn a_long_name_leaves_the_whole_width_to_what_is_told_of_it() {
+    let name = "block-512/block:crc32c/fresh/salt+clear/flush";
+    let ran = prove(name, "consumer-nvme-no-plp", &["--width", "80"]);
+    let proven =
+        format!("PROVEN  {name} x consumer-nvme-no-plp\n  4 entries in each life, 2 power cuts\n");
+    assert!(ran.out.contains(&proven), "{}", ran.out);
+    let lines = ran.out.lines().map(|line| line.chars().count());
+    assert!(lines.max() <= Some(80), "{}", ran.out);
+    assert!(ran.out.lines().count() < 35, "{}", ran.out);
 }
 
 #[test]

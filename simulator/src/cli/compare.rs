@@ -52,7 +52,8 @@ const DEVICE_BYTES: u64 = 128 * 1024;
 /// What to compare.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
-    /// Journals [default: all but twins, and the grid; journals that are asked for leave the grid out]
+    /// Journals: names of `list journals`, or strategies by their five answers (`list strategies`)
+    /// [default: all but twins, and the grid; journals that are asked for leave the grid out]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
     journal: Vec<String>,
     /// Devices [default: all but hdd-512e-nvc, pm-8byte, sd-card, ssd-zheng-hostile and virtio-spec-literal]

@@ -19,7 +19,8 @@ use super::{Common, list, signal};
 /// What to survey.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Journals [default: all but twins]
+    /// Journals: names of `list journals`, or strategies by their five answers (`list strategies`)
+    /// [default: all but twins]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
     journal: Vec<String>,
     /// Leaves visited at most on each contract; one that needs more is told, and counts as broken

@@ -29,7 +29,7 @@ const DUMP_LINES_MAX: usize = 4;
 pub struct Arguments {
     /// The image
     file: PathBuf,
-    /// Whose image it is
+    /// Whose image it is: a name of `list journals`, or a strategy by its five answers
     #[arg(long, value_name = "NAME", value_parser = super::journal_names())]
     journal: String,
     /// Bytes of the logical sector of the device that the image is of

@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
-use simulator::journals;
+use simulator::journals::{self, Family};
 
 use super::with;
 
@@ -25,8 +25,11 @@ pub fn journal_names() -> JournalNames {
     JournalNames
 }
 
-fn listed() -> PossibleValuesParser {
-    PossibleValuesParser::new(journals::rows().into_iter().map(|row| row.name))
+/// All names; hidden are those of twins, unless one is meant: there are as many as fill a screen.
+fn listed(shows_twins: bool) -> impl Iterator<Item = PossibleValue> {
+    journals::rows().into_iter().map(move |row| {
+        PossibleValue::new(row.name).hide(row.family == Family::Twin && !shows_twins)
+    })
 }
 
 impl TypedValueParser for JournalNames {
@@ -46,7 +49,8 @@ impl TypedValueParser for JournalNames {
         }
         match journals::name_of(&text) {
             Ok(name) => Ok(name.to_owned()),
-            Err(None) => listed().parse_ref(command, argument, value),
+            Err(None) => PossibleValuesParser::new(listed(text.starts_with("twin")))
+                .parse_ref(command, argument, value),
             Err(Some(why)) => {
                 let mut error = Error::new(ErrorKind::ValueValidation).with_cmd(command);
                 let argument = argument.map_or_else(String::new, ToString::to_string);
@@ -60,7 +64,6 @@ impl TypedValueParser for JournalNames {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let names = journals::rows().into_iter().map(|row| PossibleValue::new(row.name));
-        Some(Box::new(names))
+        Some(Box::new(listed(false)))
     }
 }

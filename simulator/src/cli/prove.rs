@@ -34,7 +34,8 @@ const SEGMENTS_MAX: u32 = 1 << 22;
 /// What to prove.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The journal
+    /// The journal: a name of `list journals`, or a strategy by its five answers, such as
+    /// block-512/entry:xxh3/ping-pong/salt+clear/flush (`list strategies`)
     #[arg(long, value_name = "NAME", value_parser = super::journal_names())]
     journal: String,
     /// The device

@@ -44,7 +44,8 @@ pub struct Arguments {
     /// Time at most, such as 30s, 10m, 8h, over all sittings of the campaign
     #[arg(long, value_name = "TIME", value_parser = duration)]
     budget: Option<Duration>,
-    /// Journals [default: all but twins, and any point of the strategy grid]
+    /// Journals: names of `list journals`, or strategies by their five answers (`list strategies`)
+    /// [default: all but twins, and any point of the strategy grid]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
     journal: Vec<String>,
     /// Devices [default: all, and such with some knobs turned]

@@ -11,7 +11,7 @@
 use super::figures::{chance, large, percent, share};
 use super::matrix::Look;
 use super::model::{CellRow, Experiment, ImagesRow, ProbabilityRow, Report, SampleRow, ShareRow};
-use super::text::{bytes, grouped, wrap};
+use super::text::{bytes, grouped, wrap, wrap_parts};
 use super::{device, picture, summary};
 use crate::explore::Verdict;
 use crate::workload::{Op, Workload};
@@ -34,13 +34,11 @@ pub fn draw(report: &Report, look: Look) -> String {
         out += &format!("SHARD {shard}\n");
     }
     out.push('\n');
-    let head = format!("{}  {} x {}  ", experiment.verdict.name(), cell.journal, cell.device);
     let was_run = experiment.verdict != Verdict::Senseless;
-    let text = match was_run {
-        true => figures(experiment, (&row.workload, report.shard.is_some())),
-        false => "it was not run".to_owned(),
-    };
-    out += &wrap(&head, &text, width);
+    out += &headline(cell, experiment, &row.workload, width);
+    if was_run {
+        out += &figures(experiment, (&row.workload, report.shard.is_some()), width);
+    }
     if let Some(why) = &experiment.why {
         out += &wrap("  why      ", why, width);
     }
@@ -76,38 +74,59 @@ pub fn draw(report: &Report, look: Look) -> String {
     out
 }
 
-/// Entries, cuts, crash states, recoveries, evaluations.
-fn figures(experiment: &Experiment, (workload, is_shard): (&Workload, bool)) -> String {
-    let entries = workload
-        .lives
-        .first()
-        .map_or(0, |life| life.ops.iter().filter(|op| matches!(op, Op::Append(_))).count());
+/// The verdict, and of what: in one line, if there is room.
+fn headline(cell: &CellRow, experiment: &Experiment, workload: &Workload, width: usize) -> String {
+    let what = format!("{}  {} x {}", experiment.verdict.name(), cell.journal, cell.device);
+    let asked = match experiment.verdict {
+        Verdict::Senseless => "it was not run".to_owned(),
+        _ => asked(workload),
+    };
+    let is_one_line = what.chars().count() + 3 + asked.chars().count() <= width;
+    if is_one_line { format!("{what}   {asked}\n") } else { format!("{what}\n  {asked}\n") }
+}
+
+/// Entries and cuts.
+fn asked(workload: &Workload) -> String {
+    let is_append = |op: &&Op| matches!(op, Op::Append(_));
+    let entries =
+        workload.lives.first().map_or(0, |life| life.ops.iter().filter(is_append).count());
     let lives = workload.lives.len();
     let a_life = if lives > 1 { " in each life" } else { "" };
-    let evaluated: Vec<String> = experiment
-        .oracles
-        .iter()
-        .filter(|tally| tally.excused.is_none())
-        .map(|tally| {
-            format!("{} evaluated {} times", tally.oracle.name(), grouped(tally.evaluated))
-        })
-        .collect();
-    let begun = match experiment.complete || lives == 1 || experiment.images.is_empty() {
-        true => "",
-        false => " (those begun)",
-    };
+    let entries = count(entries as u64, "entry", "entries");
+    format!("{entries}{a_life}, {}", count(lives as u64, "power cut", "power cuts"))
+}
+
+/// Crash states, leaves, recoveries, evaluations.
+fn figures(
+    experiment: &Experiment,
+    (workload, is_shard): (&Workload, bool),
+    width: usize,
+) -> String {
+    let only_begun =
+        !experiment.complete && workload.lives.len() > 1 && !experiment.images.is_empty();
     let crash_states = match is_shard {
         true => "crash states are told of the whole".to_owned(),
         false => crash_states(&experiment.images),
     };
-    format!(
-        "{}{a_life}, {}: {crash_states}{begun}; {}, {}; {}",
-        count(entries as u64, "entry", "entries"),
-        count(lives as u64, "power cut", "power cuts"),
-        count(experiment.leaves, "leaf", "leaves"),
-        count(experiment.recoveries, "recovery", "recoveries"),
-        evaluated.join(", ")
-    )
+    let begun = if only_begun { " (those begun)" } else { "" };
+    let mut out = wrap("  states   ", &format!("{crash_states}{begun}"), width);
+    let leaves = grouped(experiment.leaves);
+    let recoveries = count(experiment.recoveries, "recovery", "recoveries");
+    let what = "(classes of crash states that recovery cannot tell apart)";
+    out += &wrap("  leaves   ", &format!("{leaves} {what}, {recoveries}"), width);
+    let owed = experiment.oracles.iter().filter(|tally| tally.excused.is_none());
+    let parts: Vec<String> = owed
+        .enumerate()
+        .map(|(i, tally)| {
+            let (name, times) = (tally.oracle.name(), grouped(tally.evaluated));
+            if i == 0 {
+                format!("{name} evaluated {times} times")
+            } else {
+                format!("{name} {times}")
+            }
+        })
+        .collect();
+    out + &wrap_parts("  oracles  ", &parts, width)
 }
 
 fn count(number: u64, one: &str, many: &str) -> String {
