@@ -162,7 +162,7 @@ impl Chances {
         let mut ways = BigUint::from(1u32);
         for sector in &self.sectors {
             let (contents, _) = sector.at(at, &self.persist);
-            let held = disk.read_since_cut(sector.lba);
+            let held = disk.told(sector.lba);
             let agrees = |content: ContentId| match held {
                 Some(held) => arena.same(held, content),
                 None => !disk.denied.after(arena, sector.lba, disk.cuts(), content),
@@ -171,19 +171,6 @@ impl Chances {
             ways *= here.map(|(_, ways)| ways).sum::<BigUint>();
         }
         ways
-    }
-}
-
-impl Disk {
-    /// What a sector was found to hold after the last cut, whatever was written there since.
-    fn read_since_cut(&self, lba: u64) -> Option<ContentId> {
-        let (mut at, mut read) = (self.trace.newest(lba), None);
-        while at != NONE && at >= self.trace.life_version {
-            let version = self.trace.versions[at as usize];
-            read = (version.command == NONE).then_some(version.content);
-            at = self.trace.older(lba, at, version.prev);
-        }
-        read
     }
 }
 

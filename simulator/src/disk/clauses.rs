@@ -28,7 +28,6 @@ use super::arena::ContentId;
 use super::classes::{Admitted, Part};
 use super::denied::Denial;
 use super::live::merge_stretches;
-use super::trace::NONE;
 use super::undecided::Choice;
 use super::worlds::{World, Worlds};
 use crate::choose::Label;
@@ -107,25 +106,11 @@ impl Disk {
         self.clauses.allowed = whether;
     }
 
-    /// What a sector was found to hold since the last cut; `None` if it was not looked at. One that was
-    /// written over before it was looked at holds anything.
-    fn found(&self, lba: u64) -> Option<Option<ContentId>> {
-        let mut at = self.trace.newest(lba);
-        let mut first = None;
-        while at != NONE && at >= self.trace.life_version {
-            let version = self.trace.versions[at as usize];
-            first = Some((version.command == NONE).then_some(version.content));
-            at = self.trace.older(lba, at, version.prev);
-        }
-        first
-    }
-
     fn known(&self, literal: &Literal) -> Known {
-        match self.found(literal.lba) {
+        match self.told(literal.lba) {
             None => Known::Open,
-            Some(None) => Known::Fails,
-            Some(Some(content)) if self.in_class(literal, content) => Known::Holds,
-            Some(Some(_)) => Known::Fails,
+            Some(content) if self.in_class(literal, content) => Known::Holds,
+            Some(_) => Known::Fails,
         }
     }
 

@@ -73,7 +73,6 @@ impl Disk {
             open.extend(self.trace.with_own(0, self.geometry.sectors));
             open.sort_unstable();
             open.dedup();
-            open.retain(|&lba| !self.is_decided(lba));
         }
         for lba in open {
             let listed = self.listed(lba);
@@ -123,7 +122,6 @@ impl Disk {
         self.open_sectors(&mut |lba| open.push(lba));
         open.sort_unstable();
         open.dedup();
-        open.retain(|&lba| !self.is_decided(lba));
         open
     }
 
@@ -206,20 +204,27 @@ impl Disk {
         left.extend(placed.into_iter().map(|(_, sector)| sector));
     }
 
-    /// Sectors that were neither read nor written since the last cut.
-    fn undecided(&self) -> u64 {
+    /// Sectors of which nobody was told what they held after the last cut.
+    fn untold(&self) -> u64 {
         let begun = self.trace.life_version;
         let since = &self.trace.versions[begun as usize..];
         let first = |prev| prev == trace::NONE || prev < begun;
-        let decided = since.iter().filter(|version| first(version.prev)).count();
-        self.geometry.sectors - decided as u64
+        let told =
+            since.iter().filter(|version| version.command == trace::NONE && first(version.prev));
+        self.geometry.sectors - told.count() as u64
     }
 
-    /// Whether a sector was read or written since the last cut.
+    /// What a sector was found to hold after the last cut, whatever was written there since; `None` if nobody
+    /// was told. What was written over before it was read may have held anything.
     #[inline]
-    pub(super) fn is_decided(&self, lba: u64) -> bool {
-        let newest = self.trace.newest(lba);
-        newest != trace::NONE && newest >= self.trace.life_version
+    pub(super) fn told(&self, lba: u64) -> Option<ContentId> {
+        let (mut at, mut told) = (self.trace.newest(lba), None);
+        while at != trace::NONE && at >= self.trace.life_version {
+            let version = self.trace.versions[at as usize];
+            told = (version.command == trace::NONE).then_some(version.content);
+            at = self.trace.older(lba, at, version.prev);
+        }
+        told
     }
 }
 
@@ -252,14 +257,14 @@ impl Universe {
         let Universe { sectors, residuals, .. } = self;
         let mut left = Vec::with_capacity(sectors.len());
         for (at, sector) in (0..).zip(&*sectors) {
-            if !disk.is_decided(sector.lba) {
+            if disk.told(sector.lba).is_none() {
                 left.push((at, Left { denied: disk.denied_of(sector), clause: None }));
             }
         }
         disk.add_clauses(sectors, &mut left);
         // Those of which nothing was open.
         let alike = match disk.rules.contract.damages_at_rest() {
-            true => disk.undecided() - left.len() as u64,
+            true => disk.untold() - left.len() as u64,
             false => 0,
         };
         let (budget, cut, bits) = disk.about();
@@ -298,7 +303,7 @@ impl Universe {
         let several = |sector: &&Sector| self.residuals.contents(sector.shape).len() > 1;
         for sector in self.sectors.iter().filter(several) {
             counted.0 += 1;
-            counted.1 += u32::from(!disk.is_decided(sector.lba));
+            counted.1 += u32::from(disk.told(sector.lba).is_none());
         }
         counted
     }

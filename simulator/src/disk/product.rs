@@ -32,7 +32,6 @@ impl Disk {
         self.open_sectors(&mut |lba| open.push((lba, 0)));
         open.sort_unstable();
         open.dedup();
-        open.retain(|&(lba, _)| !self.is_decided(lba));
         for (lba, end) in &mut open {
             undecided::independent(&self.trace, &self.denied, *lba, &mut into.listed);
             into.contents.extend_from_slice(&into.listed);
@@ -55,7 +54,7 @@ impl Product {
         for &(lba, end) in &self.sectors {
             let contents = &self.contents[first..end];
             first = end;
-            if disk.is_decided(lba) {
+            if disk.told(lba).is_some() {
                 continue;
             }
             let possible = |choice: &&Choice| {
@@ -85,7 +84,7 @@ impl Product {
         for &(lba, end) in &self.sectors {
             let contents = &self.contents[first..end];
             first = end;
-            if disk.is_decided(lba) {
+            if disk.told(lba).is_some() {
                 continue;
             }
             let possible = |choice: &&Choice| {
@@ -120,7 +119,7 @@ impl Product {
             let possible = |choice: &&Choice| choice.window.0 <= at && at <= choice.window.1;
             if contents.iter().filter(possible).nth(1).is_some() {
                 counted.0 += 1;
-                counted.1 += u32::from(!disk.is_decided(lba));
+                counted.1 += u32::from(disk.told(lba).is_none());
             }
         }
         counted
