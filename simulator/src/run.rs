@@ -11,8 +11,6 @@
 //!
 //! What it is not: a search. It runs one leaf; `explore` decides which.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use journal_core::{
     BlockDevice, Entropy, Error, Limits, Lsn, Opened, Promises, Resume, Stepwise, Survivors,
 };
@@ -21,6 +19,7 @@ use crate::choose::Undisturbed;
 use crate::disk::contract::Contract;
 use crate::disk::{Disk, Fault, Fill, Live, Mark, Traffic};
 use crate::oracle::{Evaluated, Judgement, Ledger, Obligation, Oracle, OracleSet};
+use crate::quiet;
 use crate::workload::{Op, Workload};
 
 mod alike;
@@ -177,6 +176,7 @@ pub struct Run<'o, J: Stepwise> {
     /// Evaluations so far, over all leaves.
     pub evaluated: Evaluated,
     recording_violated: OracleSet,
+    missed_fault: Option<u32>,
     traffic: Traffic,
     calls_per_life: u32,
     /// Bytes of the disk's table at the end of the recording.
@@ -202,7 +202,7 @@ fn entropy(n: u32) -> Entropy {
 
 /// Runs what may panic in foreign code; a panic is told in its own words.
 fn guarded<T>(what: impl FnOnce() -> T) -> Result<T, String> {
-    crate::quiet::quietly(|| catch_unwind(AssertUnwindSafe(what))).map_err(|panic| {
+    quiet::caught(what).map_err(|panic| {
         let words = panic.downcast_ref::<String>().map(String::as_str);
         let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
         format!("panicked: {}", words.unwrap_or("without words"))
@@ -272,6 +272,7 @@ impl<'o, J: Stepwise> Run<'o, J> {
             last_call: disk.calls(),
             evaluated: Evaluated::default(),
             recording_violated: OracleSet::default(),
+            missed_fault: None,
             traffic: Traffic::default(),
             calls_per_life: 1,
             table_bytes: 0,
@@ -332,6 +333,12 @@ impl<'o, J: Stepwise> Run<'o, J> {
     pub fn appended(&self) -> (u64, u64) {
         let sent = &self.recorded.sent[self.old.sent.len()..];
         (sent.len() as u64, sent.iter().map(|s| u64::from(s.bytes)).sum())
+    }
+
+    /// If there was a fault to strike the first life, and it did not: how many operations that life made.
+    #[must_use]
+    pub fn missed_fault(&self) -> Option<u32> {
+        self.missed_fault
     }
 
     /// Crash points of the first life: during each call, and after all.
@@ -400,6 +407,8 @@ impl<'o, J: Stepwise> Run<'o, J> {
         if done != Ok(true) {
             self.recording_violated.insert(Oracle::Afterlife);
         }
+        let missed = self.setup.fault.is_some() && !self.disk.fault_fired();
+        self.missed_fault = missed.then(|| self.disk.operations());
         self.disk.set_fault(None);
         self.last_call = self.disk.calls();
         self.traffic = self.disk.traffic();

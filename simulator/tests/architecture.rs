@@ -145,7 +145,7 @@ fn a_module_uses_only_lower_floors() {
 fn the_reader_of_lines_sees_what_is_used() {
     assert_eq!(used("use crate::disk::contract::Fua;"), ["disk"]);
     assert_eq!(used("use crate::{case::Case, run, Item};"), ["case", "run"]);
-    assert_eq!(used("    crate::quiet::quietly(|| crate::run::x())"), ["quiet", "run"]);
+    assert_eq!(used("    crate::quiet::caught(|| crate::run::x())"), ["quiet", "run"]);
 }
 
 #[test]

@@ -2,14 +2,15 @@
 
 use journal_core::formats::Format;
 use journal_core::{
-    BlockDevice, Entry, Error, Geometry, Journal, Lba, Limits, Lsn, Opened, Plain, Promises,
-    Resume, Survivors, rfc::RfcJournal, rfc::RfcOptions, rfc::Strategy,
+    BlockDevice, Error, Lba, Survivors, rfc::RfcJournal, rfc::RfcOptions, rfc::Strategy,
 };
 use simulator::disk::{Fill, presets};
 use simulator::explore::{Bounds, Cell, Grain, Verdict, explore, explore_by_parts, prove_with};
 use simulator::journals::{self, Row, Visitor};
 use simulator::run::{Run, Setup};
 use simulator::workload::Workload;
+
+use crate::habits::{Habit, Habitual};
 
 fn setup(device: &str, lives: u32, entries: u32, sectors: u64) -> Setup {
     Setup {
@@ -76,61 +77,14 @@ fn a_search_that_outgrows_its_memory_ends_bounded_with_its_share_at_the_same_lea
     }
 }
 
-/// A journal that reads the whole device before it looks at anything.
-#[derive(Debug)]
-struct Slurps(RfcJournal);
+/// It reads the whole device before it looks at anything.
+struct Slurps;
 
-impl Journal for Slurps {
-    type Options = RfcOptions;
-
-    fn promises(options: &RfcOptions) -> Promises {
-        RfcJournal::promises(options)
-    }
-
-    fn limits(options: &RfcOptions, geometry: Geometry) -> Limits {
-        RfcJournal::limits(options, geometry)
-    }
-
-    fn format(
-        device: &mut dyn BlockDevice,
-        options: &RfcOptions,
-        entropy: journal_core::Entropy,
-    ) -> Result<(), Error> {
-        RfcJournal::format(device, options, entropy)
-    }
-
-    fn open(
-        device: &mut dyn BlockDevice,
-        options: &RfcOptions,
-        replay: &mut dyn FnMut(Entry<'_>),
-    ) -> Result<(Self, Opened), Error> {
+impl Habit for Slurps {
+    fn before_open(device: &mut dyn BlockDevice) -> Result<(), Error> {
         let geometry = device.geometry();
         let mut sector = vec![0; geometry.logical_bytes as usize];
-        for lba in 0..geometry.sectors {
-            device.read(Lba(lba), &mut sector)?;
-        }
-        let (journal, opened) = RfcJournal::open(device, options, replay)?;
-        Ok((Slurps(journal), opened))
-    }
-
-    fn resume(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {
-        self.0.resume(device, how)
-    }
-
-    fn append(&mut self, device: &mut dyn BlockDevice, payload: &[u8]) -> Result<Lsn, Error> {
-        self.0.append(device, payload)
-    }
-
-    fn end_group(&mut self, device: &mut dyn BlockDevice) -> Result<(), Error> {
-        self.0.end_group(device)
-    }
-
-    fn commit(&mut self, device: &mut dyn BlockDevice) -> Result<Lsn, Error> {
-        self.0.commit(device)
-    }
-
-    fn checkpoint(&mut self, device: &mut dyn BlockDevice, upto: Lsn) -> Result<(), Error> {
-        self.0.checkpoint(device, upto)
+        (0..geometry.sectors).try_for_each(|lba| Ok(device.read(Lba(lba), &mut sector)?))
     }
 }
 
@@ -143,7 +97,7 @@ fn a_recovery_that_reads_all_sectors_at_risk_is_told_and_no_other() {
     let says = |cell: &Cell| (cell.verdict, cell.explored.reads_all.is_some());
     let careful = prove_with::<RfcJournal>("v9-512", &options, &setup, bounds);
     assert_eq!(says(&careful), (Verdict::Proven, false));
-    let slurps = prove_with::<Plain<Slurps>>("slurps", &options, &setup, bounds);
+    let slurps = prove_with::<Habitual<Slurps>>("slurps", &options, &setup, bounds);
     assert_eq!(says(&slurps), (Verdict::Proven, true), "{:?}", slurps.why);
     // It makes every image a leaf, at the crash point that has the most of them.
     let (sectors, leaves) = (slurps.explored.reads_all.unwrap(), slurps.explored.leaves);

@@ -30,6 +30,7 @@ mod signal;
 mod torture;
 mod with;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
@@ -133,7 +134,7 @@ pub fn main() -> ExitCode {
     let screen = Screen::new(arguments.common.format, arguments.common.width);
     let common = &arguments.common;
     let command = arguments.command.unwrap_or(Command::Compare(compare::Arguments::default()));
-    let ended: Result<Exit, Failure> = match command {
+    let ended = catch_unwind(AssertUnwindSafe(|| match command {
         Command::Compare(mine) => compare::run(&mine, common, &screen),
         Command::Prove(mine) => prove::run(&mine, common, &screen),
         Command::Frontier(mine) => frontier::run(&mine, common, &screen),
@@ -146,7 +147,10 @@ pub fn main() -> ExitCode {
         Command::Schema(mine) => schema::run(&mine, &screen),
         Command::List(mine) => list::run(&mine, &screen),
         Command::Selftest(mine) => selftest::run(&mine, common, &screen),
-    };
+    }));
+    // What went wrong was told where it went wrong.
+    let bug = "this is a bug of tornwrite: please report it, with the command and the lines above";
+    let ended = ended.unwrap_or_else(|_| Err(Failure::new(Exit::Ours, bug)));
     let exit = ended.unwrap_or_else(|failure| {
         screen::complain(&failure.said);
         failure.exit

@@ -167,6 +167,7 @@ pub struct Mark {
     operations: u32,
     fault_fired: bool,
     traffic: Traffic,
+    reads_left: Option<u64>,
 }
 
 /// One write command as a person reads it.
@@ -293,9 +294,16 @@ impl Disk {
         self.operations = 0;
     }
 
-    /// Allows so many reads from now on, or any number. Says whether the limit before was used up.
+    /// Allows so many reads from now on, or any number. Says whether the limit before was used up. A mark
+    /// remembers how many are left.
     pub fn limit_reads(&mut self, reads: Option<u64>) -> bool {
         std::mem::replace(&mut self.reads_left, reads) == Some(0)
+    }
+
+    /// Reads that are still allowed, if they are limited.
+    #[must_use]
+    pub fn reads_left(&self) -> Option<u64> {
+        self.reads_left
     }
 
     /// From now on [`Live`] asks, where a checksum or a search covers undecided sectors, only what
@@ -453,6 +461,7 @@ impl Disk {
             operations: self.operations,
             fault_fired: self.fault_fired,
             traffic: self.traffic,
+            reads_left: self.reads_left,
         }
     }
 
@@ -472,6 +481,7 @@ impl Disk {
         self.operations = mark.operations;
         self.fault_fired = mark.fault_fired;
         self.traffic = mark.traffic;
+        self.reads_left = mark.reads_left;
     }
 
     /// What a sector holds if that is certain now, without deciding anything: its bytes, or the

@@ -53,7 +53,8 @@ impl Passed {
     ) -> Option<Vec<Choice>> {
         let key = &mut self.key;
         key.clear();
-        key.extend([sum as u64, expected]);
+        // How many there are, so that no segment is taken for a part.
+        key.extend([sum as u64, expected, segments.len() as u64]);
         for segment in segments {
             match *segment {
                 Segment::Given(bytes) if bytes.len() > GIVEN_MAX => {

@@ -89,6 +89,8 @@ pub struct Cell {
     pub traffic: Traffic,
     /// Entries and payload bytes of the first life.
     pub appended: (u64, u64),
+    /// Where a fault was to strike the first life and did not: the operations of that life.
+    pub missed_fault: Option<u32>,
 }
 
 /// Proves or refutes a named journal, on the threads of the present pool. `None` if there is no such journal.
@@ -160,6 +162,7 @@ pub(super) fn prove_by<J: Stepwise>(
         counterexample: None,
         traffic: Traffic::default(),
         appended: (0, 0),
+        missed_fault: None,
     };
     let mut run = match recorded::<J>(options, setup) {
         Ok(run) => run,
@@ -173,6 +176,7 @@ pub(super) fn prove_by<J: Stepwise>(
     cell.crash_points = run.crash_points();
     cell.traffic = run.traffic();
     cell.appended = run.appended();
+    cell.missed_fault = run.missed_fault();
     cell.explored = explored(&mut run);
     let mut fickle = None;
     if let Some((broken, path)) = &mut cell.explored.first {
@@ -272,6 +276,11 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
         };
         return (Verdict::Nondeterministic, Some(why));
     }
+    // A counterexample that replays stands, whatever else is wrong.
+    if let Some((broken, _)) = &explored.first {
+        let names: Vec<_> = broken.iter().map(Oracle::name).collect();
+        return (Verdict::Refuted, Some(names.join(", ")));
+    }
     if let Some(images) = explored.images.iter().find(|i| !explored.adds_up && i.covered != i.all) {
         let Images { covered, all, .. } = images;
         let why = format!(
@@ -280,9 +289,12 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
         );
         return (Verdict::Nondeterministic, Some(why));
     }
-    if let Some((broken, _)) = &explored.first {
-        let names: Vec<_> = broken.iter().map(Oracle::name).collect();
-        return (Verdict::Refuted, Some(names.join(", ")));
+    if let (Some(fault), Some(operations)) = (cell.case.fault, cell.missed_fault) {
+        let why = format!(
+            "the fault was to strike operation {}, and the first life made {operations}",
+            fault.operation
+        );
+        return (Verdict::NotMeasured, Some(why));
     }
     // A journal that is full most of the time was not asked much.
     let asked = &cell.case.workload.lives[0].ops;

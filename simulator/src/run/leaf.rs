@@ -24,6 +24,8 @@ pub(super) struct Opening<R> {
     pub judged: SoFar,
     pub names: Vec<Lsn>,
     pub shown: Shown,
+    /// Reads that it may still make.
+    pub reads_left: Option<u64>,
 }
 
 /// What can be said of a recovery whatever was owed.
@@ -130,18 +132,21 @@ impl<J: Stepwise> Run<'_, J> {
         let learns = point.is_some() && known.is_none() && self.leaves > 1;
         let mut learned = None;
         self.names.clear();
-        let (mut recovery, judged, mut entries) = match known {
+        let (mut recovery, judged, mut entries, reads_left) = match known {
             Some(known) => {
                 self.names.extend_from_slice(&known.names);
-                (known.recovery.clone(), known.judged, known.shown.clone())
+                (known.recovery.clone(), known.judged, known.shown.clone(), known.reads_left)
             }
-            None => (J::Recovery::begin(self.options), SoFar::default(), Shown::default()),
+            None => {
+                let (judged, entries) = (SoFar::default(), Shown::default());
+                (J::Recovery::begin(self.options), judged, entries, Some(reads_max(&self.disk)))
+            }
         };
         let payloads = &self.setup.workload.payloads;
         let mut judge = Judge::going_on(&self.ledger, payloads, obligation, judged);
         let mut handed_out: Vec<Vec<u8>> = Vec::new();
         let keep = watch.is_some();
-        self.disk.limit_reads(Some(reads_max(&self.disk)));
+        self.disk.limit_reads(reads_left);
         let options = self.options;
         let (disk, names) = (&mut self.disk, &mut self.names);
         let opened = guarded(|| {
@@ -150,7 +155,8 @@ impl<J: Stepwise> Run<'_, J> {
                     let recovery = recovery.clone();
                     let judged = judge.so_far();
                     let shown = entries.clone();
-                    learned = Some(Opening { recovery, judged, names: names.clone(), shown });
+                    let (names, reads_left) = (names.clone(), disk.reads_left());
+                    learned = Some(Opening { recovery, judged, names, shown, reads_left });
                 }
                 let device = &mut Live::new(disk, chooser);
                 let done = recovery.step(device, options, &mut |entry| {

@@ -78,7 +78,12 @@ impl<J: Stepwise> Run<'_, J> {
         }
         self.leave();
         let whole = common * self.crash_points();
-        assert_eq!(sum, whole, "the probabilities of the leaves add up to 1");
+        if sum != whole {
+            return Err(format!(
+                "the probabilities of the leaves add up to {sum}/{whole} and not to 1: the journal depends on \
+                 more than what it reads"
+            ));
+        }
         let fraction =
             |ways: BigUint| Fraction::new(ways, whole.clone()).expect("a part of the whole");
         let owed: OracleSet = self.owed;

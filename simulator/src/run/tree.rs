@@ -143,6 +143,8 @@ impl<J: Stepwise> Run<'_, J> {
         for point in &begun.points {
             begun.universe.add_images(&self.disk, point.at, all);
         }
+        // Whoever takes the recovery up at a fork has the reads left that there were.
+        self.disk.limit_reads(Some(reads_max(&self.disk)));
         let recovery = J::Recovery::begin(self.options);
         Ok(Going { life, recovery, judged: SoFar::default() })
     }
@@ -180,7 +182,6 @@ impl<J: Stepwise> Run<'_, J> {
         let owed = points.last().expect("a life has a crash point").owed;
         let payloads = &self.setup.workload.payloads;
         let mut judge = Judge::going_on(&self.ledger, payloads, owed, judged);
-        self.disk.limit_reads(Some(reads_max(&self.disk)));
         let lives = self.setup.workload.lives.len();
         self.disk.allow_clauses(tree_asks_whole && life == lives);
         let (disk, options) = (&mut self.disk, self.options);

@@ -2,8 +2,9 @@
 //!
 //! Method. Each head that the sectors may hold claims a checksum, or nothing; the choices of contents
 //! that pass are those of these checksums. Two answers behind the last cut where one choice passes, and sector
-//! by sector otherwise, as for any other question (`asking.rs`). Where heads claim different bytes it is
-//! asked first which of them is there, and all that claim nothing are one answer.
+//! by sector otherwise, as for any other question (`asking.rs`). Where heads claim different bytes, or bytes
+//! that the device does not have, it is asked first which of them is there, and all that claim nothing are
+//! one answer.
 //!
 //! Invariant: that of `asking.rs`.
 //!
@@ -52,7 +53,10 @@ impl Live<'_> {
             return None;
         }
         let summed = span_of(first);
-        if claimed.iter().all(|(_, claim)| span_of(claim) == summed) {
+        // A claim that leaves the device is an error where that head is, and nowhere else.
+        let fits = lbas(summed, u64::from(self.disk.geometry.logical_bytes)).end
+            <= self.disk.geometry.sectors;
+        if fits && claimed.iter().all(|(_, claim)| span_of(claim) == summed) {
             return self.ask_claims(heads, (head, summed), claims);
         }
         let which = claimed.into_iter().map(|(choice, _)| choice).collect();

@@ -17,6 +17,7 @@ use super::super::arena::ContentId;
 use super::super::at_rest::{AtRest, Pick};
 use super::super::trace::NONE;
 use super::super::undecided::Listed;
+use super::super::worlds::Worlds;
 use super::super::worlds::{Latent, Range, Why, World, merged};
 use super::Live;
 use crate::choose::{Label, What, pick};
@@ -151,20 +152,27 @@ impl Live<'_> {
         }
         let mut why = merged(why);
         let budget = self.disk.rules.budget;
-        // Where contents repeat on many sectors, the boxes multiply. Past a limit it is asked which
-        // explanation holds: every one of them is still visited, only not in one leaf. An image that
-        // has several is then told several times, so a search of all leaves is no proof any more: it
-        // goes further before it gives up.
         let before = &self.disk.worlds;
-        let most = if self.disk.visits_all { BOXES_MAX_OF_ALL } else { BOXES_MAX };
-        let affordable = why.len() * before.len() <= most * 8;
-        let mut after = if affordable { before.and(&why, budget) } else { None };
-        if after.as_ref().is_none_or(|worlds| worlds.len() > most) {
+        let after = self.known_with(before, &why).unwrap_or_else(|| {
             why.retain(|why| before.admit(std::slice::from_ref(why), budget));
             let what = What::Why { cut: self.disk.trace.cuts.len() as u32, lba };
             let chosen = pick(self.chooser, what, why.len() as u32);
-            after = before.and(&why[chosen as usize..=chosen as usize], budget);
-        }
+            before.and(&why[chosen as usize..=chosen as usize], budget)
+        });
         self.disk.worlds = after.expect("offered answers are possible");
+    }
+    /// What is known if one of these boxes holds too, which may be impossible; `None` if that has more
+    /// explanations than are kept.
+    ///
+    /// Where contents repeat on many sectors, the boxes multiply. Past a limit it is asked which explanation
+    /// holds: every one of them is still visited, only not in one leaf. An image that has several is then told
+    /// several times, so a search of all leaves is no proof any more: it goes further before it gives up.
+    pub(super) fn known_with(&self, before: &Worlds, why: &Why) -> Option<Option<Worlds>> {
+        let most = if self.disk.visits_all { BOXES_MAX_OF_ALL } else { BOXES_MAX };
+        if why.len() * before.len() > most * 8 {
+            return None;
+        }
+        let after = before.and(why, self.disk.rules.budget);
+        after.as_ref().is_none_or(|worlds| worlds.len() <= most).then_some(after)
     }
 }

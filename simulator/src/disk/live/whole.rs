@@ -20,7 +20,6 @@ use super::super::clauses::{Demands, Literal};
 use super::super::worlds::{Why, Worlds, merged};
 use super::Live;
 use super::asking::{Answer, Means, merge_stretches};
-use super::deciding::BOXES_MAX_OF_ALL;
 use crate::choose::{Label, What};
 
 /// An open sector, with the options that pass and those that do not.
@@ -112,11 +111,10 @@ impl Live<'_> {
     fn both_possible(&self, sides: &[Side<'_>], demands: &Demands<'_>) -> Option<(bool, bool)> {
         let mut worlds: Option<Worlds> = Some(self.disk.worlds.clone());
         for side in sides {
-            let why = merged(Self::reasons(side, &side.passing, demands));
-            worlds = worlds.and_then(|worlds| worlds.and(&why, self.disk.rules.budget));
-            if worlds.as_ref().is_some_and(|worlds| worlds.len() > BOXES_MAX_OF_ALL) {
-                return None;
-            }
+            let Some(before) = &worlds else { break };
+            // As it will be taken in, side by side, if the answer is yes: without a question in between.
+            worlds =
+                self.known_with(before, &merged(Self::reasons(side, &side.passing, demands)))?;
         }
         let passes = worlds.is_some_and(|worlds| self.disk.can_all_hold(&worlds));
         // Each option that is feasible is so together with all that is known.
