@@ -22,6 +22,7 @@ mod count;
 mod damage;
 mod denied;
 mod drawn;
+mod fault;
 mod ground;
 mod kept;
 mod linear;
@@ -57,33 +58,10 @@ pub use count::Universe;
 pub use damage::{mix_kinds, mix_takes};
 pub use denied::Denial;
 pub use drawn::{Drawable, Image};
+pub use fault::{Fault, FaultKind};
 pub use kept::{COUNTING_SHARE, MEMORY_MAX};
 pub use live::Live;
 pub use trace::{CallKind, Fill};
-
-/// One device operation that fails, once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
-pub struct Fault {
-    /// Which operation of the run (reads, writes and flushes, counted from 0).
-    pub operation: u32,
-    /// How it fails.
-    pub kind: FaultKind,
-}
-
-/// How an operation fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultKind {
-    /// An I/O error and no effect. A flush that fails so drops what it was to make durable: the
-    /// next flush succeeds and covers none of it.
-    Error,
-    /// An I/O error, and yet a write took effect.
-    ErrorButDone,
-    /// No space left: no effect.
-    NoSpace,
-}
 
 /// What the device was asked to do, for cost figures. All counts since the last reset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -11,7 +11,7 @@
 //! | 0 | 8 | magic "QJRNLpp\0" |
 //! | 8 | 8 | n, counted from 1 in each generation |
 //! | 16 | 8 | home: offset in the log of the unit's first byte |
-//! | 24 | 4 | used: bytes of the unit that follow, 1 to 4095 |
+//! | 24 | 4 | used: bytes of the unit that follow, 1 to 4096 |
 //! | 28 | 4 | zero |
 //! | 32 | 8 | checksum (the strategy's) over salt, bytes 0..32, bytes 40..40+used |
 //! | 40 | used | the first `used` bytes of the unit |
