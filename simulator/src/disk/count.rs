@@ -218,13 +218,31 @@ impl Disk {
     /// was told. What was written over before it was read may have held anything.
     #[inline]
     pub(super) fn told(&self, lba: u64) -> Option<ContentId> {
-        let (mut at, mut told) = (self.trace.newest(lba), None);
-        while at != trace::NONE && at >= self.trace.life_version {
-            let version = self.trace.versions[at as usize];
-            told = (version.command == trace::NONE).then_some(version.content);
-            at = self.trace.older(lba, at, version.prev);
+        let newest = self.trace.newest(lba);
+        if newest == trace::NONE || newest < self.trace.life_version {
+            return None;
         }
-        told
+        let version = &self.trace.versions[newest as usize];
+        if version.command == trace::NONE {
+            return Some(version.content);
+        }
+        self.told_before_written(lba, newest)
+    }
+
+    /// What was found is the oldest that there is of a sector in this life.
+    #[cold]
+    fn told_before_written(&self, lba: u64, newest: u32) -> Option<ContentId> {
+        let mut at = newest;
+        loop {
+            let version = self.trace.versions[at as usize];
+            if version.command == trace::NONE {
+                return Some(version.content);
+            }
+            at = self.trace.older(lba, at, version.prev);
+            if at == trace::NONE || at < self.trace.life_version {
+                return None;
+            }
+        }
     }
 }
 
