@@ -21,6 +21,8 @@ use crate::workload::Workload;
 
 pub(crate) mod token;
 
+pub use token::is_token;
+
 /// Version of the case format.
 pub const CASE_VERSION: u32 = 1;
 
@@ -52,8 +54,15 @@ pub struct Case {
 pub enum CaseError {
     /// The text is not a case; with what was wrong and where.
     Malformed(String),
-    /// A version that this program does not know.
-    Version(u32),
+    /// A version that this program does not know: of what, which, and which it knows.
+    Version {
+        /// A case or a token.
+        of: &'static str,
+        /// What was found.
+        found: u32,
+        /// What is read.
+        reads: &'static str,
+    },
     /// No journal of that name.
     UnknownJournal(String),
     /// It makes no sense.
@@ -62,12 +71,36 @@ pub enum CaseError {
     Mismatch(String),
 }
 
+/// The one thing that is the same in all versions.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+fn known(version: u32) -> Result<(), CaseError> {
+    match version {
+        CASE_VERSION => Ok(()),
+        found => Err(CaseError::Version { of: "case", found, reads: "version 1" }),
+    }
+}
+
+/// What is wrong with JSON that is no case.
+fn said(error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        let (line, column) = (error.line(), error.column());
+        return format!(
+            "expected a case, found the end of the text at line {line} column {column}"
+        );
+    }
+    error.to_string()
+}
+
 impl std::fmt::Display for CaseError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             CaseError::Malformed(what) => write!(f, "not a case: {what}"),
-            CaseError::Version(version) => {
-                write!(f, "case version {version}, this program reads version {CASE_VERSION}")
+            CaseError::Version { of, found, reads } => {
+                write!(f, "{of} version {found}, this program reads {reads}")
             }
             CaseError::UnknownJournal(name) => {
                 write!(f, "no journal is named `{name}`; `tornwrite list journals` shows all")
@@ -160,11 +193,15 @@ impl Case {
         }
         let case = match token::read(text) {
             Some(read) => read?,
-            None => serde_json::from_str(text).map_err(|e| malformed(e.to_string()))?,
+            None => {
+                // First, so that what a later version has more is not taken for a mistake.
+                if let Ok(Versioned { version }) = serde_json::from_str(text) {
+                    known(version)?;
+                }
+                serde_json::from_str::<Case>(text).map_err(|e| malformed(said(&e)))?
+            }
         };
-        if case.version != CASE_VERSION {
-            return Err(CaseError::Version(case.version));
-        }
+        known(case.version)?;
         if case.workload.lives.is_empty() {
             return Err(malformed("workload: expected at least one life, found none".to_owned()));
         }

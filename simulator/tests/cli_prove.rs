@@ -187,7 +187,8 @@ fn merged_shards_are_the_bytes_of_the_unsharded_report_in_any_order() {
             let out = place.path().join(format!("{index}-of-{of}"));
             let ran = compare(&out, &["--shard", &format!("{index}/{of}")]);
             assert_eq!(ran.exit, 0, "{}", ran.err);
-            shards.insert(0, out.join("latest").to_str().unwrap().to_owned());
+            let latest = out.join(format!("shard-{index}-of-{of}/latest"));
+            shards.insert(0, latest.to_str().unwrap().to_owned());
         }
         let out = place.path().join(format!("merged-{of}"));
         let mut arguments = vec!["report", "merge", "--format", "json"];
@@ -206,7 +207,9 @@ fn a_shard_that_is_missing_doubled_or_of_another_question_is_named() {
     let shard = |name: &str, more: &[&str]| {
         let out = place.path().join(name);
         assert_eq!(compare(&out, more).exit, 0);
-        out.join("latest").to_str().unwrap().to_owned()
+        let shard = more.iter().find_map(|word| word.split_once('/'));
+        let below = shard.map_or(out.clone(), |(k, n)| out.join(format!("shard-{k}-of-{n}")));
+        below.join("latest").to_str().unwrap().to_owned()
     };
     let first = shard("first", &["--shard", "0/3"]);
     let second = shard("second", &["--shard", "1/3"]);

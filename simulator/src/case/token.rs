@@ -151,16 +151,33 @@ pub fn write(case: &Case) -> String {
     format!("{}{}", HEADS[version], base64url::encode(&bytes))
 }
 
+/// Whether a text begins as a token, of this version or of a later one.
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    version(text).is_some()
+}
+
+/// The version that a text begins with, if it begins as a token.
+fn version(text: &str) -> Option<u32> {
+    text.strip_prefix("tw")?.split_once('-')?.0.parse().ok()
+}
+
 /// Reads a token; `None` if the text does not begin as one.
 pub fn read(text: &str) -> Option<Result<Case, CaseError>> {
-    let version = HEADS.iter().position(|head| text.starts_with(head))?;
-    let body = &text[HEADS[version].len()..];
-    Some(decode(version, body).map_err(CaseError::Malformed))
+    let found = version(text)?;
+    let Some(known) = HEADS.iter().position(|head| text.starts_with(head)) else {
+        let reads = "versions 1 and 2";
+        return Some(Err(CaseError::Version { of: "token", found, reads }));
+    };
+    let body = &text[HEADS[known].len()..];
+    Some(decode(known, body).map_err(CaseError::Malformed))
 }
 
 fn decode(version: usize, body: &str) -> Result<Case, String> {
-    let bytes = base64url::decode(body).ok_or("the token holds characters of no token")?;
-    let (bytes, sum) = bytes.split_last_chunk::<4>().ok_or("the token is cut short")?;
+    let bytes =
+        base64url::decode(body).ok_or("the token is cut short or altered: copy it whole")?;
+    let (bytes, sum) =
+        bytes.split_last_chunk::<4>().ok_or("the token is cut short: copy it whole")?;
     if journal_core::checksum::crc32c(bytes) != u32::from_be_bytes(*sum) {
         return Err("the token's checksum is wrong: was it copied whole?".to_owned());
     }

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use simulator::case::{Case, CaseError};
+use simulator::case::{self, Case, CaseError};
 
 use super::exit::{Exit, Failure};
 
@@ -21,23 +21,23 @@ pub const DEVICE_BYTES_MAX: u64 = 256 << 20;
 
 /// The text that an argument stands for.
 pub fn text(argument: &str) -> Result<String, Failure> {
-    if argument.starts_with("tw1-") || argument.starts_with("tw2-") {
+    if case::is_token(argument) {
         return Ok(argument.to_owned());
     }
-    let failed = |error: io::Error| {
-        let hint = match error.kind() {
-            io::ErrorKind::NotFound if !argument.contains('/') => " (a token begins with tw1-)",
-            _ => "",
-        };
-        Failure::new(Exit::Io, format!("cannot read {argument}: {error}{hint}"))
-    };
+    let failed =
+        |error: io::Error| Failure::new(Exit::Io, format!("cannot read {argument}: {error}"));
     let mut bytes = Vec::new();
     if argument == "-" {
         io::stdin().lock().take(TEXT_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
     } else {
         let mut path = Path::new(argument).to_owned();
-        if path.join("report.json").is_file() {
-            path.push("report.json");
+        // The folder of a report, or the one that it was written into.
+        let report = ["report.json", "latest/report.json"].map(|name| path.join(name));
+        path = report.into_iter().find(|report| report.is_file()).unwrap_or(path);
+        if path.is_dir() {
+            let said =
+                format!("{argument}: expected a file, or the folder of a report, found another");
+            return Err(Failure::new(Exit::Io, said));
         }
         let file = File::open(path).map_err(failed)?;
         file.take(TEXT_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
@@ -50,6 +50,20 @@ pub fn text(argument: &str) -> Result<String, Failure> {
         let at = error.utf8_error().valid_up_to();
         let said = format!("{argument}: expected text, found other bytes at byte {at}");
         Failure::new(Exit::BadData, said)
+    })
+}
+
+/// The case that an argument stands for; `others` is what the argument may be besides.
+pub fn given(argument: &str, others: &str) -> Result<Case, Failure> {
+    let text = text(argument).map_err(|failure| {
+        let is_name = argument != "-" && !Path::new(argument).exists();
+        let hint = format!("; expected a file, a token (tw1-... or tw2-...){others}");
+        let hint = if is_name { hint } else { String::new() };
+        Failure { said: failure.said + &hint, ..failure }
+    })?;
+    parse(&text).map_err(|failure| match case::is_token(argument) {
+        true => failure,
+        false => Failure { said: format!("{argument}: {}", failure.said), ..failure },
     })
 }
 
@@ -70,7 +84,7 @@ pub fn parse(text: &str) -> Result<Case, Failure> {
 pub fn failure(error: CaseError) -> Failure {
     let exit = match error {
         CaseError::Malformed(_) | CaseError::Senseless(_) => Exit::BadData,
-        CaseError::Version(_) | CaseError::UnknownJournal(_) | CaseError::Mismatch(_) => {
+        CaseError::Version { .. } | CaseError::UnknownJournal(_) | CaseError::Mismatch(_) => {
             Exit::CannotReplay
         }
     };

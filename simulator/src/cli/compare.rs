@@ -31,7 +31,7 @@ use simulator::workload::{Identity, Life, Op, Payloads, Workload, from_file};
 
 use super::exit::{Exit, Failure};
 use super::screen::{Progress, Screen, remark, written_to};
-use super::{Common, frontier, grid, list, ratchet, shrink, signal};
+use super::{Common, frontier, grid, list, ratchet, shard, shrink, signal};
 
 /// Crash states visited at most in each experiment, unless told otherwise.
 const LEAVES_MAX: u64 = 100_000;
@@ -65,16 +65,17 @@ pub struct Arguments {
     entries: u32,
     /// Bytes of each entry; each size gives workloads of its own. The default is the RFC's hash entry,
     /// and one that straddles sectors after a few entries
-    #[arg(long, value_name = "N", num_args = 1.., default_values_t = [48, 240])]
+    #[arg(long, value_name = "N", num_args = 1.., default_values_t = [48, 240], alias = "payload")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
     bytes: Vec<u32>,
     /// Lives at most, each ended by a power cut
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
     lives: u32,
-    /// Crash states visited at most in each experiment; a search that ends there says BOUNDED. All that
-    /// breaks is looked for until twice as many were visited as it took to find the last of it, in 5,000 at
-    /// least and 20,000 at most, and after those the first violation alone
-    #[arg(long, value_name = "N", default_value_t = LEAVES_MAX)]
+    /// Leaves visited at most in each experiment: classes of crash states that recovery cannot tell apart. A
+    /// search that ends there says BOUNDED. All that breaks is looked for until twice as many were visited as
+    /// it took to find the last of it, in 5,000 at least and 20,000 at most, and after those the first
+    /// violation alone
+    #[arg(long, value_name = "N", default_value_t = LEAVES_MAX, alias = "leaves-max")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     max_leaves: u64,
     /// Bytes that each search may keep, such as 512M; each thread that helps keeps as much again. A
@@ -91,8 +92,8 @@ pub struct Arguments {
     /// Also how far each journal holds: the most hostile devices that it survives, as `frontier` finds them
     #[arg(long, conflicts_with = "shard")]
     frontier: bool,
-    /// Only the cells whose rank, counted journal by journal, leaves K when divided by N;
-    /// `report merge` puts the shards together
+    /// Only the cells whose rank, counted journal by journal, leaves K when divided by N, into a folder
+    /// shard-K-of-N below `--out`; `report merge` puts the shards together
     #[arg(long, value_name = "K/N", value_parser = super::shard::parse)]
     shard: Option<Shard>,
     /// Exit with 1 if anything is refuted, and with 3 if anything is inconclusive (so it is anyway
@@ -124,11 +125,13 @@ impl Default for Arguments {
 pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     let running = common.begin();
     let held = arguments.ratchet.prepare()?;
+    let out = shard::folder(&arguments.out, arguments.shard);
+    json::prepare(&out)?;
     signal::listen();
     let report = report(arguments, common)?;
     let diff = held.diff(&report);
     let beside = Beside { diff: diff.as_ref(), running: Some(&running) };
-    let written = json::write(&report, beside, &arguments.out);
+    let written = json::write(&report, beside, &out);
     let folder = written.as_ref().ok().map(|path| path.display().to_string());
     screen.show(&report, || {
         matrix::draw(&report, folder.as_deref(), screen.look) + &written_to(folder.as_deref())
@@ -159,7 +162,7 @@ pub fn exit(strict: bool, report: &Report) -> Exit {
 }
 
 /// Keeps the rows that were asked for, in the order of the list.
-fn chosen<T>(
+pub(super) fn chosen<T>(
     all: Vec<T>,
     asked: &[String],
     name: impl Fn(&T) -> &str,

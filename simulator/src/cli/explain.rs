@@ -32,7 +32,8 @@ pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
     if let Some(oracle) = Oracle::ALL.into_iter().find(|o| o.name() == arguments.what) {
         return claim(oracle, screen);
     }
-    let case = cases::parse(&cases::text(&arguments.what)?)?;
+    let oracles = Oracle::ALL.map(Oracle::name).join(", ");
+    let case = cases::given(&arguments.what, &format!(", or a claim ({oracles})"))?;
     if arguments.emit_test && !emit::is_known(&case) {
         screen.write(&emit::unnamed(&case))?;
         return Ok(Exit::Clean);

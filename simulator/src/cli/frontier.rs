@@ -14,7 +14,7 @@ use simulator::report::model::JournalRow;
 
 use super::exit::{Exit, Failure};
 use super::screen::{Progress, Screen};
-use super::{Common, list, signal};
+use super::{Common, compare, list, signal};
 
 /// What to survey.
 #[derive(Debug, clap::Args)]
@@ -24,23 +24,26 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
     journal: Vec<String>,
     /// Leaves visited at most on each contract; one that needs more is told, and counts as broken
-    #[arg(long, value_name = "N", default_value_t = Effort::default().leaves_max)]
+    #[arg(long, value_name = "N", default_value_t = Effort::default().leaves_max, alias = "max-leaves")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     leaves_max: u64,
 }
 
 /// Surveys.
 pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
-    let mut journals = list::journal_rows();
-    journals.retain(|row| match arguments.journal.is_empty() {
-        true => row.family != Family::Twin,
-        false => arguments.journal.contains(&row.name),
-    });
+    signal::listen();
+    let no_twins = |row: &JournalRow| row.family != Family::Twin;
+    let rows = list::journal_rows_with(&arguments.journal);
+    let journals = compare::chosen(rows, &arguments.journal, |row| &row.name, no_twins);
     let effort = Effort { leaves_max: arguments.leaves_max, ..Effort::default() };
     let found = common.pool()?.install(|| surveys(&journals, effort));
     screen.show(&found, || frontier::draw(&found, screen.look.width))?;
     let complete = found.iter().flat_map(|survey| &survey.claims).all(|claim| claim.complete);
-    Ok(if complete { Exit::Clean } else { Exit::Inconclusive })
+    Ok(match complete {
+        _ if signal::stopped() => Exit::Interrupted,
+        true => Exit::Clean,
+        false => Exit::Inconclusive,
+    })
 }
 
 /// A survey for each journal and geometry, in order. An interrupt leaves out what was not begun.

@@ -25,8 +25,8 @@ use simulator::shrink::Budget;
 use simulator::workload::{Op, Workload};
 
 use super::exit::{Exit, Failure};
-use super::screen::{Screen, written_to};
-use super::{Common, compare, list, shrink, with};
+use super::screen::{Screen, watching, written_to};
+use super::{Common, compare, list, shard, shrink, signal, with};
 
 /// More segments are in no proof: so many are told by a file.
 const SEGMENTS_MAX: u32 = 1 << 22;
@@ -46,7 +46,7 @@ pub struct Arguments {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=64))]
     entries: u32,
     /// Bytes of each entry
-    #[arg(long, value_name = "BYTES", default_value_t = 48)]
+    #[arg(long, value_name = "BYTES", default_value_t = 48, alias = "bytes")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
     payload: u32,
     /// Entries between two commits; there is one at the end anyway
@@ -68,8 +68,9 @@ pub struct Arguments {
     /// Crash states drawn where that bound ends the search, and leaves hunted if none of them fails
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     sample: u64,
-    /// Only the share K of N of the search; `report merge` puts the shards together. K/N, or `auto` in a
-    /// batch system
+    /// Only the share K of N of the search, into a folder shard-K-of-N below `--out`; `report merge` puts the
+    /// shards together. K/N, or `auto` in a batch system. A share that was searched to its end and refutes
+    /// nothing ends with 0, and proves nothing
     #[arg(long, value_name = "K/N", value_parser = super::shard::parse)]
     shard: Option<Shard>,
     /// Write the report into this folder: DIR/latest, the one before in DIR/previous
@@ -85,8 +86,11 @@ pub struct Arguments {
 /// Proves, or refutes.
 pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     let running = common.begin();
+    let out = arguments.out.as_deref().map(|out| shard::folder(out, arguments.shard));
+    out.as_deref().map(json::prepare).transpose()?;
+    signal::listen();
     let report = report(arguments, common)?;
-    show(&report, arguments.out.as_deref(), &running, screen)
+    show(&report, out.as_deref(), &running, screen)
 }
 
 /// Shows a proof, or a shard of one, and says how it ended.
@@ -102,6 +106,7 @@ fn show(
     screen.show(report, || proof::draw(report, screen.look) + &written_to(folder.as_deref()))?;
     written?;
     Ok(match report.cells[0].verdict {
+        _ if report.partial => Exit::Interrupted,
         Verdict::Proven => Exit::Clean,
         Verdict::Refuted => Exit::Violation,
         Verdict::Nondeterministic => Exit::Nondeterminism,
@@ -155,7 +160,7 @@ impl Question {
     /// The experiment that a whole search is told as, with what is drawn where it was bounded.
     fn experiment(&self, cell: &Cell) -> Experiment {
         let mut experiment = build::experiment(&self.row.name, cell);
-        if cell.verdict == Verdict::Bounded && self.sample > 0 {
+        if cell.verdict == Verdict::Bounded && self.sample > 0 && !cell.explored.interrupted {
             sample(&cell.case, self.sample).iter().for_each(|s| experiment.add_sample(s));
         }
         experiment
@@ -166,7 +171,7 @@ impl Question {
         shrink::shown(experiment.counterexample.iter_mut(), Budget::BRISK);
         let setup = self.setup();
         let Question { journal, contract, row, bounds, .. } = self;
-        let mut journals = list::journal_rows();
+        let mut journals = list::journal_rows_with(std::slice::from_ref(&journal));
         journals.retain(|row| row.name == journal);
         let mut devices = list::device_rows();
         devices.retain(|row| row.name == contract.name);
@@ -180,7 +185,7 @@ impl Question {
                 memory_max: Some(bounds.memory_max),
                 workloads: vec![row],
             },
-            partial: false,
+            partial: signal::stopped() && experiment.verdict == Verdict::Bounded,
             shard: None,
             journals,
             devices,
@@ -209,15 +214,21 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
         journal: arguments.journal.clone(),
         contract: devices.remove(0).contract,
         row: workload(arguments),
-        bounds: Bounds { leaves_max, memory_max, ..Bounds::default() },
+        bounds: Bounds { leaves_max, memory_max, outside: signal::outside(), ..Bounds::default() },
         sample,
     };
     let setup = question.setup();
     let Question { journal, contract, bounds, .. } = &question;
     if let Some(shard) = arguments.shard {
         let shared = (shard.index, shard.of);
-        let found = common.pool()?.install(|| prove_share(journal, &setup, *bounds, shared));
-        let (cell, share) = found.ok_or_else(no_such_journal)?;
+        let pool = common.pool()?;
+        let search = || pool.install(|| prove_share(journal, &setup, *bounds, shared));
+        let (cell, share) =
+            watching("leaves", &signal::LEAVES, search).ok_or_else(no_such_journal)?;
+        if signal::stopped() {
+            let said = "interrupted: a share in part is none, and nothing was written";
+            return Err(Failure::new(Exit::Interrupted, said));
+        }
         let searched = share.searched.iter().map(SearchedRow::from).collect();
         let (segments, complete) = (share.segments, share.complete);
         let dealt = DealtRow { segments, sample, complete, searched };
@@ -237,7 +248,9 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
             Some((given, found.map_err(refused)?))
         }
     };
-    let cell = common.pool()?.install(|| prove(journal, &setup, *bounds));
+    let pool = common.pool()?;
+    let search = || pool.install(|| prove(journal, &setup, *bounds));
+    let cell = watching("leaves", &signal::LEAVES, search);
     let mut experiment = question.experiment(&cell.ok_or_else(no_such_journal)?);
     experiment.probabilities =
         probable.map(|(given, found)| build::probabilities(given, experiment.crash_points, &found));

@@ -143,10 +143,19 @@ fn merged(
 
 fn compared(old: &str, new: &str, github: bool, screen: &Screen) -> Result<Exit, Failure> {
     let before = ratchet::read(old)?;
+    let kind =
+        |one: &Baseline| one.matrix.is_empty() && one.grid.is_empty() && !one.campaign.is_empty();
+    let after = ratchet::read(new)?;
+    if kind(&before) != kind(&after) {
+        let said = format!(
+            "{old} and {new} cannot be compared: expected two campaigns or two comparisons, found one of each"
+        );
+        return Err(Failure::new(Exit::BadData, said));
+    }
     // A whole report tells its tokens, too.
     let diff = match read(new) {
         Ok(report) => Diff::of_report(&before, &report),
-        Err(_) => Diff::between(&before, &ratchet::read(new)?),
+        Err(_) => Diff::between(&before, &after),
     };
     screen.show(&diff, || ratchet::text(&diff, old, github, screen))?;
     Ok(if diff.holds() { Exit::Clean } else { Exit::Violation })

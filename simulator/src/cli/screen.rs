@@ -7,7 +7,9 @@
 //! progress only where stderr is a terminal.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::Thread;
+use std::time::Duration;
 
 use serde::Serialize;
 use simulator::report::layout;
@@ -121,6 +123,35 @@ impl Progress {
         let of = self.of.map_or(String::new(), |of| format!(" of {of}"));
         let done = self.done.load(Ordering::Relaxed);
         let _ = write!(io::stderr(), "\r{done}{of} {}", self.what);
+    }
+}
+
+/// Does some work, and meanwhile shows how far a count of `what` is.
+pub fn watching<T>(what: &'static str, count: &AtomicU64, work: impl FnOnce() -> T) -> T {
+    let (progress, done) =
+        (Progress::new(what, None), AtomicBool::new(!io::stderr().is_terminal()));
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                std::thread::park_timeout(BETWEEN);
+                progress.reached(count.load(Ordering::Relaxed));
+            }
+        });
+        let _wakes = Wakes(&done, watcher.thread());
+        work()
+    })
+}
+
+/// Between two looks at a count.
+const BETWEEN: Duration = Duration::from_millis(200);
+
+/// Ends the watching, however the work ends.
+struct Wakes<'w>(&'w AtomicBool, &'w Thread);
+
+impl Drop for Wakes<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        self.1.unpark();
     }
 }
 

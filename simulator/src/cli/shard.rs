@@ -13,11 +13,21 @@
 //!
 //! What it is not: told by an environment unless asked to. Without `--shard auto` none of this is read.
 
+use std::path::{Path, PathBuf};
+
 use simulator::report::model::Shard;
 
 /// Reads `0/3`: the first of three; or `auto`, `auto/3`.
 pub fn parse(text: &str) -> Result<Shard, String> {
     from(text, &|name| std::env::var(name).ok())
+}
+
+/// The folder of a shard's report: a batch system gives all of an array one command, and so one folder.
+pub fn folder(out: &Path, shard: Option<Shard>) -> PathBuf {
+    match shard {
+        Some(Shard { index, of }) => out.join(format!("shard-{index}-of-{of}")),
+        None => out.to_owned(),
+    }
 }
 
 fn from(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Shard, String> {

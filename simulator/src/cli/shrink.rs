@@ -69,7 +69,7 @@ struct Facts<'s> {
 
 /// Shrinks it.
 pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
-    let case = cases::parse(&cases::text(&arguments.what)?)?;
+    let case = cases::given(&arguments.what, "")?;
     let keep = Oracle::ALL.into_iter().find(|o| Some(o.name()) == arguments.oracle.as_deref());
     let budget = Budget { total: arguments.max_leaves, ..Budget::PATIENT };
     let Some(shrunk) = shrink(&case, keep, budget).map_err(cases::failure)? else {

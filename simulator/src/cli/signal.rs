@@ -4,9 +4,14 @@
 //! The one idea: a flag that long commands look at between pieces of work, so that what was found
 //! so far is still reported.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use simulator::explore::Outside;
 
 static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Leaves of the searches that were told to count them.
+pub static LEAVES: AtomicU64 = AtomicU64::new(0);
 
 /// Listens from now on. Where that cannot be (no signals, or another listener), Ctrl-C ends the
 /// program at once, as it does by default.
@@ -22,4 +27,9 @@ pub fn listen() {
 /// Whether an end was asked for.
 pub fn stopped() -> bool {
     STOP.load(Ordering::Relaxed)
+}
+
+/// The same, for a search; its leaves are counted.
+pub fn outside() -> Outside {
+    Outside { stop: Some(&STOP), leaves: Some(&LEAVES) }
 }

@@ -147,11 +147,7 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     signal::listen();
     let begun = Instant::now();
     let (plan, lists) = plan(arguments)?;
-    let out = match arguments.shard {
-        // A batch system gives all of an array one command, and so one folder.
-        Some(Shard { index, of }) => arguments.out.join(format!("shard-{index}-of-{of}")),
-        None => arguments.out.clone(),
-    };
+    let out = shard::folder(&arguments.out, arguments.shard);
     let folder = Folder::lock(&out)?;
     let start = match (arguments.resume, arguments.fresh) {
         (true, _) => folder::Start::Resume,
@@ -199,6 +195,8 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         devices: lists.devices,
     };
     let failing = totals.seen.values().any(|seen| seen.failing > 0);
+    // No journal fits its device, or no run was asked for: that nothing was found says nothing.
+    let is_hollow = arguments.shard.is_none() && totals.seen.values().all(|seen| seen.leaves == 0);
     running.elapsed_ms_all = Some(before + u64::try_from(begun.elapsed().as_millis()).unwrap_or(0));
     let diff = held.diff(&report);
     let beside = Beside { diff: diff.as_ref(), running: Some(&running) };
@@ -214,6 +212,8 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         Exit::Interrupted
     } else if failing && (arguments.strict || arguments.journal.len() == 1) {
         Exit::Violation
+    } else if is_hollow {
+        Exit::Inconclusive
     } else {
         Exit::Clean
     };

@@ -313,6 +313,7 @@ fn judge(cell: &Cell) -> (Verdict, Option<String>) {
     }
     if !explored.complete {
         let why = match explored.outgrown {
+            _ if explored.interrupted => format!("interrupted after {} leaves", explored.leaves),
             true => format!("{} leaves visited, and the last kept too much", explored.leaves),
             false => format!("{} leaves visited", explored.leaves),
         };

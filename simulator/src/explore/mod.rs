@@ -11,6 +11,7 @@ pub mod cell;
 pub mod frontier;
 pub mod grid;
 mod levels;
+mod outside;
 pub mod parallel;
 pub mod prove;
 pub mod sample;
@@ -20,5 +21,6 @@ pub mod torture;
 
 pub use crate::shrink::shrink;
 pub use cell::{Cell, Verdict, prove, prove_alone, prove_with};
+pub use outside::Outside;
 pub use parallel::{Grain, explore_by_parts, explore_together};
 pub use prove::{Bounds, Explored, explore};

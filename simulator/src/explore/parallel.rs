@@ -28,6 +28,7 @@ use journal_core::Stepwise;
 
 use super::cell::recorded;
 use super::levels::Levels;
+use super::outside::Outside;
 use super::prove::{Bounds, Explored, explore};
 use super::stretch::{Ended, Stretch};
 use crate::choose::Path;
@@ -83,7 +84,8 @@ where
     // enough is searched first, and only what decides nothing goes on, to the first violation.
     let enough = Bounds { leaves_max: leaves_enough, ..bounds };
     let found = up_to_bound(run, enough, grain)?;
-    let undecided = found.first.is_none() && found.nondeterminism.is_none() && !found.outgrown;
+    let undecided = found.first.is_none() && found.nondeterminism.is_none();
+    let undecided = undecided && !found.outgrown && !found.interrupted;
     match undecided && found.leaves == leaves_enough && !found.complete {
         true => up_to_bound(run, Bounds { first_only: true, ..bounds }, grain),
         false => Some(found),
@@ -243,6 +245,7 @@ impl State {
                     return Some((all, Ended::Found));
                 }
                 Is::Enough if all.found.outgrown => return Some((all, Ended::Outgrown)),
+                Is::Enough if all.found.interrupted => return Some((all, Ended::Interrupted)),
                 Is::Enough | Is::InVain if all.found.leaves == bounds.leaves_max => {
                     return Some((all, Ended::Full));
                 }
@@ -263,7 +266,7 @@ pub(super) fn again<J: Stepwise>(
     leaves: u64,
     bounds: Bounds,
 ) -> Stretch {
-    let bounds = Bounds { leaves_max: leaves, ..bounds };
+    let bounds = Bounds { leaves_max: leaves, outside: Outside::default(), ..bounds };
     Stretch::behind(run, tree, place.as_ref(), leaves, bounds).0
 }
 
@@ -402,7 +405,7 @@ impl<'o, J: Stepwise<Options: Sync>> Search<'o, J> {
         segment.is = match (ended, before) {
             (_, None) => Is::InVain,
             (Ended::Last, _) => Is::Done,
-            (Ended::Found | Ended::Outgrown | Ended::Fickle, _) => Is::Enough,
+            (Ended::Found | Ended::Outgrown | Ended::Fickle | Ended::Interrupted, _) => Is::Enough,
             (Ended::Full, Some(before)) => {
                 match before + segment.leaves >= self.bounds.leaves_max {
                     true => Is::Enough,

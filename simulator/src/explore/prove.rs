@@ -12,6 +12,7 @@
 
 use journal_core::Stepwise;
 
+use super::outside::Outside;
 use super::stretch::Stretch;
 use crate::choose::{Path, What};
 use crate::disk::MEMORY_MAX;
@@ -37,6 +38,8 @@ pub struct Bounds {
     /// Bytes that may be kept, by the sizes of what is kept: an eighth for counting images. Each
     /// thread that helps keeps as much again; what the journal keeps of its own is not seen.
     pub memory_max: u64,
+    /// Who may end it before, and watches.
+    pub outside: Outside,
 }
 
 impl Default for Bounds {
@@ -48,6 +51,7 @@ impl Default for Bounds {
             leaves_least: u64::MAX,
             merges: true,
             memory_max: MEMORY_MAX,
+            outside: Outside::default(),
         }
     }
 }
@@ -104,6 +108,8 @@ pub struct Explored {
     pub kept_bytes: u64,
     /// Whether more would have had to be kept than may be: that ended the search.
     pub outgrown: bool,
+    /// Whether it was ended from outside.
+    pub interrupted: bool,
     /// The most sectors that were at risk at a cut, if every recovery read all that were, so that
     /// nothing was left open; none if that says little.
     pub reads_all: Option<u32>,

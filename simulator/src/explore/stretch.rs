@@ -32,6 +32,9 @@ pub enum Ended {
     Outgrown,
     /// The journal is not deterministic.
     Fickle,
+    /// It was ended from outside. Nothing that is written ends so.
+    #[serde(skip)]
+    Interrupted,
 }
 
 /// Leaves one behind the other.
@@ -75,6 +78,10 @@ impl Stretch {
             if found.leaves >= leaves_max || enough {
                 return if tree.is_last() { Ended::Last } else { Ended::Full };
             }
+            if bounds.outside.is_stopped() {
+                found.interrupted = true;
+                return Ended::Interrupted;
+            }
             tree.merge_within(bounds.merges.then(|| room(found, most, bounds)));
             let leaf = run.next_leaf(tree);
             found.nondeterminism = tree.nondeterminism();
@@ -87,12 +94,14 @@ impl Stretch {
             if let Some((below, kept)) = tree.met() {
                 add_news(&mut self.news, found.leaves, &below.news);
                 found.leaves += below.leaves;
+                bounds.outside.visited(below.leaves);
                 self.kept.0 = self.kept.0.max(kept + below.kept.0);
                 self.kept.1 = self.kept.1.max(counting).max(below.kept.1);
                 note_below(found, below, tree.path());
                 continue;
             }
             found.leaves += 1;
+            bounds.outside.visited(1);
             if !leaf.violated.is_empty() {
                 let first = leaf.violated.iter().filter(|&o| found.violations[o as usize] == 0);
                 first.for_each(|oracle| self.news[oracle as usize] = found.leaves);
@@ -184,6 +193,7 @@ impl Stretch {
         }
         found.modulo_collisions |= more.modulo_collisions;
         found.outgrown |= more.outgrown;
+        found.interrupted |= more.interrupted;
         self.kept = (self.kept.0.max(later.kept.0), self.kept.1.max(later.kept.1));
         self.reads.add(later.reads);
         found.evaluated.add(&more.evaluated);

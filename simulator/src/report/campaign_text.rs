@@ -32,7 +32,16 @@ pub fn draw(report: &Report, folder: Option<&str>, width: usize) -> String {
     let file = if campaign.payloads_from_file { " --payload-from the same file" } else { "" };
     match report.shard {
         None if campaign.blocks_by_shard.is_empty() => {
-            out += &format!("  again: --seed {} --runs {}{file}\n", campaign.seed, campaign.runs);
+            let names = |flag: &str, names: Vec<&str>| format!(" {flag} {}", names.join(" "));
+            let mut asked = String::new();
+            if !campaign.grid {
+                asked += &names("--journal", report.journals.iter().map(|j| &*j.name).collect());
+            }
+            if !campaign.varied {
+                asked += &names("--device", report.devices.iter().map(|d| &*d.name).collect());
+            }
+            let again = format!("--seed {} --runs {}{asked}{file}", campaign.seed, campaign.runs);
+            out += &wrap("  again: ", &again, width);
         }
         None => {
             let blocks: Vec<String> = campaign.blocks_by_shard.iter().map(u64::to_string).collect();
@@ -47,7 +56,7 @@ pub fn draw(report: &Report, folder: Option<&str>, width: usize) -> String {
     }
     let (failed, silent): (Vec<_>, Vec<_>) = campaign.rows.iter().partition(|row| row.failing > 0);
     if !failed.is_empty() {
-        out += "\nFound                                   failing of crash states   first\n";
+        out += "\nFound: of the crash states drawn how many fail, the first run that found it, and what breaks\n";
     }
     for row in &failed {
         let head = format!("  x {:<15} {:<20}  ", row.journal, row.device);

@@ -123,17 +123,17 @@ fn damage(contract: &Contract) -> String {
         InnerTear::Any(bytes) => may.push(format!("old and new mixed by {bytes} bytes")),
     }
     let wide = contract.physical_bytes > contract.logical_bytes;
-    let domain = match (contract.damage_bytes(), contract.neighbours && wide) {
+    let (domain, included) = match (contract.damage_bytes(), contract.neighbours && wide) {
         (bytes, _) if bytes > contract.physical_bytes => {
-            &format!("{bytes}-byte domain, neighbours included,")
+            (format!("{bytes}-byte domain"), ", neighbours included,")
         }
-        (_, true) => "physical sector, neighbours included,",
-        (_, false) => "sector",
+        (_, true) => ("physical sector".to_owned(), ", neighbours included,"),
+        (_, false) => ("sector".to_owned(), ""),
     };
     let many = match contract.damage_max {
-        1 => format!("one {domain}"),
-        DAMAGE_UNBOUNDED => format!("any {domain}"),
-        most => format!("any of {most} {domain}s").replace(",s", "s,"),
+        1 => format!("one {domain}{included}"),
+        DAMAGE_UNBOUNDED => format!("any {domain}{included}"),
+        most => format!("up to {most} {domain}s{included}"),
     };
     let neighbours = if wide && !contract.neighbours { "; no neighbours" } else { "" };
     format!("{many} being written may be {}{neighbours}", may.join(", or "))

@@ -99,6 +99,16 @@ pub struct Beside<'b> {
     pub running: Option<&'b Running>,
 }
 
+/// Sees to it that a report can be written into a folder, before there is one to write.
+///
+/// # Errors
+/// When the machine does not let it.
+pub fn prepare(out: &Path) -> Result<(), FileError> {
+    let trial = out.join(format!(".new-{}", std::process::id()));
+    let tried = fs::create_dir_all(&trial).and_then(|()| fs::remove_dir(&trial));
+    tried.map_err(io("no report can be written into the folder (choose another: --out)", out))
+}
+
 /// Writes a report into `out/latest`; what was there becomes `out/previous`. Returns the folder.
 ///
 /// # Errors

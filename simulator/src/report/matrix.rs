@@ -112,6 +112,7 @@ pub fn draw(report: &Report, folder: Option<&str>, look: Look) -> String {
     }
     out += &passes(report, look);
     out += &bounded(report, look);
+    out += &misfits(report, look);
     if let Some(grid) = &report.grid {
         out += &answers::draw(grid, look);
     }
@@ -140,7 +141,7 @@ fn head(report: &Report, look: Look) -> String {
         |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let bound = asked
         .leaves_max
-        .map_or(String::new(), |max| format!(", at most {} crash states each", grouped(max)));
+        .map_or(String::new(), |max| format!(", at most {} leaves each", grouped(max)));
     let text = format!(
         "{}, {}, {}{bound}",
         count(report.journals.len(), "journal"),
@@ -378,6 +379,7 @@ pub fn passes(report: &Report, look: Look) -> String {
 fn bounded(report: &Report, look: Look) -> String {
     let mut out = String::new();
     for cell in report.cells.iter().filter(|cell| cell.verdict == Verdict::Bounded) {
+        out += &format!("  {} x {}\n", cell.journal, cell.device);
         for experiment in cell.experiments.iter().filter(|e| e.verdict == Verdict::Bounded) {
             let first = experiment.images.first();
             let share = first.and_then(|row| figures::share(&row.covered, &row.all));
@@ -385,13 +387,11 @@ fn bounded(report: &Report, look: Look) -> String {
             let sampled = experiment.sample.as_ref().map_or(String::new(), |sample| {
                 let most = figures::percent(sample.first_recovery.at_most_millionths);
                 let failed = sample.any_life.failed + sample.hit;
-                let drawn = sample.drawn + sample.hunted;
-                format!(
-                    "; {failed} of {drawn} drawn failed; of its crash states <= {most} fail at once"
-                )
+                let (failed, drawn) = (grouped(failed), grouped(sample.drawn + sample.hunted));
+                format!("; {failed} of {drawn} drawn failed; at most {most} fail")
             });
-            let head = format!("  {} x {} {}  ", cell.journal, cell.device, experiment.workload);
-            out += &wrap(&head, &format!("{covered}{sampled}"), look.width);
+            let head = format!("    {:<13}  ", experiment.workload);
+            out += &wrap(&head, &format!("{covered} covered{sampled}"), look.width);
         }
     }
     if out.is_empty() {
@@ -401,6 +401,17 @@ fn bounded(report: &Report, look: Look) -> String {
                  covered, and what was drawn, with an upper bound for the share of them that fails at \
                  its recovery (95 %, over crash states, not over power cuts)";
     format!("\n{}{out}", wrap("BOUNDED ", about, look.width))
+}
+
+/// Why journals were not run on devices.
+fn misfits(report: &Report, look: Look) -> String {
+    let mut out = String::new();
+    for cell in report.cells.iter().filter(|cell| cell.verdict == Verdict::Senseless) {
+        let why = cell.experiments.iter().find_map(|experiment| experiment.why.as_deref());
+        let text = format!("{} x {}: {}", cell.journal, cell.device, why.unwrap_or("no reason"));
+        out += &wrap("  ", &text, look.width);
+    }
+    if out.is_empty() { out } else { format!("\nDOES NOT FIT\n{out}") }
 }
 
 /// Crash states of some experiments, power cut by power cut.

@@ -30,6 +30,9 @@ pub fn draw(report: &Report, look: Look) -> String {
     let memory = report.asked.memory_max.map_or(String::new(), |m| format!(" and {}", bytes(m)));
     let text = format!("{}; at most {} leaves{memory}", row.about, grouped(bound));
     let mut out = wrap("tornwrite prove   ", &text, width);
+    if report.partial {
+        out += "INTERRUPTED: leaves that were not visited are missing\n";
+    }
     if let Some(shard) = summary::shard(report) {
         out += &format!("SHARD {shard}\n");
     }
@@ -78,7 +81,7 @@ pub fn draw(report: &Report, look: Look) -> String {
 fn headline(cell: &CellRow, experiment: &Experiment, workload: &Workload, width: usize) -> String {
     let what = format!("{}  {} x {}", experiment.verdict.name(), cell.journal, cell.device);
     let asked = match experiment.verdict {
-        Verdict::Senseless => "it was not run".to_owned(),
+        Verdict::Senseless => "it does not fit, or fails without any fault".to_owned(),
         _ => asked(workload),
     };
     let is_one_line = what.chars().count() + 3 + asked.chars().count() <= width;
@@ -139,7 +142,10 @@ pub fn crash_states(images: &[ImagesRow]) -> String {
     let parts: Vec<String> = images
         .iter()
         .map(|row| match row.cut {
-            1 => format!("{} crash states", large(&row.all)),
+            1 => {
+                format!("{} crash state{}", large(&row.all), if row.all == "1" { "" } else { "s" })
+            }
+            cut if row.all == "1" => format!("1 decision history at cut {cut}"),
             cut => format!("{} decision histories at cut {cut}", large(&row.all)),
         })
         .collect();

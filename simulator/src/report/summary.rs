@@ -122,7 +122,7 @@ pub fn sentence(report: &Report) -> String {
     if !report.cells.is_empty() {
         said.push(of_matrix(report));
     }
-    if let Some(grid) = &report.grid {
+    if let Some(grid) = report.grid.as_ref().filter(|grid| !grid.cells.is_empty()) {
         let of = counts(grid.cells.iter().map(|cell| cell.verdict));
         let of: Vec<String> = of
             .iter()
@@ -187,6 +187,11 @@ fn of_matrix(report: &Report) -> String {
         .iter()
         .map(|(verdict, count)| format!("{} {}", grouped(count), verdict.name()))
         .collect();
+    if report.partial {
+        let asked = report.journals.len() * report.devices.len();
+        let finished = noun(report.cells.len(), "cell");
+        return format!("Interrupted: {finished} of {asked} finished, {}.", list.join(", "));
+    }
     let standings = standings(report);
     let all: Vec<&str> = standings
         .iter()

@@ -94,6 +94,7 @@ pub fn headline(first: Option<Oracle>, lives: &[LifeStory]) -> String {
         Oracle::Durability if !missing.is_empty() => {
             format!("{}, acknowledged, {} gone", entries(&missing), are(missing.len()))
         }
+        Oracle::Durability => "what is shown ends before the last acknowledged entry".to_owned(),
         Oracle::Order => format!("{} {} no range in order", entries(&shown), are(shown.len())),
         Oracle::Integrity => {
             let invented = recovery.shown.iter().filter(|entry| entry.is_none()).count();
@@ -129,7 +130,6 @@ pub fn headline(first: Option<Oracle>, lives: &[LifeStory]) -> String {
             entries(&missing),
             are(missing.len())
         ),
-        Oracle::Durability => oracle.claim().to_owned(),
     }
 }
 
