@@ -53,18 +53,27 @@ pub fn text(argument: &str) -> Result<String, Failure> {
     })
 }
 
-/// The case that an argument stands for; `others` is what the argument may be besides.
-pub fn given(argument: &str, others: &str) -> Result<Case, Failure> {
-    let text = text(argument).map_err(|failure| {
+/// The same of an argument that is to be a case; `others` is what it may be besides.
+pub fn text_of_case(argument: &str, others: &str) -> Result<String, Failure> {
+    text(argument).map_err(|failure| {
         let is_name = argument != "-" && !Path::new(argument).exists();
         let hint = format!("; expected a file, a token (tw1-... or tw2-...){others}");
         let hint = if is_name { hint } else { String::new() };
         Failure { said: failure.said + &hint, ..failure }
-    })?;
-    parse(&text).map_err(|failure| match case::is_token(argument) {
+    })
+}
+
+/// The case in the text of an argument: what is wrong is told with the argument's name.
+pub fn named(argument: &str, text: &str) -> Result<Case, Failure> {
+    parse(text).map_err(|failure| match case::is_token(argument) || argument == "-" {
         true => failure,
         false => Failure { said: format!("{argument}: {}", failure.said), ..failure },
     })
+}
+
+/// The case that an argument stands for.
+pub fn given(argument: &str, others: &str) -> Result<Case, Failure> {
+    named(argument, &text_of_case(argument, others)?)
 }
 
 /// Reads a case from such a text.

@@ -77,11 +77,11 @@ fn names(oracles: &[Oracle]) -> String {
 
 /// Runs it again.
 pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
-    let text = cases::text(&arguments.what)?;
+    let text = cases::text_of_case(&arguments.what, ", or a report")?;
     if text.trim_start().starts_with('{') && text.contains("\"schema_version\"") {
         return report(&arguments.what, &text, screen);
     }
-    let case = cases::parse(&text)?;
+    let case = cases::named(&arguments.what, &text)?;
     let outcome = case.run(None).map_err(cases::failure)?;
     let replayed = Replayed::new(&case, &outcome);
     screen.show(&replayed, || replayed.text(screen.look.width))?;

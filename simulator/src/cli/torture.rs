@@ -195,8 +195,10 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
         devices: lists.devices,
     };
     let failing = totals.seen.values().any(|seen| seen.failing > 0);
-    // No journal fits its device, or no run was asked for: that nothing was found says nothing.
-    let is_hollow = arguments.shard.is_none() && totals.seen.values().all(|seen| seen.leaves == 0);
+    // No journal fits its device: that nothing was found says nothing.
+    let is_hollow = arguments.shard.is_none()
+        && totals.seen.values().any(|seen| seen.senseless > 0)
+        && totals.seen.values().all(|seen| seen.leaves == 0);
     running.elapsed_ms_all = Some(before + u64::try_from(begun.elapsed().as_millis()).unwrap_or(0));
     let diff = held.diff(&report);
     let beside = Beside { diff: diff.as_ref(), running: Some(&running) };

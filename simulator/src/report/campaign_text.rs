@@ -18,12 +18,12 @@ pub fn draw(report: &Report, folder: Option<&str>, width: usize) -> String {
     let mut out = String::new();
     let sum = |of: &dyn Fn(&CampaignRow) -> u64| grouped(campaign.rows.iter().map(of).sum::<u64>());
     let facts = format!(
-        "seed {}, {} runs on {} journals{} x {} devices{}: {} crash states, {} recoveries",
+        "seed {}, {} on {}{} x {}{}: {} crash states, {} recoveries",
         campaign.seed,
-        grouped(campaign.runs),
-        report.journals.len(),
+        count(campaign.runs, "run"),
+        count(report.journals.len() as u64, "journal"),
         if campaign.grid { " and the grid" } else { "" },
-        report.devices.len(),
+        count(report.devices.len() as u64, "device"),
         if campaign.varied { " and varied ones" } else { "" },
         sum(&|row| row.leaves),
         sum(&|row| row.recoveries),
@@ -77,13 +77,16 @@ pub fn draw(report: &Report, folder: Option<&str>, width: usize) -> String {
     if let (Some(least), Some(most)) =
         (silent.iter().map(|r| r.leaves).min(), silent.iter().map(|r| r.leaves).max())
     {
-        let text = format!(
-            "{} pairs, {} to {} crash states each. That is what was drawn, and no proof; `compare` \
-             proves.",
-            silent.len(),
-            grouped(least),
-            grouped(most)
-        );
+        let pairs = count(silent.len() as u64, "pair");
+        let text = match most {
+            0 => format!("{pairs}, of which no journal fits its device: nothing was tried."),
+            _ => format!(
+                "{pairs}, {} to {} crash states each. That is what was drawn, and no proof; \
+                 `compare` proves.",
+                grouped(least),
+                grouped(most)
+            ),
+        };
         out.push('\n');
         out += &wrap("Nothing found on ", &text, width);
     }
@@ -105,6 +108,10 @@ pub fn draw(report: &Report, folder: Option<&str>, width: usize) -> String {
         out += &format!("\nreport   {folder}/report.json\n");
     }
     out
+}
+
+fn count(number: u64, one: &str) -> String {
+    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// The number of the last block that was done, from 1, as all shards count them together.

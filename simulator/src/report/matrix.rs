@@ -388,7 +388,7 @@ fn bounded(report: &Report, look: Look) -> String {
                 let most = figures::percent(sample.first_recovery.at_most_millionths);
                 let failed = sample.any_life.failed + sample.hit;
                 let (failed, drawn) = (grouped(failed), grouped(sample.drawn + sample.hunted));
-                format!("; {failed} of {drawn} drawn failed; at most {most} fail")
+                format!("; {failed} of {drawn} drawn failed; at most {most}")
             });
             let head = format!("    {:<13}  ", experiment.workload);
             out += &wrap(&head, &format!("{covered} covered{sampled}"), look.width);
