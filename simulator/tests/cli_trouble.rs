@@ -286,3 +286,27 @@ fn what_torture_and_compare_show_is_shrunk_and_names_the_case_that_was_found() {
         assert!(!again.out.contains("CHANGED"), "{}", again.out);
     }
 }
+
+#[test]
+fn what_says_nothing_does_not_end_as_if_it_said_something() {
+    let place = tempfile::tempdir().unwrap();
+    let out = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    // A journal that does not fit, tortured.
+    let (tortured, compared) = (out("tortured"), out("compared"));
+    let misfit = ["--journal", "v9-512", "--device", "enterprise-nvme-plp"];
+    let ran = tornwrite(&[&["torture", "--runs", "300", "--out", &tortured][..], &misfit].concat());
+    assert_eq!(ran.exit, 3, "{}", ran.err);
+    assert!(ran.out.contains("nothing was tried"), "{}", ran.out);
+    let ran = tornwrite(&[&["compare", "--out", &compared][..], &misfit].concat());
+    assert_eq!(ran.exit, 3, "{}", ran.err);
+    assert!(ran.out.contains("a divisor of the block's: want 512, got 4096"), "{}", ran.out);
+    // A campaign is neither better nor worse than a comparison. The folder above a report stands for it.
+    let ran = tornwrite(&["report", "diff", &tortured, &compared]);
+    assert_eq!(ran.exit, 65, "{}", ran.err);
+    assert!(ran.err.contains("cannot be compared"), "{}", ran.err);
+    // A strategy has a frontier as well as a name has.
+    let strategy = "block-512/block:crc32c/fresh/salt+clear/flush";
+    let ran = tornwrite(&["frontier", "--journal", strategy, "--leaves-max", "50"]);
+    assert!([0, 3].contains(&ran.exit), "{}", ran.err);
+    assert!(ran.out.starts_with(strategy), "{}", ran.out);
+}

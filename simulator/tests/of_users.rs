@@ -5,13 +5,14 @@
 //! image says.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use journal_core::rfc::{RfcOptions, Strategy};
 use journal_core::{BlockDevice, Checksum, Claim, DeviceError, Error, Lba, Survivors, Write};
 use simulator::choose::{Exhaustive, Undisturbed};
 use simulator::disk::contract::Contract;
 use simulator::disk::{Disk, Fault, FaultKind, Fill, Live, presets};
-use simulator::explore::{Bounds, Cell, Verdict, prove_with};
+use simulator::explore::{Bounds, Cell, Outside, Verdict, prove, prove_with};
 use simulator::oracle::Oracle;
 use simulator::run::Setup;
 use simulator::workload::Workload;
@@ -157,5 +158,35 @@ fn a_claim_that_leaves_the_device_is_an_error_where_its_head_is_and_nowhere_else
             assert_eq!(asked, read, "{old} or {new}");
             assert_eq!(read.len() > 1, old != new, "{read:?}");
         }
+    }
+}
+
+static STOPPED: AtomicBool = AtomicBool::new(true);
+static VISITED: AtomicU64 = AtomicU64::new(0);
+
+/// Goal: on one thread and on three, ended before its first leaf, and watched to its end.
+#[test]
+fn a_search_that_is_ended_from_outside_says_so_and_one_that_is_watched_finds_the_same() {
+    let setup = Setup {
+        contract: presets::named("hdd-512n").unwrap(),
+        device_bytes: 128 * 512,
+        fill: Fill::Zeros,
+        workload: Workload::repeated(&Workload::appends(4, 48, 2), 2, Survivors::Carry),
+        fault: None,
+    };
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let found = |outside| {
+            let bounds = Bounds { outside, ..Bounds::default() };
+            pool.install(|| prove("v9-512", &setup, bounds)).expect("a journal of the list")
+        };
+        let ended = found(Outside { stop: Some(&STOPPED), leaves: None });
+        assert_eq!(ended.verdict, Verdict::Bounded);
+        assert_eq!(ended.why.as_deref(), Some("interrupted after 0 leaves"));
+        let before = VISITED.load(Ordering::Relaxed);
+        let watched = found(Outside { stop: None, leaves: Some(&VISITED) });
+        assert_eq!(watched, found(Outside::default()));
+        assert_eq!(watched.verdict, Verdict::Proven);
+        assert_eq!(VISITED.load(Ordering::Relaxed) - before, watched.explored.leaves);
     }
 }
