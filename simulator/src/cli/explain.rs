@@ -29,6 +29,9 @@ pub struct Arguments {
 
 /// Explains it.
 pub fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
+    if arguments.emit_test {
+        screen.takes_no_json()?;
+    }
     if let Some(oracle) = Oracle::ALL.into_iter().find(|o| o.name() == arguments.what) {
         return claim(oracle, screen);
     }

@@ -11,6 +11,7 @@ use simulator::explore::frontier::{Effort, Survey, survey};
 use simulator::journals::Family;
 use simulator::report::frontier;
 use simulator::report::model::JournalRow;
+use simulator::report::text::{grouped, wrap};
 
 use super::exit::{Exit, Failure};
 use super::screen::{Progress, Screen};
@@ -37,13 +38,26 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
     let journals = compare::chosen(rows, &arguments.journal, |row| &row.name, no_twins);
     let effort = Effort { leaves_max: arguments.leaves_max, ..Effort::default() };
     let found = common.pool()?.install(|| surveys(&journals, effort));
-    screen.show(&found, || frontier::draw(&found, screen.look.width))?;
+    screen.show(&found, || {
+        head(effort, screen.look.width) + &frontier::draw(&found, screen.look.width)
+    })?;
     let complete = found.iter().flat_map(|survey| &survey.claims).all(|claim| claim.complete);
     Ok(match complete {
         _ if signal::stopped() => Exit::Interrupted,
         true => Exit::Clean,
         false => Exit::Inconclusive,
     })
+}
+
+/// What is shown first: what the lines mean.
+fn head(effort: Effort, width: usize) -> String {
+    let text = format!(
+        "the most hostile devices that a journal survives, and what breaks one step beyond; at most {} leaves \
+         on each. What is not owed beyond is lost there without a fault of the journal: its token replays as \
+         a case that holds",
+        grouped(effort.leaves_max)
+    );
+    wrap("tornwrite frontier   ", &text, width) + "\n"
 }
 
 /// A survey for each journal and geometry, in order. An interrupt leaves out what was not begun.

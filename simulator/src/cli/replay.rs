@@ -9,7 +9,7 @@ use serde::Serialize;
 use simulator::case::{Case, Outcome};
 use simulator::oracle::Oracle;
 use simulator::report::json;
-use simulator::report::text::wrap;
+use simulator::report::text::wrap_parts;
 
 use super::cases;
 use super::exit::{Exit, Failure};
@@ -35,6 +35,9 @@ struct Replayed {
     violated: Vec<Oracle>,
     power_cuts: u32,
     recoveries: u32,
+    /// For a report's counterexample of the matrix: of which workload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workload: Option<String>,
     /// For a report's counterexample: whether it is what the report says.
     as_reported: Option<bool>,
 }
@@ -49,6 +52,7 @@ impl Replayed {
             violated: outcome.leaf.violated.iter().collect(),
             power_cuts: outcome.leaf.cuts,
             recoveries: outcome.leaf.recoveries,
+            workload: None,
             as_reported: None,
         }
     }
@@ -58,16 +62,17 @@ impl Replayed {
             true => "HOLDS".to_owned(),
             false => format!("FAIL {}", names(&self.broken)),
         };
-        let mut text = format!(
-            "journal {}   device {}   power cuts {}   recoveries {}",
-            self.journal, self.device, self.power_cuts, self.recoveries
-        );
+        let mut parts =
+            vec![format!("journal {}", self.journal), format!("device {}", self.device)];
+        parts.extend(self.workload.iter().map(|workload| format!("workload {workload}")));
+        parts.push(format!("power cuts {}", self.power_cuts));
+        parts.push(format!("recoveries {}", self.recoveries));
         let not_owed: Vec<Oracle> =
             self.violated.iter().copied().filter(|o| !self.broken.contains(o)).collect();
         if !not_owed.is_empty() {
-            text += &format!("   violated and not owed here: {}", names(&not_owed));
+            parts.push(format!("violated and not owed here: {}", names(&not_owed)));
         }
-        wrap(&format!("{verdict}   "), &text, width)
+        wrap_parts(&format!("{verdict}   "), &parts, width)
     }
 }
 
@@ -92,14 +97,15 @@ fn report(name: &str, text: &str, screen: &Screen) -> Result<Exit, Failure> {
     let wrong = |what| Failure::new(Exit::BadData, format!("{name}: {what}"));
     let report = json::parse(text).map_err(wrong)?;
     let cells = report.cells.iter().flat_map(|cell| &cell.experiments);
-    let matrix = cells.filter_map(|experiment| experiment.counterexample.as_ref());
+    let matrix = cells.filter_map(|one| Some((Some(&one.workload), one.counterexample.as_ref()?)));
     let campaign = report.campaign.iter().flat_map(|campaign| &campaign.rows);
-    let found = matrix.chain(campaign.filter_map(|row| row.counterexample.as_ref()));
+    let campaign = campaign.filter_map(|row| Some((None, row.counterexample.as_ref()?)));
     let mut all = Vec::new();
-    for example in found {
+    for (workload, example) in matrix.chain(campaign) {
         let case = cases::parse(&example.case.json())?;
         let outcome = case.run(None).map_err(cases::failure)?;
         let mut replayed = Replayed::new(&case, &outcome);
+        replayed.workload = workload.cloned();
         replayed.as_reported = Some(replayed.broken == example.broken);
         all.push(replayed);
     }

@@ -179,6 +179,7 @@ impl Drawn {
         screen: &Screen,
         text: impl FnOnce(&Report, Option<&Diff>) -> String,
     ) -> Result<Exit, Failure> {
+        screen.takes_no_json()?;
         let report = read(&self.report)?;
         let diff = match &self.baseline {
             Some(baseline) => Some(Diff::of_report(&ratchet::read(baseline)?, &report)),

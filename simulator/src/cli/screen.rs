@@ -67,6 +67,17 @@ impl Screen {
         }
     }
 
+    /// Refuses `--format json` where the result has a form of its own.
+    pub fn takes_no_json(&self) -> Result<(), Failure> {
+        match self.form {
+            Form::Text => Ok(()),
+            Form::Json => {
+                let said = "--format json: expected a result that can be JSON; this one has a form of its own";
+                Err(Failure::new(Exit::Usage, said))
+            }
+        }
+    }
+
     /// Writes text to stdout.
     pub fn write(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();

@@ -2,10 +2,13 @@
 //!
 //! The one idea: a leaf stands for every image that agrees with what it read, so a proof can say how
 //! many crash states it covered, and can check itself: the numbers of the leaves must add up to the
-//! number of all. An image with a denied content (`denied.rs`) does not agree. Where sectors are independent that number is a product. Elsewhere it is summed up
-//! sector by sector over the states of knowledge (`worlds.rs`): each content of a sector leads from
-//! one state to another or is impossible in it, so every image is counted by the one path that its
-//! contents take, however many explanations it has.
+//! number of all. An image with a denied content (`denied.rs`) does not agree. A sector that was
+//! written over before it was read told nothing: it counts with all that it may have held.
+//!
+//! Where sectors are independent that number is a product. Elsewhere it is summed up sector by sector
+//! over the states of knowledge (`worlds.rs`): each content of a sector leads from one state to another
+//! or is impossible in it, so every image is counted by the one path that its contents take, however
+//! many explanations it has.
 //!
 //! Invariant: at a cut, before anything is read, [`Universe::images`] is the number of distinct
 //! images that the contract allows; after some reads, of those that agree with them.

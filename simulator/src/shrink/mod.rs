@@ -12,9 +12,9 @@
 //!    not larger for it.
 //!
 //! What is guaranteed, always: the result replays, breaks [`Shrunk::oracle`], which is the worst of
-//! what the given case breaks unless another is asked for, breaks nothing that the given case does not break, and its [`Measure`]
-//! is at most the given one's. The same case and budget give the same result; shrinking the result
-//! changes nothing, unless [`Shrunk::out_of_leaves`].
+//! what the given case breaks unless another is asked for, breaks nothing that the given case does not
+//! break, and its [`Measure`] is at most the given one's. The same case and budget give the same result;
+//! shrinking the result changes nothing, unless [`Shrunk::out_of_leaves`].
 //!
 //! What is minimal and within which bounds:
 //!

@@ -199,8 +199,8 @@ pub(super) enum Seen<'a> {
     Unreadable,
 }
 
-/// Judges `bytes` as block `seq`; `V9` says that they are of its form. The cheap checks come first: a log usually ends at a place that
-/// fails them.
+/// Judges `bytes` as block `seq`; `V9` says that they are of its form. The cheap checks come first: a log
+/// usually ends at a place that fails them.
 #[inline(always)]
 pub(super) fn see<const V9: bool>(bytes: &[u8], seq: Seq, front: Front) -> Seen<'_> {
     let front = match front {

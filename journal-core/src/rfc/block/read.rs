@@ -19,7 +19,8 @@ use crate::claim::Claim;
 use crate::device::{BlockDevice, DeviceError, Lba};
 use crate::rfc::header::Salt;
 
-/// Reads one place; `V9` says that the blocks are of its form. Only an unreadable sector is an answer; other errors are not the medium's.
+/// Reads one place; `V9` says that the blocks are of its form. Only an unreadable sector is an answer;
+/// other errors are not the medium's.
 #[inline(always)]
 pub(super) fn read<'a, const V9: bool>(
     device: &'a mut dyn BlockDevice,

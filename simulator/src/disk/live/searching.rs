@@ -87,8 +87,8 @@ impl Live<'_> {
         }
     }
 
-    /// Where sectors are coupled: whether any of `count` of them from `lba` on passes; `None` where that is to be asked sector by
-    /// sector.
+    /// Where sectors are coupled: whether any of `count` of them from `lba` on passes; `None` where that is
+    /// to be asked sector by sector.
     pub(super) fn ask_any(
         &mut self,
         (lba, count): (u64, u64),
