@@ -31,8 +31,8 @@ pub struct Arguments {
     /// The oracle to keep broken [default: the worst that the case breaks]
     #[arg(long, value_name = "ORACLE", value_parser = oracles())]
     oracle: Option<String>,
-    /// Crash states visited at most, over all smaller scripts
-    #[arg(long, value_name = "N", default_value_t = Budget::PATIENT.total)]
+    /// Leaves visited at most, over all smaller scripts
+    #[arg(long, value_name = "N", default_value_t = Budget::PATIENT.total, alias = "leaves-max")]
     max_leaves: u64,
     /// Write the smaller case to this file as well
     #[arg(long, value_name = "FILE")]
