@@ -193,13 +193,12 @@ impl Case {
         }
         let case = match token::read(text) {
             Some(read) => read?,
-            None => {
-                // First, so that what a later version has more is not taken for a mistake.
-                if let Ok(Versioned { version }) = serde_json::from_str(text) {
-                    known(version)?;
-                }
-                serde_json::from_str::<Case>(text).map_err(|e| malformed(said(&e)))?
-            }
+            None => serde_json::from_str(text).map_err(|error| {
+                // What a later version has more is no mistake of this one.
+                let version = serde_json::from_str(text).map(|Versioned { version }| version);
+                let later = version.ok().and_then(|version| known(version).err());
+                later.unwrap_or_else(|| malformed(said(&error)))
+            })?,
         };
         known(case.version)?;
         if case.workload.lives.is_empty() {

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::cli_support::{Ran, golden, text, tornwrite, tornwrite_in};
+use crate::cli_support::{Ran, golden, text, tornwrite, tornwrite_in, tornwrite_with};
 use simulator::explore::Verdict;
 use simulator::oracle::Oracle;
 use simulator::report::baseline::Baseline;
@@ -288,6 +288,18 @@ fn reports_that_are_there_are_compared_and_drawn_without_running_anything() {
     let ran = tornwrite(&["report", "diff", &old, &new, "--format", "json"]);
     let said: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(said["worse"][0]["kind"], "vanished");
+    // From a pipe it is read once, and its tokens are told as they are of a file.
+    let mut proven = report();
+    for experiment in proven.cells.iter_mut().flat_map(|cell| &mut cell.experiments) {
+        (experiment.verdict, experiment.counterexample) = (Verdict::Proven, None);
+        experiment.oracles.iter_mut().for_each(|tally| tally.violations = 0);
+    }
+    std::fs::write(&brief, json::text(&proven)).unwrap();
+    let piped = tornwrite_with(&["report", "diff", &brief, "-"], &text(Path::new(&old)));
+    assert_eq!(piped.exit, 1, "{}", piped.err);
+    assert!(piped.out.contains("tw1-"), "{}", piped.out);
+    assert_eq!(piped.out, tornwrite(&["report", "diff", &brief, &old]).out);
+    std::fs::remove_file(&brief).unwrap();
     let update = ["report", "diff", &brief, &new, "--update-baseline"];
     assert_eq!(tornwrite_in(&update, Some("1")).exit, 2);
     assert_eq!(tornwrite_in(&update, None).exit, 0);

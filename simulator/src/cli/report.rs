@@ -145,17 +145,23 @@ fn compared(old: &str, new: &str, github: bool, screen: &Screen) -> Result<Exit,
     let before = ratchet::read(old)?;
     let kind =
         |one: &Baseline| one.matrix.is_empty() && one.grid.is_empty() && !one.campaign.is_empty();
-    let after = ratchet::read(new)?;
+    let text = cases::text(new)?;
+    // A whole report tells its tokens, too.
+    let report = json::parse(&text).ok();
+    let bad = |what: String| Failure::new(Exit::BadData, format!("{new}: {what}"));
+    let after = match &report {
+        Some(report) => Baseline::of(report),
+        None => Baseline::parse(&text).map_err(bad)?,
+    };
     if kind(&before) != kind(&after) {
         let said = format!(
             "{old} and {new} cannot be compared: expected two campaigns or two comparisons, found one of each"
         );
         return Err(Failure::new(Exit::BadData, said));
     }
-    // A whole report tells its tokens, too.
-    let diff = match read(new) {
-        Ok(report) => Diff::of_report(&before, &report),
-        Err(_) => Diff::between(&before, &after),
+    let diff = match &report {
+        Some(report) => Diff::of_report(&before, report),
+        None => Diff::between(&before, &after),
     };
     screen.show(&diff, || ratchet::text(&diff, old, github, screen))?;
     Ok(if diff.holds() { Exit::Clean } else { Exit::Violation })

@@ -6,6 +6,7 @@
 //!
 //! What it is not: a bound. Where such a search ended is chance, and it says that it was interrupted.
 
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Who may end a search, and where its leaves are counted.
@@ -36,15 +37,8 @@ impl Outside {
 /// The same flag and the same count.
 impl PartialEq for Outside {
     fn eq(&self, other: &Outside) -> bool {
-        let same_count = match (self.leaves, other.leaves) {
-            (Some(mine), Some(other)) => std::ptr::eq(mine, other),
-            (mine, other) => mine.is_none() && other.is_none(),
-        };
-        let same_flag = match (self.stop, other.stop) {
-            (Some(mine), Some(other)) => std::ptr::eq(mine, other),
-            (mine, other) => mine.is_none() && other.is_none(),
-        };
-        same_count && same_flag
+        let same_flag = self.stop.map(ptr::from_ref) == other.stop.map(ptr::from_ref);
+        same_flag && self.leaves.map(ptr::from_ref) == other.leaves.map(ptr::from_ref)
     }
 }
 

@@ -9,7 +9,7 @@
 
 use super::model::{Campaign, CampaignRow, Report, Shard};
 use super::picture;
-use super::text::{grouped, wrap};
+use super::text::{count, grouped, wrap};
 
 /// The campaign for people: a line for each pair that failed, a sum for the others.
 #[must_use]
@@ -20,10 +20,10 @@ pub fn draw(report: &Report, folder: Option<&str>, width: usize) -> String {
     let facts = format!(
         "seed {}, {} on {}{} x {}{}: {} crash states, {} recoveries",
         campaign.seed,
-        count(campaign.runs, "run"),
-        count(report.journals.len() as u64, "journal"),
+        count(campaign.runs, "run", "runs"),
+        count(report.journals.len() as u64, "journal", "journals"),
         if campaign.grid { " and the grid" } else { "" },
-        count(report.devices.len() as u64, "device"),
+        count(report.devices.len() as u64, "device", "devices"),
         if campaign.varied { " and varied ones" } else { "" },
         sum(&|row| row.leaves),
         sum(&|row| row.recoveries),
@@ -77,7 +77,7 @@ pub fn draw(report: &Report, folder: Option<&str>, width: usize) -> String {
     if let (Some(least), Some(most)) =
         (silent.iter().map(|r| r.leaves).min(), silent.iter().map(|r| r.leaves).max())
     {
-        let pairs = count(silent.len() as u64, "pair");
+        let pairs = count(silent.len() as u64, "pair", "pairs");
         let text = match most {
             0 => format!("{pairs}, of which no journal fits its device: nothing was tried."),
             _ => format!(
@@ -108,10 +108,6 @@ pub fn draw(report: &Report, folder: Option<&str>, width: usize) -> String {
         out += &format!("\nreport   {folder}/report.json\n");
     }
     out
-}
-
-fn count(number: u64, one: &str) -> String {
-    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// The number of the last block that was done, from 1, as all shards count them together.

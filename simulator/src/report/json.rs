@@ -99,12 +99,17 @@ pub struct Beside<'b> {
     pub running: Option<&'b Running>,
 }
 
+/// The folder that a report is written into first: named by process, so that two runs do not write into one.
+fn fresh(out: &Path) -> PathBuf {
+    out.join(format!(".new-{}", std::process::id()))
+}
+
 /// Sees to it that a report can be written into a folder, before there is one to write.
 ///
 /// # Errors
 /// When the machine does not let it.
 pub fn prepare(out: &Path) -> Result<(), FileError> {
-    let trial = out.join(format!(".new-{}", std::process::id()));
+    let trial = fresh(out);
     let tried = fs::create_dir_all(&trial).and_then(|()| fs::remove_dir(&trial));
     tried.map_err(io("no report can be written into the folder (choose another: --out)", out))
 }
@@ -116,8 +121,7 @@ pub fn prepare(out: &Path) -> Result<(), FileError> {
 pub fn write(report: &Report, beside: Beside<'_>, out: &Path) -> Result<PathBuf, FileError> {
     let latest = out.join("latest");
     let previous = out.join("previous");
-    // Named by process, so that two runs do not write into one folder.
-    let fresh = out.join(format!(".new-{}", std::process::id()));
+    let fresh = fresh(out);
     fs::create_dir_all(fresh.join("cases")).map_err(io("cannot create", &fresh))?;
     let written = fill(report, beside, &fresh).and_then(|()| {
         remove_report(&previous)?;

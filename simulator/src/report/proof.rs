@@ -11,7 +11,7 @@
 use super::figures::{chance, large, percent, share};
 use super::matrix::Look;
 use super::model::{CellRow, Experiment, ImagesRow, ProbabilityRow, Report, SampleRow, ShareRow};
-use super::text::{bytes, grouped, wrap, wrap_parts};
+use super::text::{bytes, count, grouped, wrap, wrap_parts};
 use super::{device, picture, summary};
 use crate::explore::Verdict;
 use crate::workload::{Op, Workload};
@@ -130,10 +130,6 @@ fn figures(
         })
         .collect();
     out + &wrap_parts("  oracles  ", &parts, width)
-}
-
-fn count(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 /// Crash states, power cut by power cut.

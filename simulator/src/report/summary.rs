@@ -10,7 +10,7 @@
 use serde::Serialize;
 
 use super::model::{CellRow, CostRow, Ratio, Report};
-use super::text::grouped;
+use super::text::{count, grouped};
 use crate::explore::Verdict;
 
 /// All verdicts, in the order in which they are told.
@@ -111,8 +111,8 @@ fn beats(one: &Standing, other: &Standing) -> bool {
     as_good && better
 }
 
-fn noun(count: usize, one: &str) -> String {
-    format!("{} {one}{}", grouped(count), if count == 1 { "" } else { "s" })
+fn cells(report: &Report) -> String {
+    count(report.cells.len() as u64, "cell", "cells")
 }
 
 /// The whole report in a sentence or two.
@@ -130,7 +130,7 @@ pub fn sentence(report: &Report) -> String {
             .collect();
         said.push(format!(
             "The grid: {} on the same devices, {}.",
-            noun(grid.strategies.len(), "strategy").replace("strategys", "strategies"),
+            count(grid.strategies.len() as u64, "strategy", "strategies"),
             of.join(", ")
         ));
     }
@@ -189,7 +189,7 @@ fn of_matrix(report: &Report) -> String {
         .collect();
     if report.partial {
         let asked = report.journals.len() * report.devices.len();
-        let finished = noun(report.cells.len(), "cell");
+        let finished = cells(report);
         return format!("Interrupted: {finished} of {asked} finished, {}.", list.join(", "));
     }
     let standings = standings(report);
@@ -198,10 +198,11 @@ fn of_matrix(report: &Report) -> String {
         .filter(|row| row.proven.len() as u64 == row.devices && row.devices > 0)
         .map(|row| row.journal.as_str())
         .collect();
+    let journals = count(standings.len() as u64, "journal", "journals");
     let survive = match all.len() {
-        0 => format!("None of {} survives", noun(standings.len(), "journal")),
-        1 => format!("1 of {} survives", noun(standings.len(), "journal")),
-        more => format!("{more} of {} survive", noun(standings.len(), "journal")),
+        0 => format!("None of {journals} survives"),
+        1 => format!("1 of {journals} survives"),
+        more => format!("{more} of {journals} survive"),
     };
     let named = match all.len() {
         0 => String::new(),
@@ -211,13 +212,9 @@ fn of_matrix(report: &Report) -> String {
     let every = match report.devices.len() {
         1 => "the one device".to_owned(),
         2 => "both devices".to_owned(),
-        more => format!("all {}", noun(more, "device")),
+        more => format!("all {}", count(more as u64, "device", "devices")),
     };
-    format!(
-        "{survive} {every}{named}. Of {}, {}.",
-        noun(report.cells.len(), "cell"),
-        list.join(", ")
-    )
+    format!("{survive} {every}{named}. Of {}, {}.", cells(report), list.join(", "))
 }
 
 #[cfg(test)]

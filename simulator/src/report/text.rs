@@ -75,6 +75,12 @@ pub fn bytes(number: u64) -> String {
     }
 }
 
+/// So many of something: `1 leaf`, `25,000 leaves`.
+#[must_use]
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
 /// `text` in lines of at most `width`, the first behind `head`, the others indented as far.
 #[must_use]
 pub fn wrap(head: &str, text: &str, width: usize) -> String {

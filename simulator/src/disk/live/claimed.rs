@@ -54,9 +54,7 @@ impl Live<'_> {
         }
         let summed = span_of(first);
         // A claim that leaves the device is an error where that head is, and nowhere else.
-        let fits = lbas(summed, u64::from(self.disk.geometry.logical_bytes)).end
-            <= self.disk.geometry.sectors;
-        if fits && claimed.iter().all(|(_, claim)| span_of(claim) == summed) {
+        if !self.leaves(summed) && claimed.iter().all(|(_, claim)| span_of(claim) == summed) {
             return self.ask_claims(heads, (head, summed), claims);
         }
         let which = claimed.into_iter().map(|(choice, _)| choice).collect();
@@ -102,9 +100,14 @@ impl Live<'_> {
 
     /// Whether nothing of a span is open; so it is if it leaves the device, which who reads it is told.
     fn is_closed(&mut self, span: Span) -> bool {
+        let mut sectors = lbas(span, u64::from(self.disk.geometry.logical_bytes));
+        self.leaves(span) || sectors.all(|lba| self.closed_sector(lba).is_some())
+    }
+
+    /// Whether a span leaves the device.
+    fn leaves(&self, span: Span) -> bool {
         let sectors = lbas(span, u64::from(self.disk.geometry.logical_bytes));
-        let leaves = sectors.end > self.disk.geometry.sectors;
-        leaves || sectors.into_iter().all(|lba| self.closed_sector(lba).is_some())
+        sectors.end > self.disk.geometry.sectors
     }
 
     /// The sectors of a head, as far as the head tells what they hold apart.
