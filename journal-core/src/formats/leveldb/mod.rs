@@ -33,18 +33,20 @@ pub mod current;
 mod inspect;
 pub mod reader;
 pub mod record;
+mod replay;
 
 use self::current::{Current, Layout};
 pub use self::inspect::inspect_raw_log;
 pub use self::reader::{LogEnd, Record, read_log};
 pub use self::record::LogWriter;
 use self::record::payload_max;
+pub use self::replay::LevelDbRecovery;
 use super::state::State;
 use crate::device::{BlockDevice, DeviceError, Geometry};
 use crate::journal::{
     Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
 };
-use crate::steps::{Stepwise, Whole};
+use crate::steps::{self, Stepwise};
 
 /// What LevelDB is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -156,7 +158,7 @@ impl LevelDb {
 }
 
 impl Stepwise for LevelDb {
-    type Recovery = Whole<Self>;
+    type Recovery = LevelDbRecovery;
 }
 
 impl Journal for LevelDb {
@@ -193,27 +195,7 @@ impl Journal for LevelDb {
         options: &Options,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(Self, Opened), Error> {
-        let layout = Layout::of(device.geometry())?;
-        let Some((current, slot)) = Current::load(device, &layout)? else {
-            return Err(Error::NotAJournal { what: "a slot of CURRENT", at_bytes: 0 });
-        };
-        let area = layout.files[current.file as usize];
-        let mut lsn = current.before;
-        let found = read_log(device, &area, &mut |record| {
-            lsn = lsn.saturating_add(1);
-            replay(Entry { lsn: Lsn(lsn), payload: record.payload });
-        })?;
-        let journal = LevelDb {
-            options: *options,
-            layout,
-            current,
-            slot,
-            entries: found.records,
-            intact_bytes: found.intact_bytes,
-            writer: LogWriter::at(area, found.intact_bytes),
-            state: State::Opened,
-        };
-        Ok((journal, Opened { entries: found.records, end: found.end, damage: found.damage }))
+        steps::open(device, options, replay)
     }
 
     fn resume(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {

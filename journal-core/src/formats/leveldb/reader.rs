@@ -18,8 +18,8 @@
 //! | MIDDLE or LAST without FIRST; FIRST or FULL before LAST | damage | next record |
 //! | the medium cannot be read | damage | end |
 //!
-//! Invariant: the reader moves on by at least a header or a block with each step, and holds at most
-//! one record, which is never longer than the area.
+//! Invariant: the reader moves on by at least a header or a block with every second step, and holds at
+//! most one record, which is never longer than the area.
 //!
 //! What it is not: a repair. It also hands out records behind a hole, by design; the order that is
 //! lost is for the oracle to judge.
@@ -95,25 +95,19 @@ pub fn walk(
     each: &mut dyn FnMut(Record<'_>),
     tell: &mut dyn FnMut(u64, u64, Stretch),
 ) -> Result<LogEnd, DeviceError> {
-    let mut reader = Reader {
-        area,
-        at: 0,
-        fragment: Vec::new(),
-        record: Vec::new(),
-        record_at: None,
-        found: LogEnd { records: 0, intact_bytes: 0, end: End::AreaEnd, damage: None },
-    };
+    let mut reader = LogReader::begin(*area);
     while reader.step(device, each, tell)? {}
-    // A record that never got its LAST was being written when the power went.
-    if reader.record_at.is_some() || reader.found.damage.is_some() {
-        reader.found.end = End::Torn;
-    }
-    Ok(reader.found)
+    Ok(reader.end())
 }
 
-struct Reader<'a> {
-    area: &'a Area,
+/// A reader on its way along a log.
+#[derive(Clone, Debug)]
+pub struct LogReader {
+    area: Area,
     at: u64,
+    /// The header that was read here, whose payload has not been asked about.
+    header: Option<Header>,
+    /// The payload of the record at hand. Nothing of it is needed behind a step.
     fragment: Vec<u8>,
     record: Vec<u8>,
     /// Where the record being assembled began.
@@ -121,17 +115,53 @@ struct Reader<'a> {
     found: LogEnd,
 }
 
-impl Reader<'_> {
-    /// One stretch further. False at the end.
-    fn step(
+impl LogReader {
+    /// Before the first byte of the log in `area`.
+    #[must_use]
+    pub fn begin(area: Area) -> Self {
+        let found = LogEnd { records: 0, intact_bytes: 0, end: End::AreaEnd, damage: None };
+        let (fragment, record) = (Vec::new(), Vec::new());
+        LogReader { area, at: 0, header: None, fragment, record, record_at: None, found }
+    }
+
+    /// How the log ended, once [`LogReader::step`] has said that it did.
+    #[must_use]
+    pub fn end(&self) -> LogEnd {
+        // A record that never got its LAST was being written when the power went.
+        let torn = self.record_at.is_some() || self.found.damage.is_some();
+        LogEnd { end: if torn { End::Torn } else { self.found.end }, ..self.found }
+    }
+
+    /// A little further: to the next header, or over what belongs to the one just read. False at the
+    /// end.
+    ///
+    /// # Errors
+    /// As for [`read_log`].
+    pub fn step(
         &mut self,
         device: &mut dyn BlockDevice,
         each: &mut dyn FnMut(Record<'_>),
         tell: &mut dyn FnMut(u64, u64, Stretch),
     ) -> Result<bool, DeviceError> {
-        let block_end = self.at - self.at % BLOCK_BYTES + BLOCK_BYTES;
+        match self.header.take() {
+            Some(header) => self.payload(device, header, each, tell),
+            None => self.next_header(device, tell),
+        }
+    }
+
+    /// Where the block at hand ends, in the area or behind it, and bytes left of it here.
+    fn block(&self) -> (u64, u64) {
+        let end = self.at - self.at % BLOCK_BYTES + BLOCK_BYTES;
+        (end, end.min(self.area.bytes()) - self.at)
+    }
+
+    fn next_header(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        tell: &mut dyn FnMut(u64, u64, Stretch),
+    ) -> Result<bool, DeviceError> {
+        let (block_end, left) = self.block();
         let whole_block = block_end <= self.area.bytes();
-        let left = block_end.min(self.area.bytes()) - self.at;
         if left < HEADER_BYTES {
             if left > 0 {
                 tell(self.at, left, Stretch::Trailer);
@@ -160,6 +190,18 @@ impl Reader<'_> {
             self.preallocated(left, tell);
             return Ok(self.at < self.area.bytes());
         }
+        self.header = Some(header);
+        Ok(true)
+    }
+
+    fn payload(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        header: Header,
+        each: &mut dyn FnMut(Record<'_>),
+        tell: &mut dyn FnMut(u64, u64, Stretch),
+    ) -> Result<bool, DeviceError> {
+        let (_, left) = self.block();
         // Whether it is whole is asked before it is read: a device may know without saying what
         // each sector of a torn one holds, and that is dropped anyway.
         let whole = match self.is_whole(device, &header) {
@@ -169,16 +211,18 @@ impl Reader<'_> {
         if !whole {
             return Ok(self.drop_block(left, "a record that fits its checksum", tell));
         }
-        self.fragment.clear();
-        let read = self.area.read_onto(device, self.at + HEADER_BYTES, length, &mut self.fragment);
+        let (at, length) = (self.at + HEADER_BYTES, u64::from(header.length));
+        let read = self.area.read_onto(device, at, length, &mut self.fragment);
         if self.lost(read, left, tell)? {
             return Ok(false);
         }
-        if !header.fits(&self.fragment) {
-            return Ok(self.drop_block(left, "a record that fits its checksum", tell));
+        if header.fits(&self.fragment) {
+            self.take(header, each, tell);
+            self.fragment.clear();
+            return Ok(true);
         }
-        self.take(header, each, tell);
-        Ok(true)
+        self.fragment.clear();
+        Ok(self.drop_block(left, "a record that fits its checksum", tell))
     }
 
     /// Whole blocks that the device knows to be zeros, as most of a preallocated file is: read, each of
@@ -246,6 +290,7 @@ impl Reader<'_> {
                 self.record_at = None;
                 self.found.records += 1;
                 each(Record { at_bytes: begun, payload: &self.record });
+                self.record.clear();
             }
             (MIDDLE | LAST, None) => self.damaged(at, "the start of a fragmented record"),
             _ => {

@@ -40,19 +40,21 @@
 pub mod frame;
 mod inspect;
 pub mod reader;
+mod replay;
 
 use alloc::vec::Vec;
 
-use self::frame::{FRAME_HEADER_BYTES, FrameHeader, HeaderRead, Sums, WalHeader, is_page_size};
+use self::frame::{FRAME_HEADER_BYTES, FrameHeader, Sums, WalHeader, is_page_size};
 pub use self::inspect::inspect_raw_log;
 pub use self::reader::{Frame, Recovered, read_wal};
+pub use self::replay::SqliteRecovery;
 use super::page_cache::{Area, PAGE_BYTES, PageCache};
 use super::state::State;
 use crate::device::{BlockDevice, DeviceError, Geometry};
 use crate::journal::{
-    Damage, Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
+    Entropy, Entry, Error, Journal, Limits, Lsn, Opened, Promises, Resume, Survivors,
 };
-use crate::steps::{Stepwise, Whole};
+use crate::steps::{self, Stepwise};
 
 /// Bytes of a page that hold the payload's length.
 const LENGTH_BYTES: u32 = 2;
@@ -144,12 +146,6 @@ fn area_of(geometry: Geometry, page_bytes: u32) -> Result<Area, Error> {
     Area::new(geometry, 0, bytes)
 }
 
-/// The payload in a page image, if this journal wrote it.
-fn payload_of(page: &[u8]) -> Option<&[u8]> {
-    let length = usize::from(u16::from_be_bytes([*page.first()?, *page.get(1)?]));
-    page.get(LENGTH_BYTES as usize..)?.get(..length)
-}
-
 /// The name of frame `number` of a generation.
 fn lsn_of(sequence: u32, number: u64) -> Lsn {
     Lsn(u64::from(sequence) << 32 | number & 0xffff_ffff)
@@ -225,7 +221,7 @@ impl SqliteWal {
 }
 
 impl Stepwise for SqliteWal {
-    type Recovery = Whole<Self>;
+    type Recovery = SqliteRecovery;
 }
 
 impl Journal for SqliteWal {
@@ -257,68 +253,7 @@ impl Journal for SqliteWal {
         options: &Options,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(Self, Opened), Error> {
-        let area = area_of(device.geometry(), options.page_bytes)?;
-        let mut entries = 0;
-        let mut foreign = None;
-        let mut transaction = Vec::new();
-        let mut replayer = |frame: &Frame<'_>| {
-            transaction.extend_from_slice(frame.page);
-            if !frame.header.commits() {
-                return;
-            }
-            let first = frame.number + 1 - (transaction.len() / frame.page.len()) as u64;
-            for (number, page) in (first..).zip(transaction.chunks_exact(frame.page.len())) {
-                match payload_of(page) {
-                    Some(payload) if foreign.is_none() => {
-                        entries += 1;
-                        replay(Entry { lsn: lsn_of(frame.sequence, number), payload });
-                    }
-                    _ => foreign = foreign.or(Some(frame.at_bytes)),
-                }
-            }
-            transaction.clear();
-        };
-        let found = read_wal(device, &area, &mut replayer)?;
-        let wal = match found.header {
-            HeaderRead::Valid(wal, _) => wal,
-            // As in SQLite: the sum is bad, the sequence and the salts are kept all the same.
-            HeaderRead::BadSum(wal) => WalHeader { page_bytes: options.page_bytes, ..wal },
-            HeaderRead::BadVersion(_) => {
-                return Err(Error::Refused {
-                    what: "a WAL version other than 3007000",
-                    at_bytes: 4,
-                });
-            }
-            HeaderRead::Nothing => WalHeader {
-                big_endian_sums: false,
-                page_bytes: options.page_bytes,
-                sequence: 0,
-                salts: [0; 2],
-            },
-        };
-        let damage = match (foreign, found.header) {
-            (Some(at_bytes), _) => Some(Damage {
-                at_bytes,
-                proven: false,
-                what: "a page image with a payload's length",
-            }),
-            (None, HeaderRead::BadSum(_)) => {
-                Some(Damage { at_bytes: 0, proven: false, what: "a WAL header that fits its sum" })
-            }
-            _ => None,
-        };
-        let journal = SqliteWal {
-            wal,
-            header_is_new: false,
-            frames: found.committed,
-            sums: found.sums,
-            restart: false,
-            pages: Vec::new(),
-            random: Random(0),
-            cache: PageCache::over(area),
-            state: State::Opened,
-        };
-        Ok((journal, Opened { entries, end: found.end(), damage }))
+        steps::open(device, options, replay)
     }
 
     fn resume(&mut self, device: &mut dyn BlockDevice, how: Resume) -> Result<(), Error> {

@@ -15,11 +15,11 @@
 //! | the medium cannot be read | SQLITE_IOERR: refused |
 //!
 //! Invariant: one frame is held in memory, of at most 65536 bytes of page; each step moves on by a
-//! frame.
+//! frame, or says why there is none.
 //!
 //! What it is not: silent about what it stood before. SQLite is; [`Recovered`] says how it ended.
 
-use alloc::vec;
+use alloc::vec::Vec;
 
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, HEADER_BYTES, HeaderRead, Sums, WalHeader};
 use crate::bytes;
@@ -101,72 +101,131 @@ pub fn read_wal(
     area: &Area,
     each: &mut dyn FnMut(&Frame<'_>),
 ) -> Result<Recovered, DeviceError> {
-    let mut found = Recovered {
-        header: HeaderRead::Nothing,
-        committed: 0,
-        chained: 0,
-        sums: Sums::default(),
-        stop: Stop::NoHeader,
-        stop_at_bytes: 0,
-    };
-    // SQLite looks only at files that are longer than a header.
-    if area.bytes() <= HEADER_BYTES {
-        return Ok(found);
+    let mut reader = WalReader::begin(*area);
+    loop {
+        if let Some(found) = reader.step(device, each)? {
+            return Ok(found);
+        }
     }
-    let mut bytes = [0; HEADER_BYTES as usize];
-    area.read(device, 0, &mut bytes)?;
-    found.header = WalHeader::decode(&bytes);
-    let HeaderRead::Valid(wal, start) = found.header else {
-        return Ok(found);
-    };
-    found.sums = start;
-    found.stop = walk(device, area, &wal, &mut found, each)?;
-    found.stop_at_bytes = wal.frame_at(found.chained + 1);
-    Ok(found)
 }
 
-fn walk(
-    device: &mut dyn BlockDevice,
-    area: &Area,
-    wal: &WalHeader,
-    found: &mut Recovered,
-    each: &mut dyn FnMut(&Frame<'_>),
-) -> Result<Stop, DeviceError> {
-    // No larger than the file, whatever page size the header names.
-    if wal.frame_at(2) > area.bytes() {
-        return Ok(Stop::FileEnd);
+/// A reader on its way along a WAL.
+#[derive(Clone, Debug)]
+pub struct WalReader {
+    area: Area,
+    next: Next,
+    found: Recovered,
+    /// The page of the frame at hand. Nothing of it is needed behind a step.
+    page: Vec<u8>,
+}
+
+/// What a reader asks about next.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Header,
+    /// The frame behind those in the chain, whose sum goes on from this one.
+    Frame(WalHeader, Sums),
+    /// Why there is no whole frame there.
+    WhyNot(WalHeader),
+}
+
+impl WalReader {
+    /// Before the header of the WAL in `area`.
+    #[must_use]
+    pub fn begin(area: Area) -> Self {
+        let found = Recovered {
+            header: HeaderRead::Nothing,
+            committed: 0,
+            chained: 0,
+            sums: Sums::default(),
+            stop: Stop::NoHeader,
+            stop_at_bytes: 0,
+        };
+        WalReader { area, next: Next::Header, found, page: Vec::new() }
     }
-    let mut page = vec![0; wal.page_bytes as usize];
-    let mut sums = found.sums;
-    loop {
-        let number = found.chained + 1;
+
+    /// A little further: the header, a frame, or why there is none; what was found, at the end.
+    ///
+    /// # Errors
+    /// As for [`read_wal`].
+    pub fn step(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        each: &mut dyn FnMut(&Frame<'_>),
+    ) -> Result<Option<Recovered>, DeviceError> {
+        match self.next {
+            Next::Header => self.header(device),
+            Next::Frame(wal, sums) => self.frame(device, &wal, sums, each),
+            Next::WhyNot(wal) => {
+                let at_bytes = wal.frame_at(self.found.chained + 1);
+                let stop = why_not(device, &self.area, at_bytes, &wal)?;
+                Ok(Some(self.stopped(&wal, stop)))
+            }
+        }
+    }
+
+    fn header(&mut self, device: &mut dyn BlockDevice) -> Result<Option<Recovered>, DeviceError> {
+        // SQLite looks only at files that are longer than a header.
+        if self.area.bytes() <= HEADER_BYTES {
+            return Ok(Some(self.found));
+        }
+        let mut bytes = [0; HEADER_BYTES as usize];
+        self.area.read(device, 0, &mut bytes)?;
+        self.found.header = WalHeader::decode(&bytes);
+        let HeaderRead::Valid(wal, start) = self.found.header else {
+            return Ok(Some(self.found));
+        };
+        self.found.sums = start;
+        self.next = Next::Frame(wal, start);
+        Ok(None)
+    }
+
+    fn frame(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        wal: &WalHeader,
+        sums: Sums,
+        each: &mut dyn FnMut(&Frame<'_>),
+    ) -> Result<Option<Recovered>, DeviceError> {
+        let number = self.found.chained + 1;
         let at_bytes = wal.frame_at(number);
-        if at_bytes + wal.frame_bytes() > area.bytes() {
-            return Ok(Stop::FileEnd);
+        if at_bytes + wal.frame_bytes() > self.area.bytes() {
+            return Ok(Some(self.stopped(wal, Stop::FileEnd)));
         }
         // Whether it is whole is asked before it is read: what is there instead does not matter.
-        let from = at_bytes + FRAME_HEADER_BYTES;
+        let (at, from) = (self.area.on_device(at_bytes), at_bytes + FRAME_HEADER_BYTES);
+        let page = self.area.on_device(from)..self.area.on_device(from) + u64::from(wal.page_bytes);
         let claims = |bytes: &[u8]| {
             let header = FrameHeader::decode(bytes.first_chunk()?);
-            let bytes = area.on_device(from)..area.on_device(from) + u64::from(wal.page_bytes);
             let before = header.before_page(wal, sums);
-            let claim = Claim::new(wal.checksum(), header.sums.number(), &[&before], bytes);
+            let sum = header.sums.number();
+            let claim = Claim::new(wal.checksum(), sum, &[&before], page.clone());
             belongs(&header, wal).is_ok().then_some(claim)
         };
-        if !device.is_whole(area.on_device(at_bytes), FRAME_HEADER_BYTES as usize, &claims)? {
-            return why_not(device, area, at_bytes, wal);
+        if !device.is_whole(at, FRAME_HEADER_BYTES as usize, &claims)? {
+            self.next = Next::WhyNot(*wal);
+            return Ok(None);
         }
         let mut bytes = [0; FRAME_HEADER_BYTES as usize];
-        area.read(device, at_bytes, &mut bytes)?;
+        self.area.read(device, at_bytes, &mut bytes)?;
         let header = FrameHeader::decode(&bytes);
-        area.read(device, from, &mut page)?;
-        sums = header.sums;
-        found.chained = number;
+        // No larger than the file, whatever page size the header names.
+        self.area.read_onto(device, from, u64::from(wal.page_bytes), &mut self.page)?;
+        self.found.chained = number;
         if header.commits() {
-            found.committed = number;
-            found.sums = sums;
+            self.found.committed = number;
+            self.found.sums = header.sums;
         }
-        each(&Frame { sequence: wal.sequence, number, at_bytes, header, page: &page });
+        self.next = Next::Frame(*wal, header.sums);
+        each(&Frame { sequence: wal.sequence, number, at_bytes, header, page: &self.page });
+        self.page.clear();
+        Ok(None)
+    }
+
+    fn stopped(&mut self, wal: &WalHeader, stop: Stop) -> Recovered {
+        self.found.stop = stop;
+        self.found.stop_at_bytes = wal.frame_at(self.found.chained + 1);
+        self.found
     }
 }
 
