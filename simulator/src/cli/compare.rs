@@ -56,7 +56,7 @@ pub struct Arguments {
     /// [default: all but twins, and the grid; journals that are asked for leave the grid out]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::journal_names())]
     journal: Vec<String>,
-    /// Devices [default: all but hdd-512e-nvc, pm-8byte, sd-card, ssd-zheng-hostile and virtio-spec-literal]
+    /// Devices [default: all but pm-8byte, sd-card and ssd-zheng-hostile]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = super::device_names())]
     device: Vec<String>,
     /// Entries appended in each life, with a commit after every second and at the end. The grid has a
@@ -180,7 +180,7 @@ fn report(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let no_twins = |row: &JournalRow| row.family != Family::Twin;
     let rows = list::journal_rows_with(&arguments.journal);
     let journals = chosen(rows, &arguments.journal, |row| &row.name, no_twins);
-    let devices = chosen(list::device_rows(), &arguments.device, |row| &row.name, is_everyday);
+    let devices = chosen(list::device_rows(), &arguments.device, |row| &row.name, is_usual);
     let contracts: Vec<Contract> = devices.iter().map(|row| row.contract.clone()).collect();
     let pool = common.pool()?;
     let (cells, partial) = pool.install(|| cells(&journals, &contracts, &workloads, arguments));
@@ -376,10 +376,9 @@ fn special() -> [WorkloadRow; 2] {
     ]
 }
 
-/// Whether a device is asked of unless others are named: presets that are not must be.
-fn is_everyday(row: &DeviceRow) -> bool {
-    let everyday = || presets::everyday().iter().any(|p| p.contract.name == row.name);
-    presets::named(&row.name).is_none() || everyday()
+/// Whether a device is asked of unless others are named.
+fn is_usual(row: &DeviceRow) -> bool {
+    !presets::BY_NAME.contains(&&row.name[..])
 }
 
 /// The workloads that every journal meets on every device.

@@ -26,8 +26,8 @@ pub fn all() -> Vec<Preset> {
     everyday().into_iter().chain(others()).collect()
 }
 
-/// The presets of which `compare` and checks ask unless others are named: a proof about a small
-/// workload takes them a blink.
+/// The presets of which checks, self-tests and fuzzing ask unless others are named: a proof about a
+/// small workload takes them a blink.
 #[must_use]
 pub fn everyday() -> Vec<Preset> {
     let base = Contract::base;
@@ -147,9 +147,12 @@ pub fn everyday() -> Vec<Preset> {
     ]
 }
 
-/// Presets that are asked of by name. Of most, a sector may hold so much, or so much hangs together, that
-/// a search of two lives goes on for long; on `hdd-512e-nvc` no named journal breaks that stands on
-/// `consumer-nvme-no-plp`.
+/// The presets of which `compare` asks by name alone: so much hangs together there, or a sector may hold
+/// so much, that searches of two lives end at their bound, or take as long as all others together.
+pub const BY_NAME: [&str; 3] = ["pm-8byte", "sd-card", "ssd-zheng-hostile"];
+
+/// Presets that a check asks of by name. Of most, searches of two lives are large; on `hdd-512e-nvc` no
+/// named journal breaks that stands on `consumer-nvme-no-plp`.
 fn others() -> Vec<Preset> {
     let base = Contract::base;
     vec![
@@ -246,6 +249,14 @@ pub fn named(name: &str) -> Option<Contract> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_of_by_name_is_there_and_not_asked_of_every_day() {
+        let everyday: Vec<String> = everyday().into_iter().map(|p| p.contract.name).collect();
+        for name in BY_NAME {
+            assert!(named(name).is_some() && !everyday.iter().any(|other| other == name), "{name}");
+        }
+    }
 
     #[test]
     fn every_preset_is_a_valid_contract_with_a_name_of_its_own() {

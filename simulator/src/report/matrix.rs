@@ -1,14 +1,17 @@
 //! The report for a terminal: the matrix, what it costs, what it does not say.
 //!
 //! The one idea: journals down, devices across, and in each cell a sign and the letters of what
-//! broke. Whatever does not fit by name is abbreviated, and the legend says what for.
+//! broke. Whatever does not fit by name is abbreviated, and the legend says what for (`columns.rs`).
 //!
 //! Invariant: drawn from the report alone, within the width; colour repeats what a sign says.
 //!
 //! What it is not: complete. The JSON is.
 
+use std::ops::Range;
+
 use num_bigint::BigUint;
 
+use super::columns::Columns;
 use super::json::case_file;
 use super::model::{CellRow, CostRow, DeviceRow, Experiment, ImagesRow, Report};
 use super::text::{grouped, wrap};
@@ -59,46 +62,6 @@ fn painted(text: &str, verdict: Verdict, look: Look) -> String {
         _ => 33,
     };
     if look.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-}
-
-/// Short names for devices, at most `width` long where that can be: the name, or its end, or its
-/// beginning, whichever no other device could be meant by.
-#[must_use]
-pub fn short_names(names: &[&str], width: usize) -> Vec<String> {
-    let parts = |name: &str| name.split('-').map(str::to_owned).collect::<Vec<_>>();
-    let suits = |name: &str, candidate: &str| {
-        name == candidate
-            || name.starts_with(&format!("{candidate}-"))
-            || name.ends_with(&format!("-{candidate}"))
-    };
-    let mut taken: Vec<String> = Vec::new();
-    for name in names {
-        let parts = parts(name);
-        let ends = (1..parts.len()).map(|from| parts[from..].join("-"));
-        let starts = (1..parts.len()).rev().map(|to| parts[..to].join("-"));
-        let all: Vec<String> = std::iter::once((*name).to_owned())
-            .chain(ends)
-            .chain(starts)
-            .filter(|candidate| candidate.len() <= width && !taken.contains(candidate))
-            .filter(|candidate| candidate == name || !names.contains(&&candidate[..]))
-            .collect();
-        // A name in full is clear, though another may begin with it.
-        let clear = all.iter().find(|candidate| {
-            candidate == name || names.iter().filter(|name| suits(name, candidate)).count() == 1
-        });
-        let chosen = clear.or(all.first()).cloned().unwrap_or_else(|| {
-            let mut number = 1;
-            loop {
-                let candidate = format!("dev{number}");
-                if !taken.contains(&candidate) {
-                    break candidate;
-                }
-                number += 1;
-            }
-        });
-        taken.push(chosen);
-    }
-    taken
 }
 
 /// The whole report.
@@ -181,60 +144,51 @@ fn cell_text(report: &Report, cell: Option<&CellRow>, letters_max: usize) -> Str
     text
 }
 
-/// Heads of the columns as long as there is room for, and the most letters in a cell.
-fn heads(report: &Report, names: &[&str], room: usize) -> (Vec<String>, usize) {
-    let longest = report.cells.iter().map(|cell| cell.broken.len()).max().unwrap_or(0);
-    let cells: Vec<usize> = names
-        .iter()
-        .map(|name| {
-            let mine = report.cells.iter().filter(|cell| cell.device == *name);
-            2 + mine.map(|cell| cell.broken.len()).max().unwrap_or(0)
-        })
-        .collect();
-    for letters_max in (3..=longest.max(3)).rev() {
-        for width in (4..=24).rev() {
-            let short = short_names(names, width);
-            let needs =
-                |(head, cell): (&String, &usize)| 1 + head.len().max((*cell).min(2 + letters_max));
-            if short.iter().zip(&cells).map(needs).sum::<usize>() <= room {
-                return (short, letters_max);
-            }
-        }
-    }
-    (short_names(names, 4), 3)
-}
-
-/// Journals down, devices across.
+/// Journals down, devices across; in panels one below the other where one line has no room for all.
 #[must_use]
 pub fn matrix(report: &Report, look: Look) -> String {
+    let left = report.journals.iter().map(|row| row.name.len()).max().unwrap_or(0) + 2;
+    let columns = Columns::of(report, look.width.saturating_sub(left));
+    let mut out = String::new();
+    for panel in &columns.panels {
+        out += &draw_panel(report, &columns, panel.clone(), left, look);
+        out.push('\n');
+    }
+    out + &legend(report, &columns.heads, look)
+}
+
+fn draw_panel(
+    report: &Report,
+    columns: &Columns,
+    panel: Range<usize>,
+    left: usize,
+    look: Look,
+) -> String {
     let find = |journal: &str, device: &str| {
         report.cells.iter().find(|c| c.journal == journal && c.device == device)
     };
-    let left = report.journals.iter().map(|row| row.name.len()).max().unwrap_or(0) + 2;
-    let names: Vec<&str> = report.devices.iter().map(|row| row.name.as_str()).collect();
-    let room = look.width.saturating_sub(left);
-    let (short, letters_max) = heads(report, &names, room);
-    let text = |journal: &str, device: &str| cell_text(report, find(journal, device), letters_max);
-    let widths: Vec<usize> = report
-        .devices
+    let text =
+        |journal: &str, device: &str| cell_text(report, find(journal, device), columns.letters_max);
+    let (devices, heads) = (&report.devices[panel.clone()], &columns.heads[panel]);
+    let widths: Vec<usize> = devices
         .iter()
-        .zip(&short)
+        .zip(heads)
         .map(|(device, head)| {
             let cells = report.journals.iter().map(|row| text(&row.name, &device.name).len());
             cells.max().unwrap_or(1).max(head.len())
         })
         .collect();
     let total: usize = widths.iter().sum();
-    let gap = if total + 2 * widths.len() <= room { 2 } else { 1 };
+    let gap = if left + total + 2 * widths.len() <= look.width { 2 } else { 1 };
     let mut out = " ".repeat(left);
-    for (name, width) in short.iter().zip(&widths) {
+    for (name, width) in heads.iter().zip(&widths) {
         out += &format!("{name:<w$}", w = width + gap);
     }
     out = out.trim_end().to_owned();
     out.push('\n');
     for journal in &report.journals {
         let mut line = format!("{:<left$}", journal.name);
-        for (device, width) in report.devices.iter().zip(&widths) {
+        for (device, width) in devices.iter().zip(&widths) {
             let cell = text(&journal.name, &device.name);
             let pad = " ".repeat(width + gap - cell.len());
             line += &match find(&journal.name, &device.name) {
@@ -246,8 +200,7 @@ pub fn matrix(report: &Report, look: Look) -> String {
         out += line.trim_end();
         out.push('\n');
     }
-    out.push('\n');
-    out + &legend(report, &short, look)
+    out
 }
 
 fn legend(report: &Report, short: &[String], look: Look) -> String {
@@ -461,26 +414,3 @@ pub const LIMITS: &str = "A proof here covers these workloads on these contracts
 pub const COLLISIONS: &str = "Modulo checksum collisions: some checksum covered more mixtures of old and \
     new sectors than can be tried; that a mixture of different writes has the checksum of another \
     by chance is left out.";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::disk::presets;
-
-    #[test]
-    fn short_names_fit_and_differ_and_are_not_misleading() {
-        let all: Vec<String> = presets::all().into_iter().map(|p| p.contract.name).collect();
-        let names: Vec<&str> = all.iter().map(String::as_str).collect();
-        for width in [4, 6, 8, 30] {
-            let short = short_names(&names, width);
-            assert!(short.iter().all(|name| name.len() <= width.max(4)), "{short:?}");
-            let mut unique = short.clone();
-            unique.sort_unstable();
-            unique.dedup();
-            assert_eq!(unique.len(), short.len(), "{short:?}");
-        }
-        assert_eq!(short_names(&["lying-flush", "barrier-flush"], 7), ["lying", "barrier"]);
-        assert_eq!(short_names(&names, 30), names);
-        assert_eq!(short_names(&["hdd-512e-nvc", "hdd-512e"], 8), ["512e-nvc", "hdd-512e"]);
-    }
-}

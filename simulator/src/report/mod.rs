@@ -15,6 +15,7 @@ pub mod baseline;
 pub mod build;
 pub mod campaign;
 pub mod campaign_text;
+mod columns;
 pub mod cost;
 pub mod device;
 pub mod diff;
