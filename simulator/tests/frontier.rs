@@ -95,6 +95,32 @@ fn the_maximal_contracts_are_proven_differ_and_end_where_a_case_says_so() {
 }
 
 #[test]
+fn no_device_that_goes_so_far_in_a_knob_is_survived_whatever_else_it_does() {
+    let mut rng = Rng::new(11);
+    let base = BASES[1];
+    let found = survey("v8c", base, Effort::default()).unwrap();
+    let (mut several, mut asked) = (0, 0);
+    for claim in &found.claims {
+        several += usize::from(claim.maximal.len() > 1 && !claim.never().is_empty());
+        for _ in 0..60 {
+            let point = drawn(&mut rng, base, &[0; KNOBS]);
+            let Some(contract) = base.contract(&point) else { continue };
+            let at = base.normal(&point);
+            for beyond in claim.never() {
+                let values = base.values()[beyond.knob as usize];
+                let from = (0..values).find(|&value| beyond.knob.step(value) == beyond.step);
+                if at[beyond.knob as usize] > from.unwrap() {
+                    asked += 1;
+                    let tested = test("v8c", &contract, &claim.claims(), 20_000).unwrap();
+                    assert_ne!(tested, Tested::Holds, "{} on {contract:?}", beyond.step);
+                }
+            }
+        }
+    }
+    assert!(several > 0 && asked > 20, "{several} claims, {asked} contracts");
+}
+
+#[test]
 fn what_theory_says_of_the_ladder_is_on_the_frontier() {
     // Padding to a sector is undone by a drive that damages neighbours; padding to a physical
     // sector is not.

@@ -53,8 +53,9 @@ pub fn run(arguments: &Arguments, common: &Common, screen: &Screen) -> Result<Ex
 fn head(effort: Effort, width: usize) -> String {
     let text = format!(
         "the most hostile devices that a journal survives, and what breaks one step beyond; at most {} leaves \
-         on each. What is not owed beyond is lost there without a fault of the journal: its token replays as \
-         a case that holds",
+         on each. `never with` is what no device may do, whatever else it does. What is not owed beyond is \
+         lost there without a fault of the journal: its token replays as a case that holds. Tokens stand at \
+         the end, by number",
         grouped(effort.leaves_max)
     );
     wrap("tornwrite frontier   ", &text, width) + "\n"

@@ -99,6 +99,28 @@ pub struct Claim {
     pub complete: bool,
 }
 
+impl Claim {
+    /// Steps that no device may take: each breaks something beyond every maximal contract, so that no contract
+    /// which is survived has gone so far in that knob. As told of the first; none where not all was decided.
+    #[must_use]
+    pub fn never(&self) -> Vec<&Beyond> {
+        let Some((first, others)) = self.maximal.split_first().filter(|_| self.complete) else {
+            return Vec::new();
+        };
+        let breaks = |found: &Maximal, step: &str| {
+            found.beyond.iter().any(|beyond| beyond.step == step && !beyond.broken.is_empty())
+        };
+        let is_everywhere =
+            |beyond: &&Beyond| others.iter().all(|found| breaks(found, &beyond.step));
+        first
+            .beyond
+            .iter()
+            .filter(|beyond| !beyond.broken.is_empty())
+            .filter(is_everywhere)
+            .collect()
+    }
+}
+
 /// A contract that is survived, and what breaks just beyond it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "program", derive(schemars::JsonSchema))]

@@ -1,7 +1,7 @@
 //! How far each journal holds, on the page: the most hostile devices that it survives, and one step beyond.
 //!
-//! The one idea: what a journal silently assumes is the list of steps that break it; they stand first,
-//! the contracts below.
+//! The one idea: what a journal silently assumes is the list of steps that break it whatever else a
+//! device does; they stand first, the contracts below.
 //!
 //! Invariant: every survey of the report is on the page, and every counterexample as a command.
 //!
@@ -18,7 +18,7 @@ use crate::report::model::Report;
 pub struct AssumesView {
     /// The journal.
     pub journal: String,
-    /// Steps that break what is owed, on any sectors, each once.
+    /// Steps that break what is owed on all sectors that were tried, whatever else the device does.
     pub assumes: Vec<String>,
     /// What to say where there is no such step.
     pub otherwise: &'static str,
@@ -74,13 +74,16 @@ pub struct BeyondView {
 #[must_use]
 pub fn assumes(report: &Report) -> Vec<AssumesView> {
     let of = |surveys: &[Survey]| {
-        let mut assumes: Vec<String> = Vec::new();
-        let claims = surveys.iter().flat_map(|survey| &survey.claims);
-        for beyond in claims.flat_map(|claim| &claim.maximal).flat_map(|found| &found.beyond) {
-            if beyond.owed && !beyond.broken.is_empty() && !assumes.contains(&beyond.step) {
-                assumes.push(beyond.step.clone());
-            }
-        }
+        let mut never: Vec<Vec<&Beyond>> = surveys
+            .iter()
+            .filter_map(|survey| survey.claims.first())
+            .map(|promises| promises.never().into_iter().filter(|beyond| beyond.owed).collect())
+            .collect();
+        let first = if never.is_empty() { Vec::new() } else { never.remove(0) };
+        let is_everywhere =
+            |step: &str| never.iter().all(|others| others.iter().any(|beyond| beyond.step == step));
+        let steps = first.into_iter().map(|beyond| beyond.step.clone());
+        let assumes = steps.filter(|step| is_everywhere(step)).collect();
         let claims = || surveys.iter().flat_map(|survey| &survey.claims);
         let holds = claims().any(|claim| !claim.maximal.is_empty());
         AssumesView {
@@ -88,8 +91,8 @@ pub fn assumes(report: &Report) -> Vec<AssumesView> {
             assumes,
             otherwise: match (holds, claims().all(|claim| claim.complete)) {
                 (false, _) => "holds on none of the devices that were tried",
-                (true, true) => "nothing that is owed breaks it one step beyond",
-                (true, false) => "nothing that is owed was seen to break it; not all was decided",
+                (true, true) => "no step by itself breaks what is owed on all sectors",
+                (true, false) => "no step was seen to break it on all sectors; not all was decided",
             },
             surveys: surveys.iter().map(survey).collect(),
         }
