@@ -15,6 +15,7 @@ use crate::choose::{Decision, Record, Replay};
 use crate::disk::contract::Contract;
 use crate::disk::{Fault, Fill};
 use crate::journals::{self, Row, Visitor};
+use crate::malformed::said;
 use crate::oracle::{Oracle, OracleSet};
 use crate::run::{Leaf, Run, Setup, SetupError, Watch};
 use crate::workload::Workload;
@@ -82,17 +83,6 @@ fn known(version: u32) -> Result<(), CaseError> {
         CASE_VERSION => Ok(()),
         found => Err(CaseError::Version { of: "case", found, reads: "version 1" }),
     }
-}
-
-/// What is wrong with JSON that is no case.
-fn said(error: &serde_json::Error) -> String {
-    if error.is_eof() {
-        let (line, column) = (error.line(), error.column());
-        return format!(
-            "expected a case, found the end of the text at line {line} column {column}"
-        );
-    }
-    error.to_string()
 }
 
 impl std::fmt::Display for CaseError {
@@ -197,7 +187,7 @@ impl Case {
                 // What a later version has more is no mistake of this one.
                 let version = serde_json::from_str(text).map(|Versioned { version }| version);
                 let later = version.ok().and_then(|version| known(version).err());
-                later.unwrap_or_else(|| malformed(said(&error)))
+                later.unwrap_or_else(|| malformed(said(&error, "a case")))
             })?,
         };
         known(case.version)?;

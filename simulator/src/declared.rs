@@ -138,7 +138,9 @@ impl Declared {
     pub fn parse(text: &str) -> Result<Declared, DeclaredError> {
         let at = |wrong| place(text, wrong);
         let file: File = toml::from_str(text).map_err(|error| {
-            at((error.span().unwrap_or(0..0), error.message().trim().to_owned()))
+            let span = error.span().unwrap_or(0..0);
+            let said = one_of_a_list(text, &span);
+            at((span, said.unwrap_or_else(|| error.message().trim().to_owned())))
         })?;
         let mut declared = Declared::default();
         for device in file.device {
@@ -151,6 +153,13 @@ impl Declared {
         }
         Ok(declared)
     }
+}
+
+/// What to say where a table stands alone that is one of a list.
+fn one_of_a_list(text: &str, span: &Range<usize>) -> Option<String> {
+    let line = text.get(span.start..)?.lines().next()?.trim();
+    let name = ["device", "strategy"].into_iter().find(|name| line == format!("[{name}]"))?;
+    Some(format!("expected `[[{name}]]`, as there may be several, found `[{name}]`"))
 }
 
 /// Something wrong, with its line and column.
@@ -338,6 +347,8 @@ mod tests {
         );
         assert!(wrong("[[devices]]\n").contains("unknown field `devices`, expected"));
         assert!(wrong("[[device]]\nbase = \"ideal\"\n").contains("missing field `name`"));
+        let said = wrong("[device]\nname = \"mine\"\n");
+        assert!(said.starts_with("line 1, column 1: expected `[[device]]`"), "{said}");
         let said = device("colour = 1");
         assert!(said.starts_with("line 3, column 1: unknown field `colour`, expected"), "{said}");
         let said = device("damage_max = \"two\"");

@@ -15,6 +15,7 @@ pub mod explore;
 pub mod files;
 pub mod fuzzing;
 pub mod journals;
+mod malformed;
 pub mod oracle;
 mod quiet;
 #[cfg(feature = "program")]

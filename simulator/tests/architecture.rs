@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors of the simulator, lowest first. A module uses its own floor and those below.
 const FLOORS: &[&[&str]] = &[
-    &["quiet", "choose"],
+    &["quiet", "malformed", "choose"],
     &["disk", "workload"],
     &["oracle"],
     &["run"],

@@ -6,7 +6,7 @@ use serde::Serialize;
 use simulator::case::Case;
 use simulator::disk::presets;
 use simulator::oracle::Oracle;
-use simulator::report::model::Origin;
+use simulator::report::model::{Origin, OwedRow};
 use simulator::report::text::wrap;
 use simulator::report::{Story, emit, oracles, picture, requirement, tell};
 use simulator::shrink::blame::blame;
@@ -140,16 +140,26 @@ impl Explained {
     }
 }
 
+/// What an oracle claims, and on which devices a journal that promises it is held to it.
+#[derive(Debug, Serialize)]
+struct Claim {
+    oracle: Oracle,
+    letter: char,
+    claim: &'static str,
+    owed: Vec<OwedRow>,
+}
+
 fn claim(oracle: Oracle, screen: &Screen) -> Result<Exit, Failure> {
     let contracts: Vec<_> = presets::all().into_iter().map(|preset| preset.contract).collect();
-    let mut rows = oracles::owed(&contracts);
-    rows.retain(|row| row.oracle == oracle);
-    screen.show(&rows, || {
+    let mut owed = oracles::owed(&contracts);
+    owed.retain(|row| row.oracle == oracle);
+    let claim = Claim { oracle, letter: oracle.letter(), claim: oracle.claim(), owed };
+    screen.show(&claim, || {
         let width = screen.look.width;
         let mut out =
             wrap(&format!("{} ({})   ", oracle.name(), oracle.letter()), oracle.claim(), width);
         out += "\nOwed by a journal that promises it, on these devices:\n";
-        for row in &rows {
+        for row in &claim.owed {
             let why =
                 row.excused.as_deref().map_or("owed".to_owned(), |why| format!("not owed: {why}"));
             out += &wrap(&format!("  {:<22} ", row.device), &why, width);

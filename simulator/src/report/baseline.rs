@@ -19,6 +19,7 @@ use super::build::broken;
 use super::model::{Report, Tool};
 use super::{json, layout};
 use crate::explore::Verdict;
+use crate::malformed;
 use crate::oracle::{Oracle, OracleSet};
 
 /// Version of the form. It grows when a reader of the old one would be misled.
@@ -296,10 +297,10 @@ impl Baseline {
     /// # Errors
     /// What was expected and what was found.
     pub fn parse(text: &str) -> Result<Baseline, String> {
-        let value: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let value: serde_json::Value = malformed::read(text, "a baseline")?;
         match value.get("baseline_version").map(serde_json::Value::as_u64) {
             Some(Some(version)) if version == u64::from(BASELINE_VERSION) => {
-                serde_json::from_value(value).map_err(|e| e.to_string())
+                malformed::read(text, "a baseline")
             }
             Some(Some(found)) => {
                 Err(format!("expected baseline_version {BASELINE_VERSION}, found {found}"))

@@ -1,4 +1,5 @@
-//! The columns of the matrix: what each device is called, and how many stand beside each other.
+//! The columns of the matrix: what each device is called, and how many stand beside each other; and what
+//! each journal is called in front of them.
 //!
 //! The one idea: a letter of what broke that is cut off, or a device called by a number, is read as
 //! less than was found. Where the width has no room for all devices with their letters and with names
@@ -75,6 +76,29 @@ impl Columns {
         let heads = short_names(names, HEADS.start);
         Columns { heads, panels, letters_max: LETTERS_LEAST }
     }
+}
+
+/// Characters of a journal's name before a line.
+const ROW_HEAD_MAX: usize = 24;
+
+/// What journals are called in front of lines: their names, and numbers where these are long, as the names of
+/// strategies are.
+#[must_use]
+pub fn row_heads(names: &[&str]) -> Vec<String> {
+    let mut number = 0;
+    let head = |name: &&str| {
+        if name.len() <= ROW_HEAD_MAX {
+            return (*name).to_owned();
+        }
+        loop {
+            number += 1;
+            let head = format!("s{number}");
+            if !names.contains(&&head[..]) {
+                return head;
+            }
+        }
+    };
+    names.iter().map(head).collect()
 }
 
 /// So many things in `count` runs, of which the longest has at most one more than the shortest.
@@ -169,6 +193,12 @@ mod tests {
             before = columns.panels.len();
         }
         assert_eq!(before, 1);
+    }
+
+    #[test]
+    fn journals_with_long_names_are_numbered() {
+        let long = "block-512/entry:xxh3/ping-pong/salt+clear/record-fua";
+        assert_eq!(row_heads(&["v8", long, "s2", long]), ["v8", "s1", "s2", "s3"]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::environment::Running;
 use super::model::{Report, SCHEMA_VERSION};
 use super::{html, junit, layout, markdown};
 use crate::case::Case;
+use crate::malformed;
 
 /// What went wrong with a file.
 #[derive(Debug)]
@@ -70,15 +71,16 @@ pub fn text(report: &Report) -> String {
 /// # Errors
 /// What was expected and what was found.
 pub fn parse(text: &str) -> Result<Report, String> {
-    let version: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
-    match version.get("schema_version").map(|v| v.as_u64()) {
+    let value: serde_json::Value = malformed::read(text, "a report")?;
+    match value.get("schema_version").map(|v| v.as_u64()) {
         Some(Some(version)) if version == u64::from(SCHEMA_VERSION) => {}
         Some(Some(found)) => {
             return Err(format!("expected schema_version {SCHEMA_VERSION}, found {found}"));
         }
         _ => return Err("expected a report, found no number `schema_version`".to_owned()),
     }
-    serde_json::from_value(version).map_err(|e| e.to_string())
+    // Of a value it would not be told where it is wrong.
+    malformed::read(text, "a report")
 }
 
 /// The name of a counterexample's file, below the run folder.

@@ -11,10 +11,10 @@ use std::ops::Range;
 
 use num_bigint::BigUint;
 
-use super::columns::Columns;
+use super::columns::{Columns, row_heads};
 use super::json::case_file;
-use super::model::{CellRow, CostRow, DeviceRow, Experiment, ImagesRow, Report};
-use super::text::{grouped, wrap};
+use super::model::{CellRow, CostRow, Experiment, ImagesRow, Report};
+use super::text::{count, grouped, wrap};
 use super::{answers, figures, picture, proof, summary};
 use crate::explore::Verdict;
 
@@ -100,16 +100,15 @@ pub fn draw(report: &Report, folder: Option<&str>, look: Look) -> String {
 fn head(report: &Report, look: Look) -> String {
     let asked = &report.asked;
     let mut out = String::new();
-    let count =
-        |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let count = |some: usize, one: &str, many: &str| count(some as u64, one, many);
     let bound = asked
         .leaves_max
         .map_or(String::new(), |max| format!(", at most {} leaves each", grouped(max)));
     let text = format!(
         "{}, {}, {}{bound}",
-        count(report.journals.len(), "journal"),
-        count(report.devices.len(), "device"),
-        count(asked.workloads.len(), "workload"),
+        count(report.journals.len(), "journal", "journals"),
+        count(report.devices.len(), "device", "devices"),
+        count(asked.workloads.len(), "workload", "workloads"),
     );
     out += &wrap(&format!("tornwrite {}   ", asked.command), &text, look.width);
     for row in &asked.workloads {
@@ -147,23 +146,36 @@ fn cell_text(report: &Report, cell: Option<&CellRow>, letters_max: usize) -> Str
 /// Journals down, devices across; in panels one below the other where one line has no room for all.
 #[must_use]
 pub fn matrix(report: &Report, look: Look) -> String {
-    let left = report.journals.iter().map(|row| row.name.len()).max().unwrap_or(0) + 2;
+    let rows = rows(report);
+    let left = left(&rows, 0);
     let columns = Columns::of(report, look.width.saturating_sub(left));
     let mut out = String::new();
     for panel in &columns.panels {
-        out += &draw_panel(report, &columns, panel.clone(), left, look);
+        out += &draw_panel(report, &columns, panel.clone(), &rows, look);
         out.push('\n');
     }
-    out + &legend(report, &columns.heads, look)
+    out + &legend(report, &columns.heads, &rows, look)
+}
+
+/// What journals are called before lines.
+fn rows(report: &Report) -> Vec<String> {
+    let names: Vec<&str> = report.journals.iter().map(|row| row.name.as_str()).collect();
+    row_heads(&names)
+}
+
+/// Room for them, `least` characters or more.
+fn left(rows: &[String], least: usize) -> usize {
+    rows.iter().map(String::len).max().unwrap_or(0).max(least) + 2
 }
 
 fn draw_panel(
     report: &Report,
     columns: &Columns,
     panel: Range<usize>,
-    left: usize,
+    rows: &[String],
     look: Look,
 ) -> String {
+    let left = left(rows, 0);
     let find = |journal: &str, device: &str| {
         report.cells.iter().find(|c| c.journal == journal && c.device == device)
     };
@@ -186,8 +198,8 @@ fn draw_panel(
     }
     out = out.trim_end().to_owned();
     out.push('\n');
-    for journal in &report.journals {
-        let mut line = format!("{:<left$}", journal.name);
+    for (journal, head) in report.journals.iter().zip(rows) {
+        let mut line = format!("{head:<left$}");
         for (device, width) in devices.iter().zip(&widths) {
             let cell = text(&journal.name, &device.name);
             let pad = " ".repeat(width + gap - cell.len());
@@ -203,7 +215,7 @@ fn draw_panel(
     out
 }
 
-fn legend(report: &Report, short: &[String], look: Look) -> String {
+fn legend(report: &Report, heads: &[String], rows: &[String], look: Look) -> String {
     let mut out = String::new();
     let mut used: Vec<Verdict> = report.cells.iter().map(|cell| cell.verdict).collect();
     used.sort_unstable();
@@ -224,14 +236,21 @@ fn legend(report: &Report, short: &[String], look: Look) -> String {
     if !letters.is_empty() {
         out += &wrap("  letters  ", &letters.join(", "), look.width);
     }
-    let named: Vec<(&DeviceRow, &String)> =
-        report.devices.iter().zip(short).filter(|(device, short)| device.name != **short).collect();
-    if !named.is_empty() {
-        let names: Vec<String> =
-            named.iter().map(|(device, short)| format!("{short} = {}", device.name)).collect();
-        out += &wrap("  devices  ", &names.join(", "), look.width);
-    }
-    out
+    let devices = report.devices.iter().map(|row| &row.name).zip(heads);
+    out += &spelled_out("  devices  ", devices, look.width);
+    let journals = report.journals.iter().map(|row| &row.name).zip(rows);
+    out + &spelled_out("  journals ", journals, look.width)
+}
+
+/// What short names stand for, where they are not the names.
+fn spelled_out<'n>(
+    label: &str,
+    names: impl Iterator<Item = (&'n String, &'n String)>,
+    width: usize,
+) -> String {
+    let short = names.filter(|(name, short)| name != short);
+    let said: Vec<String> = short.map(|(name, short)| format!("{short} = {name}")).collect();
+    if said.is_empty() { String::new() } else { wrap(label, &said.join(", "), width) }
 }
 
 /// What each journal costs, on devices of the smallest and of the largest sectors.
@@ -245,7 +264,8 @@ pub fn costs(report: &Report, look: Look) -> String {
         first.payload_bytes.checked_div(first.entries).unwrap_or(0),
     );
     let mut out = wrap("What it costs   ", &text, look.width);
-    let left = report.journals.iter().map(|row| row.name.len()).max().unwrap_or(0).max(9) + 2;
+    let heads = rows(report);
+    let left = left(&heads, 9);
     let mut sectors: Vec<u32> = report.costs.iter().map(|row| row.logical_bytes).collect();
     sectors.sort_unstable();
     sectors.dedup();
@@ -264,23 +284,22 @@ pub fn costs(report: &Report, look: Look) -> String {
             "{:<left$}{:>9} {:>8} {:>8} {:>9} {:>7} {:>7}\n",
             "sectors", "B/entry", "/payload", "/commit", "/entry", "/entry", "/payload"
         );
-        for journal in &report.journals {
+        for (journal, head) in report.journals.iter().zip(&heads) {
             let row = report
                 .costs
                 .iter()
                 .find(|row| row.journal == journal.name && row.logical_bytes == bytes);
             if let Some(row) = row {
-                out += &cost_line(row, left);
+                out += &cost_line(head, row, left);
             }
         }
     }
     out
 }
 
-fn cost_line(row: &CostRow, left: usize) -> String {
+fn cost_line(head: &str, row: &CostRow, left: usize) -> String {
     format!(
-        "{:<left$}{:>9} {:>8} {:>8} {:>9} {:>7} {:>7}\n",
-        row.journal,
+        "{head:<left$}{:>9} {:>8} {:>8} {:>9} {:>7} {:>7}\n",
         row.bytes_per_entry,
         row.write_amplification,
         row.flushes_per_commit,

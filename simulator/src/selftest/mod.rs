@@ -21,6 +21,7 @@ use crate::case::Case;
 use crate::disk::contract::Contract;
 use crate::disk::presets;
 use crate::explore::{Bounds, Verdict, prove};
+use crate::malformed;
 use crate::oracle::{Oracle, OracleSet};
 use crate::run::Setup;
 use crate::twins::Flaw;
@@ -64,7 +65,7 @@ impl Expectation {
     /// # Errors
     /// What is wrong with it, and where.
     pub fn parse(text: &str) -> Result<Expectation, String> {
-        let read: Expectation = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let read: Expectation = malformed::read(text, "a file of corpus/cases")?;
         // Version and shape of the case are its own to judge.
         Case::parse(&read.case.json()).map_err(|e| e.to_string())?;
         Ok(read)
