@@ -101,9 +101,10 @@ enum Known {
 
 impl Disk {
     /// From now on a range may be found not to pass without its being said why, if `whether`. Not
-    /// before the last cut of a run.
+    /// before the last cut of a run; and not under damage at rest, whose sectors of which nothing was open
+    /// are counted without being told apart.
     pub fn allow_clauses(&mut self, whether: bool) {
-        self.clauses.allowed = whether;
+        self.clauses.allowed = whether && !self.rules.contract.damages_at_rest();
     }
 
     fn known(&self, literal: &Literal) -> Known {

@@ -42,6 +42,9 @@ pub struct Universe {
     bytes: u64,
 }
 
+/// What explains the contents of a sector, each so many, and what they read as.
+type AtRestOf = (Vec<(u64, Why)>, Vec<ContentId>);
+
 /// A sector that is open.
 #[derive(Clone, Debug)]
 pub(super) struct Sector {
@@ -82,8 +85,8 @@ impl Disk {
             let (options, _) = self.possible(lba, &listed, false);
             if self.rules.contract.damages_at_rest() {
                 let arena = self.trace.arena.len();
-                if let Some(contents) = self.at_rest(lba, options) {
-                    into.add(lba, contents, Vec::new());
+                if let Some((contents, held)) = self.at_rest(lba, options) {
+                    into.add(lba, contents, held);
                 }
                 // What is damaged was made to be counted.
                 self.forget_contents(arena);
@@ -96,8 +99,9 @@ impl Disk {
     }
 
     /// What explains the contents of a sector with damage at rest laid over what the cut may have left
-    /// there; `None` if that is one certain content, as it is nearly everywhere.
-    fn at_rest(&mut self, lba: u64, mut options: Vec<Content>) -> Option<Vec<(u64, Why)>> {
+    /// there, and what they read as, unless bits flip; `None` if that is one certain content, as it is nearly
+    /// everywhere.
+    fn at_rest(&mut self, lba: u64, mut options: Vec<Content>) -> Option<AtRestOf> {
         let certain =
             |o: &Content| o.content != ContentId::UNREADABLE && o.why.contains(&World::new());
         if let [option] = &options[..]
@@ -109,9 +113,15 @@ impl Disk {
         let (worlds, budget) = (Worlds::default(), self.rules.budget);
         let rest = AtRest::new(&self.trace.arena, &worlds, budget, at, &mut options);
         let mut contents = rest.groups(&mut self.trace.arena, at, &options);
+        let mut held = Vec::new();
+        if budget.flips == 0 {
+            // Besides the options there is but that it is lost.
+            held.resize(contents.len(), ContentId::UNREADABLE);
+            held.extend(options.iter().map(|option| option.content));
+        }
         contents.extend(options.into_iter().map(|option| (1, option.why)));
         let merge = |(many, why)| (many, merged(why));
-        Some(contents.into_iter().map(merge).collect())
+        Some((contents.into_iter().map(merge).collect(), held))
     }
 
     /// What numbers of images depend on besides the sectors.

@@ -10,6 +10,7 @@
 mod asking;
 mod claimed;
 mod deciding;
+mod lost;
 mod peeking;
 mod same;
 mod searching;
@@ -376,10 +377,13 @@ impl BlockDevice for Live<'_> {
             {
                 return answer;
             }
-            let (content, sectors) = self.run(first, last - first).map_err(of_span)?;
-            if sectors == last - first {
-                let run = (content, sectors as u32);
-                question = Question::new((sum, expected), run, first * sector, pieces);
+            // What lies between the pieces is not read where reading might lose it.
+            if !self.disk.rules.contract.damages_at_rest() {
+                let (content, sectors) = self.run(first, last - first).map_err(of_span)?;
+                if sectors == last - first {
+                    let run = (content, sectors as u32);
+                    question = Question::new((sum, expected), run, first * sector, pieces);
+                }
             }
         }
         let known = question.and_then(|question| self.disk.verified.answer(&question));

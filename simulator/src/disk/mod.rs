@@ -287,12 +287,12 @@ impl Disk {
     /// From now on [`Live`] asks, where a checksum or a search covers undecided sectors, only what
     /// the answer tells of them: each question then names a class of contents ([`What::Class`])
     /// and not a content. For searches that visit every answer; a case can not name such answers.
-    /// Damage at rest is not in an image, so there every sector is read.
+    /// Where bits flip at rest every sector is read.
     ///
     /// [`What::Class`]: crate::choose::What::Class
     pub fn ask_classes(&mut self, whether: bool) {
         self.visits_all = whether;
-        self.asks_classes = whether && !self.rules.contract.damages_at_rest();
+        self.asks_classes = whether && self.rules.contract.bit_flips == 0;
     }
 
     /// Whether, since it was last set, a checksum over more contents than can be tried was answered

@@ -165,7 +165,7 @@ fn sweep(name: &str, traces: u64, change: &dyn Fn(&mut Contract, &mut Rng)) {
         seed += 1;
         let case = asking(mix(&[salt, seed]), &|contract, rng| {
             change(contract, rng);
-            (contract.bit_flips, contract.latent_errors) = (0, 0);
+            contract.bit_flips = 0;
         });
         if case.contract.validate().is_err() {
             continue;
@@ -189,6 +189,14 @@ fn programs_that_ask_of_damaged_sectors_see_what_every_image_shows() {
     sweep("asking, damage", 300, &|contract, rng| {
         contract.torn.unreadable = true;
         contract.damage_max = 1 + rng.below(2);
+    });
+}
+
+#[test]
+fn programs_that_ask_of_sectors_that_may_be_lost_at_rest_see_what_every_image_shows() {
+    sweep("asking, latent", 300, &|contract, rng| {
+        contract.latent_errors = 1 + rng.below(2);
+        contract.torn.unreadable = rng.below(2) == 0;
     });
 }
 

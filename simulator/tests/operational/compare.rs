@@ -144,15 +144,19 @@ impl Medium for Eager<'_> {
 
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize> {
         // Sectors that are in the hole as a whole are not read.
+        let bytes = self.bytes;
         let covered = |i: usize| {
             let (first, second) = ask.hole.unwrap_or((ask.to, ask.to));
-            let (from, to) = (i * self.bytes, (i + 1) * self.bytes);
+            let (from, to) = (i * bytes, (i + 1) * bytes);
             let meets = |a: usize, b: usize| from.max(a) < to.min(b);
             meets(ask.from, first) || meets(second, ask.to)
         };
         let first = (0..ask.sectors).find(|&i| covered(i)).unwrap_or_default();
         let mut content = Vec::new();
         for i in 0..ask.sectors {
+            if covered(i) {
+                self.at_rest(ask.lba + i);
+            }
             match &self.seen[ask.lba + i] {
                 Some(sector) => content.extend(sector),
                 None if covered(i) => return Err(ask.lba + first),
@@ -164,19 +168,17 @@ impl Medium for Eager<'_> {
 
     fn find(&mut self, lba: usize, each: usize, count: usize, test: u64) -> Option<usize> {
         (0..count).find(|number| {
-            let unit = &self.seen[lba + number * each..][..each];
-            let bytes: Option<Vec<u8>> =
-                unit.iter().cloned().collect::<Option<Vec<_>>>().map(|s| s.concat());
-            bytes.is_some_and(|bytes| passes(&bytes, test))
+            let bytes = self.read(lba + number * each, each, false);
+            bytes.is_ok_and(|bytes| passes(&bytes, test))
         })
     }
 
     fn is_whole(&mut self, head: Range<usize>, claims: &dyn Fn(&[u8]) -> Option<Claim>) -> bool {
-        let bytes = |range: Range<usize>| {
+        let mut bytes = |range: Range<usize>| {
             let sectors = range.start / self.bytes..range.end.div_ceil(self.bytes);
             let first = sectors.start * self.bytes;
-            let read: Option<Vec<_>> = self.seen[sectors].iter().cloned().collect();
-            read.map(|read| read.concat()[range.start - first..range.end - first].to_vec())
+            let read = self.read(sectors.start, sectors.len(), false).ok()?;
+            Some(read[range.start - first..range.end - first].to_vec())
         };
         let Some(claim) = bytes(head).and_then(|head| claims(&head)) else { return false };
         let summed = bytes(claim.bytes().start as usize..claim.bytes().end as usize);

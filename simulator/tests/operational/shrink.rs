@@ -68,7 +68,8 @@ fn neighbours(case: &Case) -> Vec<Case> {
             with(&|c| c.calls[i] = Call::Write(vec![command.clone()]));
         }
     }
-    let reach = case.calls.iter().map(reach).max().unwrap_or(0).max(1);
+    let asks = case.program.asks.iter().map(|ask| ask.lba + ask.sectors);
+    let reach = case.calls.iter().map(reach).chain(asks).max().unwrap_or(0).max(1);
     for sectors in reach..case.sectors {
         with(&|c| c.sectors = sectors);
     }

@@ -119,6 +119,11 @@ impl Live<'_> {
         }
         let sector = u64::from(self.disk.geometry.logical_bytes);
         let (segments, lbas) = segments(pieces, first, sector);
+        match self.none_is_lost(lbas.iter().copied()) {
+            Ok(true) => {}
+            Ok(false) => return Some(Err(self.no_bytes(first))),
+            Err(error) => return Some(Err(error)),
+        }
         let parts: Vec<Part> = lbas
             .iter()
             .enumerate()
@@ -166,6 +171,14 @@ impl Live<'_> {
         each: u64,
         test: &dyn Fn(&[u8]) -> bool,
     ) -> Option<Result<bool, DeviceError>> {
+        let is_open = |lba| self.certain(lba).is_none();
+        if !(lba..lba + each).any(is_open) {
+            return None;
+        }
+        match self.none_is_lost(lba..lba + each) {
+            Ok(true) => {}
+            cannot => return Some(cannot),
+        }
         let is_open = |lba| self.certain(lba).is_none();
         if !(lba..lba + each).any(is_open) {
             return None;

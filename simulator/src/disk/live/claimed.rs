@@ -36,6 +36,11 @@ impl Live<'_> {
         if !self.disk.asks_classes {
             return None;
         }
+        let sector = u64::from(self.disk.geometry.logical_bytes);
+        match self.none_is_lost(lbas(head, sector)) {
+            Ok(true) => {}
+            cannot => return Some(cannot),
+        }
         // Mostly nothing is open.
         if let Some(bytes) = self.closed(head) {
             let Some(claim) = bytes.and_then(|bytes| claims(&bytes)) else {
@@ -53,12 +58,15 @@ impl Live<'_> {
             return None;
         }
         let summed = span_of(first);
-        // A claim that leaves the device is an error where that head is, and nowhere else.
-        if !self.leaves(summed) && claimed.iter().all(|(_, claim)| span_of(claim) == summed) {
+        let is_one = claimed.iter().all(|(_, claim)| span_of(claim) == summed);
+        // A claim that leaves the device is an error where that head is, and nowhere else; and where nothing
+        // is claimed nothing else is read, so nothing else is lost at rest.
+        if is_one && !self.leaves(summed) && self.disk.rules.budget.lost == 0 {
             return self.ask_claims(heads, (head, summed), claims);
         }
         let which = claimed.into_iter().map(|(choice, _)| choice).collect();
-        match self.narrow_to(&heads, which, None) {
+        let merged = is_one.then(|| heads.iter().rposition(|part| part.open)).flatten();
+        match self.narrow_to(&heads, which, merged) {
             Ok(left) if left.is_empty() => return Some(Ok(false)),
             Ok(_) => {}
             Err(error) => return Some(Err(error)),
@@ -131,6 +139,10 @@ impl Live<'_> {
             && let Err(error) = self.reading(Lba(sectors.start), bytes as usize)
         {
             return Some(Err(error));
+        }
+        match self.none_is_lost(sectors.clone()) {
+            Ok(true) => {}
+            cannot => return Some(cannot),
         }
         let (count, of_head) = (heads.len(), lbas(head, sector));
         let arena = &self.disk.trace.arena;

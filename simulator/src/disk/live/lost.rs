@@ -1,0 +1,66 @@
+//! Asking whether sectors can be read, where any of them may be lost at rest.
+//!
+//! The one idea: a sector that is lost at rest is lost whatever it holds, so whether it is has nothing to do
+//! with what a checksum or a test tells. It is asked before anything else is, sector by sector: a range of n has
+//! n answers more, and of what is left only the contents differ.
+//!
+//! A sector that cannot be read may be torn, or lost at rest; which of the two stays open, as when it is read.
+//! And it is decided there and then: what was once lost is lost in all later lives, so it is not left among
+//! other contents that fail a test as well.
+//!
+//! Invariant: who asked of a sector here finds no answer to a later question in the same life that says it
+//! cannot be read.
+//!
+//! What it is not: for bits that flip. Under a contract that flips any every sector is read.
+
+use journal_core::DeviceError;
+use smallvec::smallvec;
+
+use super::super::arena::ContentId;
+use super::super::classes::Admitted;
+use super::super::worlds::{Latent, Range, World};
+use super::Live;
+use super::asking::Means;
+use crate::choose::Label;
+
+impl Live<'_> {
+    /// Whether all of these sectors can be read, as far as that is in doubt for damage at rest: elsewhere it is
+    /// said that they can. Ends with the first that cannot.
+    pub(super) fn none_is_lost(
+        &mut self,
+        lbas: impl IntoIterator<Item = u64>,
+    ) -> Result<bool, DeviceError> {
+        if self.disk.rules.budget.lost == 0 {
+            return Ok(true);
+        }
+        for lba in lbas {
+            let lost = match self.certain(lba) {
+                Some(content) => content == ContentId::UNREADABLE,
+                None => self.is_lost(lba)?,
+            };
+            if lost {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether an open sector cannot be read.
+    fn is_lost(&mut self, lba: u64) -> Result<bool, DeviceError> {
+        let mut part = self.part(lba, Vec::new());
+        let cut = self.disk.cuts() - 1;
+        let lost = World::from_iter([(Latent::Lost { cut, lba }, Range::of(1, 1))]);
+        part.options.push(Admitted {
+            content: ContentId::UNREADABLE,
+            label: Label::Latent,
+            window: self.disk.window(),
+            why: smallvec![lost],
+        });
+        let unreadable = |option: usize| part.options[option].content == ContentId::UNREADABLE;
+        let means = |option: usize| match unreadable(option) {
+            true => Means::Unreadable,
+            false => Means::Other,
+        };
+        Ok(self.question(&part, &means)? == Means::Unreadable)
+    }
+}
