@@ -90,10 +90,7 @@ impl Disk {
         if self.rules.contract.damages_at_rest() {
             return None;
         }
-        match (&listed.whole[..], &listed.damaged[..]) {
-            ([only], []) => only.why.iter().any(World::is_empty).then_some(only.content),
-            _ => None,
-        }
+        listed.only()
     }
 
     /// The options of an open sector where sectors are independent, in `options`.

@@ -141,6 +141,16 @@ pub struct Listed {
     pub damaged: Vec<Content>,
 }
 
+impl Listed {
+    /// What the cut left there for certain.
+    pub fn only(&self) -> Option<ContentId> {
+        match (&self.whole[..], &self.damaged[..]) {
+            ([only], []) => only.why.iter().any(World::is_empty).then_some(only.content),
+            _ => None,
+        }
+    }
+}
+
 /// The options of a sector under any contract, whole ones first and newest first; with the number
 /// of whole ones. Those denied since the last cut are dropped, and those for which no reason is
 /// admitted.

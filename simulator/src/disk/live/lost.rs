@@ -18,6 +18,7 @@ use smallvec::smallvec;
 
 use super::super::arena::ContentId;
 use super::super::classes::Admitted;
+use super::super::trace::NONE;
 use super::super::worlds::{Latent, Range, World};
 use super::Live;
 use super::asking::Means;
@@ -47,9 +48,19 @@ impl Live<'_> {
 
     /// Whether an open sector cannot be read.
     fn is_lost(&mut self, lba: u64) -> Result<bool, DeviceError> {
-        let mut part = self.part(lba, Vec::new());
         let cut = self.disk.cuts() - 1;
         let lost = World::from_iter([(Latent::Lost { cut, lba }, Range::of(1, 1))]);
+        // Most hold one content, and there is as much damage at rest as there may be.
+        let listed = self.disk.listed(lba);
+        let disk = &mut *self.disk;
+        if let Some(only) = listed.only()
+            && !disk.worlds.admit(std::slice::from_ref(&lost), disk.rules.budget)
+        {
+            let now = disk.trace.life_start;
+            disk.trace.put(lba, only, NONE, now);
+            return Ok(only == ContentId::UNREADABLE);
+        }
+        let mut part = self.part(lba, Vec::new());
         part.options.push(Admitted {
             content: ContentId::UNREADABLE,
             label: Label::Latent,
