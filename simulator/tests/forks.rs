@@ -155,20 +155,27 @@ fn workload(lives: usize, resume: Survivors, bytes: u32) -> Workload {
 }
 
 fn compare(twins: bool, lives: usize, resume: Survivors, devices: &[&str]) {
+    let contracts: Vec<Contract> =
+        devices.iter().map(|device| presets::named(device).expect("a preset")).collect();
+    let (cells, leaves) = compare_on(twins, lives, resume, &contracts);
+    assert!(cells >= 20 && leaves > 500, "{leaves} leaves in {cells} cells say little");
+}
+
+/// How many pairs of a journal and a contract were compared, and their leaves.
+fn compare_on(twins: bool, lives: usize, resume: Survivors, contracts: &[Contract]) -> (u32, u32) {
     let (mut cells, mut leaves) = (0, 0);
     let rows = journals::rows().into_iter();
     for row in rows.filter(|row| (row.family == Family::Twin) == twins) {
-        for device in devices {
-            let contract = presets::named(device).expect("a preset");
+        for contract in contracts {
             let workload = workload(lives, resume, 100);
-            let compare = Compare { contract: &contract, workload: &workload };
+            let compare = Compare { contract, workload: &workload };
             let compared = journals::visit(row.name, compare).expect("a journal of the list");
             cells += u32::from(compared > 0);
             leaves += compared;
         }
     }
     println!("{cells} cells and {leaves} leaves of the tree compared");
-    assert!(cells >= 20 && leaves > 500, "{leaves} leaves in {cells} cells say little");
+    (cells, leaves)
 }
 
 #[test]
@@ -182,6 +189,19 @@ fn the_tree_finds_what_the_odometer_finds_in_one_life() {
 fn the_tree_finds_what_the_odometer_finds_in_several_lives() {
     compare(false, 2, Survivors::Carry, &["consumer-nvme-no-plp", "hdd-512n", "barrier-flush"]);
     compare(false, 2, Survivors::Forget, &["enterprise-nvme-plp", "virtio-writeback", "ideal"]);
+}
+
+/// Whether a sector can be read is asked before what a checksum tells of it; who reads is told both at once.
+#[test]
+fn the_tree_finds_what_the_odometer_finds_where_a_sector_is_lost_at_rest() {
+    let lost = |device: &str| {
+        let contract = presets::named(device).expect("a preset");
+        Contract { name: format!("{device}, one lost"), latent_errors: 1, ..contract }
+    };
+    let contracts = ["ideal", "consumer-nvme-no-plp", "hdd-512n"].map(lost);
+    let one = compare_on(false, 1, Survivors::Carry, &contracts);
+    let two = compare_on(false, 2, Survivors::Carry, &contracts[..1]);
+    assert!(one.0 >= 20 && one.1 > 500 && two.0 >= 5 && two.1 > 500, "{one:?} {two:?}");
 }
 
 /// FF is written over FF: the sector reads the same before the call and after it, so what was read does
