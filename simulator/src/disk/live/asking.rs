@@ -175,13 +175,15 @@ impl Live<'_> {
         if !(lba..lba + each).any(is_open) {
             return None;
         }
-        match self.none_is_lost(lba..lba + each) {
-            Ok(true) => {}
-            cannot => return Some(cannot),
-        }
-        let is_open = |lba| self.certain(lba).is_none();
-        if !(lba..lba + each).any(is_open) {
-            return None;
+        if self.loses() {
+            match self.none_is_lost(lba..lba + each) {
+                Ok(true) => {}
+                cannot => return Some(cannot),
+            }
+            let is_open = |lba| self.certain(lba).is_none();
+            if !(lba..lba + each).any(is_open) {
+                return None;
+            }
         }
         let alone = each == 1;
         let answer = match self.disk.rules.independent {

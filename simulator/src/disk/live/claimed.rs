@@ -61,7 +61,7 @@ impl Live<'_> {
         let is_one = claimed.iter().all(|(_, claim)| span_of(claim) == summed);
         // A claim that leaves the device is an error where that head is, and nowhere else; and where nothing
         // is claimed nothing else is read, so nothing else is lost at rest.
-        if is_one && !self.leaves(summed) && self.disk.rules.budget.lost == 0 {
+        if is_one && !self.leaves(summed) && !self.loses() {
             return self.ask_claims(heads, (head, summed), claims);
         }
         let which = claimed.into_iter().map(|(choice, _)| choice).collect();

@@ -25,13 +25,19 @@ use super::asking::Means;
 use crate::choose::Label;
 
 impl Live<'_> {
+    /// Whether sectors may be lost at rest at all.
+    #[inline]
+    pub(super) fn loses(&self) -> bool {
+        self.disk.rules.budget.lost > 0
+    }
+
     /// Whether all of these sectors can be read, as far as that is in doubt for damage at rest: elsewhere it is
     /// said that they can. Ends with the first that cannot.
     pub(super) fn none_is_lost(
         &mut self,
         lbas: impl IntoIterator<Item = u64>,
     ) -> Result<bool, DeviceError> {
-        if self.disk.rules.budget.lost == 0 {
+        if !self.loses() {
             return Ok(true);
         }
         for lba in lbas {

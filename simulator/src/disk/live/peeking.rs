@@ -33,11 +33,13 @@ impl Live<'_> {
         lba: u64,
         covered: (usize, usize),
     ) -> Result<(ContentId, bool), DeviceError> {
-        if !self.none_is_lost([lba])? {
-            return Err(self.no_bytes(lba));
-        }
-        if let Some(content) = self.certain(lba) {
-            return Ok((content, true));
+        if self.loses() {
+            if !self.none_is_lost([lba])? {
+                return Err(self.no_bytes(lba));
+            }
+            if let Some(content) = self.certain(lba) {
+                return Ok((content, true));
+            }
         }
         match self.differ(lba, covered) {
             Differ::Never(content) => return Ok((content, false)),
