@@ -94,7 +94,7 @@ impl Arena {
     /// The bytes of `count` consecutive contents.
     #[inline]
     #[must_use]
-    pub fn run(&self, first: ContentId, count: usize) -> &[u8] {
+    pub fn in_a_row(&self, first: ContentId, count: usize) -> &[u8] {
         let start = (first.0 as usize) << self.shift;
         &self.bytes[start..start + (count << self.shift)]
     }
@@ -103,7 +103,7 @@ impl Arena {
     #[inline]
     #[must_use]
     pub fn get(&self, id: ContentId) -> &[u8] {
-        self.run(id, 1)
+        self.in_a_row(id, 1)
     }
 
     /// Whether two contents read the same.

@@ -28,7 +28,7 @@ use super::arena::ContentId;
 use super::classes::{Admitted, Part};
 use super::denied::Denial;
 use super::live::merge_stretches;
-use super::undecided::Choice;
+use super::undecided::Candidate;
 use super::worlds::{World, Worlds};
 use crate::choose::Label;
 
@@ -173,13 +173,13 @@ impl Disk {
 
     /// Where sectors are independent: leaves of the options of a sector those which clauses allow,
     /// each at the crash points at which they do.
-    pub(super) fn strike_by_clauses(&self, lba: u64, options: &mut Vec<Choice>) {
+    pub(super) fn strike_by_clauses(&self, lba: u64, options: &mut Vec<Candidate>) {
         let Some((own, differ)) = self.of_clause(lba) else { return };
         let mut left = Vec::with_capacity(options.len());
         for option in options.drain(..) {
             if self.in_class(own, option.content) {
                 let here = met(option.window, &differ);
-                left.extend(here.map(|window| Choice { window, ..option }));
+                left.extend(here.map(|window| Candidate { window, ..option }));
             } else {
                 left.push(option);
             }

@@ -16,7 +16,7 @@ use super::arena::ContentId;
 use super::contract::{DAMAGE_UNBOUNDED, InnerTear, MOSAIC_GRANULES_MAX};
 use super::rules::Rules;
 use super::trace::{Command, NONE, Trace};
-use super::undecided::{AtRisk, Content, Shape, at_risk, lost, persisted};
+use super::undecided::{AtRisk, Content, Coupling, at_risk, lost, persisted};
 use super::worlds::{Latent, Range, Why, World, narrow};
 use crate::choose::{Label, Torn};
 
@@ -200,11 +200,11 @@ fn struck(rules: &Rules, cut: u32, domain: u64, striker: u32, c: &Command) -> Op
     let alone = rules.domain_sectors == 1 && rules.budget.strikes == DAMAGE_UNBOUNDED;
     let possible = (alone || narrow(&mut why, strike, Range::of(striker, striker)))
         && (!rules.ordered || narrow(&mut why, Latent::Drain { cut }, Range::of(c.floor, c.rank)))
-        && match rules.shape(c) {
-            Shape::Free => true,
-            Shape::Prefix => narrow(&mut why, stop, Range::of(a, b)),
-            Shape::Ends => narrow(&mut why, stop, Range::two((a, b), (a, b))),
-            Shape::Atomic | Shape::Page => false,
+        && match rules.coupling(c) {
+            Coupling::Free => true,
+            Coupling::Prefix => narrow(&mut why, stop, Range::of(a, b)),
+            Coupling::Ends => narrow(&mut why, stop, Range::two((a, b), (a, b))),
+            Coupling::Atomic | Coupling::Page => false,
         };
     possible.then_some(why)
 }

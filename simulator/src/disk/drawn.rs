@@ -74,13 +74,13 @@ impl Disk {
     }
 
     fn drawable_independent(&mut self, lba: u64) -> Vec<(Why, Vec<Label>)> {
-        let mut choices = Vec::new();
-        undecided::independent(&self.trace, &self.denied, lba, &mut choices);
-        let label = |choice: &undecided::Choice| match choice.command {
+        let mut candidates = Vec::new();
+        undecided::independent(&self.trace, &self.denied, lba, &mut candidates);
+        let label = |candidate: &undecided::Candidate| match candidate.command {
             NONE => Label::Old,
             command => Label::Write(command),
         };
-        choices.iter().map(|choice| (Why::new(), vec![label(choice)])).collect()
+        candidates.iter().map(|candidate| (Why::new(), vec![label(candidate)])).collect()
     }
 
     fn drawable_coupled(&mut self, lba: u64) -> Vec<(Why, Vec<Label>)> {

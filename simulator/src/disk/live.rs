@@ -178,7 +178,11 @@ impl<'a> Live<'a> {
     /// The contents of as many sectors from `lba` on as lie side by side, at most `sectors`: the
     /// first content and how many. Asks about no sector twice.
     #[inline]
-    fn run(&mut self, lba: u64, sectors: u64) -> Result<(ContentId, u64), DeviceError> {
+    fn contents_in_a_row(
+        &mut self,
+        lba: u64,
+        sectors: u64,
+    ) -> Result<(ContentId, u64), DeviceError> {
         let first = self.content(lba);
         if first == ContentId::UNREADABLE {
             return Err(self.no_bytes(lba));
@@ -278,13 +282,13 @@ impl BlockDevice for Live<'_> {
 
     fn lend<'a>(&'a mut self, at: Lba, scratch: &'a mut [u8]) -> Result<&'a [u8], DeviceError> {
         let sectors = self.reading(at, scratch.len())?;
-        let (first, in_a_row) = self.run(at.0, sectors)?;
+        let (first, in_a_row) = self.contents_in_a_row(at.0, sectors)?;
         if in_a_row == sectors {
-            return Ok(self.disk.trace.arena.run(first, sectors as usize));
+            return Ok(self.disk.trace.arena.in_a_row(first, sectors as usize));
         }
         let sector = self.disk.geometry.logical_bytes as usize;
         let split = in_a_row as usize * sector;
-        scratch[..split].copy_from_slice(self.disk.trace.arena.run(first, in_a_row as usize));
+        scratch[..split].copy_from_slice(self.disk.trace.arena.in_a_row(first, in_a_row as usize));
         for (i, to) in (in_a_row..sectors).zip(scratch[split..].chunks_exact_mut(sector)) {
             match self.content(at.0 + i) {
                 ContentId::UNREADABLE => return Err(self.no_bytes(at.0 + i)),
@@ -379,7 +383,8 @@ impl BlockDevice for Live<'_> {
             }
             // What lies between the pieces is not read where reading might lose it.
             if !self.disk.rules.contract.damages_at_rest() {
-                let (content, sectors) = self.run(first, last - first).map_err(of_span)?;
+                let (content, sectors) =
+                    self.contents_in_a_row(first, last - first).map_err(of_span)?;
                 if sectors == last - first {
                     let run = (content, sectors as u32);
                     question = Question::new((sum, expected), run, first * sector, pieces);
@@ -402,8 +407,9 @@ impl BlockDevice for Live<'_> {
             let (mut lba, last) = (at / sector, (at + bytes).div_ceil(sector));
             let (mut skip, mut left) = ((at % sector) as usize, bytes as usize);
             while lba < last {
-                let (content, sectors) = self.run(lba, last - lba).map_err(of_span)?;
-                let run = &self.disk.trace.arena.run(content, sectors as usize)[skip..];
+                let (content, sectors) =
+                    self.contents_in_a_row(lba, last - lba).map_err(of_span)?;
+                let run = &self.disk.trace.arena.in_a_row(content, sectors as usize)[skip..];
                 let run = &run[..run.len().min(left)];
                 running.update(run);
                 left -= run.len();

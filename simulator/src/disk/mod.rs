@@ -113,7 +113,7 @@ pub struct Disk {
     /// Reads that are still allowed, if they are limited.
     reads_left: Option<u64>,
     verified: Verified,
-    options: Vec<undecided::Choice>,
+    options: Vec<undecided::Candidate>,
     /// Of which counting images may take a share.
     memory_max: u64,
     /// Crash points at which the answers to a test are possible.

@@ -11,16 +11,16 @@
 use num_bigint::BigUint;
 
 use super::Disk;
-use super::undecided::{self, Choice};
+use super::undecided::{self, Candidate};
 
 /// The open sectors of an independent device as of a cut, and what each may hold.
 #[derive(Clone, Debug, Default)]
 pub struct Product {
     /// Each with the end of its contents among `contents`; they begin where those before end.
     sectors: Vec<(u64, usize)>,
-    contents: Vec<Choice>,
+    contents: Vec<Candidate>,
     /// Where contents are listed, one sector at a time.
-    listed: Vec<Choice>,
+    listed: Vec<Candidate>,
 }
 
 impl Disk {
@@ -57,10 +57,10 @@ impl Product {
             if disk.told(lba).is_some() {
                 continue;
             }
-            let possible = |choice: &&Choice| {
-                choice.window.0 <= at
-                    && at <= choice.window.1
-                    && (undenied || !self.denies(disk, lba, choice))
+            let possible = |candidate: &&Candidate| {
+                candidate.window.0 <= at
+                    && at <= candidate.window.1
+                    && (undenied || !self.denies(disk, lba, candidate))
             };
             let possible = contents.iter().filter(possible).count() as u64;
             small = small.checked_mul(possible).unwrap_or_else(|| {
@@ -87,8 +87,10 @@ impl Product {
             if disk.told(lba).is_some() {
                 continue;
             }
-            let possible = |choice: &&Choice| {
-                choice.window.0 <= at && at <= choice.window.1 && !self.denies(disk, lba, choice)
+            let possible = |candidate: &&Candidate| {
+                candidate.window.0 <= at
+                    && at <= candidate.window.1
+                    && !self.denies(disk, lba, candidate)
             };
             let possible = || contents.iter().filter(possible);
             let clause = clauses.iter().zip(&mut of_clauses).find_map(|(open, counted)| {
@@ -99,7 +101,8 @@ impl Product {
                 continue;
             };
             *all *= possible().count();
-            *passing *= possible().filter(|choice| disk.in_class(own, choice.content)).count();
+            *passing *=
+                possible().filter(|candidate| disk.in_class(own, candidate.content)).count();
         }
         of_clauses.into_iter().fold(images, |images, [all, passing]| images * (all - passing))
     }
@@ -116,7 +119,8 @@ impl Product {
         for &(lba, end) in &self.sectors {
             let contents = &self.contents[first..end];
             first = end;
-            let possible = |choice: &&Choice| choice.window.0 <= at && at <= choice.window.1;
+            let possible =
+                |candidate: &&Candidate| candidate.window.0 <= at && at <= candidate.window.1;
             if contents.iter().filter(possible).nth(1).is_some() {
                 counted.0 += 1;
                 counted.1 += u32::from(disk.told(lba).is_none());
@@ -127,8 +131,8 @@ impl Product {
 
     /// Whether a content as of the last cut was denied since.
     #[cold]
-    fn denies(&self, disk: &Disk, lba: u64, choice: &Choice) -> bool {
+    fn denies(&self, disk: &Disk, lba: u64, candidate: &Candidate) -> bool {
         let cut = disk.trace.cuts.len() as u32;
-        disk.denied.after(&disk.trace.arena, lba, cut, choice.content)
+        disk.denied.after(&disk.trace.arena, lba, cut, candidate.content)
     }
 }

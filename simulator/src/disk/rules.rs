@@ -7,7 +7,7 @@
 
 use super::contract::{CacheOrder, Contract, Flush, Fua};
 use super::trace::Command;
-use super::undecided::{Shape, flush_is_barrier, shape_of};
+use super::undecided::{Coupling, coupling_of, flush_is_barrier};
 use super::worlds::Budget;
 
 /// The compiled contract.
@@ -27,7 +27,7 @@ pub struct Rules {
     pub page_sectors: u64,
     /// Events per cut.
     pub budget: Budget,
-    shape: Shape,
+    coupling: Coupling,
     atomic_sectors: u64,
 }
 
@@ -41,7 +41,7 @@ impl Rules {
         let sector = u64::from(contract.logical_bytes);
         let page_sectors = u64::from(contract.page_bytes) / sector;
         let atomic_sectors = (u64::from(contract.atomic_bytes) / sector).max(1);
-        let shape = shape_of(contract.tear_shape);
+        let coupling = coupling_of(contract.tear_shape);
         let barrier = flush_is_barrier(contract.order, contract.flush);
         let ordered = contract.order != CacheOrder::WriteThrough
             && (barrier || matches!(contract.order, CacheOrder::Prefix | CacheOrder::Window(_)));
@@ -49,7 +49,7 @@ impl Rules {
             ordered,
             looks_back: contract.goes_back() || contract.damages_writes() && contract.torn.stale,
             independent: !ordered
-                && shape == Shape::Free
+                && coupling == Coupling::Free
                 && page_sectors == 1
                 && atomic_sectors == 1
                 && contract.store_bytes == 0
@@ -65,7 +65,7 @@ impl Rules {
                 rollbacks: contract.rollback_max,
                 absent: contract.lost_writes_max,
             },
-            shape,
+            coupling,
             atomic_sectors,
             contract: contract.clone(),
         })
@@ -73,12 +73,12 @@ impl Rules {
 
     /// How the sectors of a command hang together.
     #[must_use]
-    pub fn shape(&self, c: &Command) -> Shape {
+    pub fn coupling(&self, c: &Command) -> Coupling {
         if self.page_sectors > 1 && self.contract.order != CacheOrder::WriteThrough {
-            return Shape::Page;
+            return Coupling::Page;
         }
         if c.sectors == 1 {
-            return Shape::Free;
+            return Coupling::Free;
         }
         let sectors = u64::from(c.sectors);
         let unlimited = self.contract.atomic_bytes == u32::MAX;
@@ -87,9 +87,9 @@ impl Rules {
             sectors <= self.atomic_sectors && naturally_aligned
         };
         if unlimited || (self.atomic_sectors > 1 && small()) {
-            return Shape::Atomic;
+            return Coupling::Atomic;
         }
-        self.shape
+        self.coupling
     }
 
     /// The lowest drain at which a command of this write call may be on the medium.

@@ -59,7 +59,7 @@ pub fn is_stable(trace: &Trace, rules: &Rules, cut: &Cut, command: u32) -> bool 
 
 /// A content that a sector of an independent device may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Choice {
+pub struct Candidate {
     /// What it reads as.
     pub content: ContentId,
     /// The command that wrote it, or `NONE`.
@@ -77,7 +77,7 @@ pub struct Choice {
 ///
 /// A content that was denied after some cut is none of those that older lives left; a later life
 /// may have written the same bytes.
-pub fn independent(trace: &Trace, denied: &Denied, lba: u64, into: &mut Vec<Choice>) {
+pub fn independent(trace: &Trace, denied: &Denied, lba: u64, into: &mut Vec<Candidate>) {
     into.clear();
     let newest_cut = trace.cuts.len();
     let Some(last) = trace.cuts.last() else { return };
@@ -96,7 +96,7 @@ pub fn independent(trace: &Trace, denied: &Denied, lba: u64, into: &mut Vec<Choi
             }
         }
         if a <= b {
-            into.push(Choice { content, command, window: (a, b) });
+            into.push(Candidate { content, command, window: (a, b) });
         }
     };
     let mut at = trace.newest(lba);
@@ -278,13 +278,13 @@ pub fn lost(
     let (i, m) = ((lba - c.lba) as u32, c.sectors);
     let drained = !rules.ordered || narrow(why, Latent::Drain { cut }, Range::of(0, c.rank));
     drained
-        && match rules.shape(c) {
-            Shape::Free => true,
-            Shape::Atomic => narrow(why, Latent::Stop { command }, Range::of(0, 0)),
-            Shape::Prefix => narrow(why, Latent::Stop { command }, Range::of(0, i)),
-            Shape::Ends => narrow(why, Latent::Stop { command }, Range::two((0, i), (i + 1, m))),
+        && match rules.coupling(c) {
+            Coupling::Free => true,
+            Coupling::Atomic => narrow(why, Latent::Stop { command }, Range::of(0, 0)),
+            Coupling::Prefix => narrow(why, Latent::Stop { command }, Range::of(0, i)),
+            Coupling::Ends => narrow(why, Latent::Stop { command }, Range::two((0, i), (i + 1, m))),
             // The page was written back before this write of it.
-            Shape::Page => page(rules, cut, lba, why, Range::of(0, command)),
+            Coupling::Page => page(rules, cut, lba, why, Range::of(0, command)),
         }
 }
 
@@ -302,12 +302,12 @@ pub fn persisted(
     let drained =
         !rules.ordered || narrow(why, Latent::Drain { cut }, Range::of(c.floor, u32::MAX));
     drained
-        && match rules.shape(c) {
-            Shape::Free => true,
-            Shape::Atomic => narrow(why, Latent::Stop { command }, Range::of(1, 1)),
-            Shape::Prefix => narrow(why, Latent::Stop { command }, Range::of(i + 1, m)),
-            Shape::Ends => narrow(why, Latent::Stop { command }, Range::two((i + 1, m), (0, i))),
-            Shape::Page => page(rules, cut, lba, why, Range::of(command + 1, u32::MAX)),
+        && match rules.coupling(c) {
+            Coupling::Free => true,
+            Coupling::Atomic => narrow(why, Latent::Stop { command }, Range::of(1, 1)),
+            Coupling::Prefix => narrow(why, Latent::Stop { command }, Range::of(i + 1, m)),
+            Coupling::Ends => narrow(why, Latent::Stop { command }, Range::two((i + 1, m), (0, i))),
+            Coupling::Page => page(rules, cut, lba, why, Range::of(command + 1, u32::MAX)),
         }
 }
 
@@ -319,7 +319,7 @@ fn page(rules: &Rules, cut: u32, lba: u64, why: &mut World, commands: Range) -> 
 
 /// How the sectors of a command hang together at a cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum Coupling {
     /// Each on its own.
     Free,
     /// All or none.
@@ -342,12 +342,12 @@ pub fn flush_is_barrier(order: CacheOrder, flush: Flush) -> bool {
     }
 }
 
-/// The tear shape as a command shape.
+/// What a tear shape means for the sectors of a command.
 #[must_use]
-pub fn shape_of(tear: TearShape) -> Shape {
+pub fn coupling_of(tear: TearShape) -> Coupling {
     match tear {
-        TearShape::Any => Shape::Free,
-        TearShape::Prefix => Shape::Prefix,
-        TearShape::PrefixOrSuffix => Shape::Ends,
+        TearShape::Any => Coupling::Free,
+        TearShape::Prefix => Coupling::Prefix,
+        TearShape::PrefixOrSuffix => Coupling::Ends,
     }
 }

@@ -24,6 +24,13 @@ pub struct Point {
     pub owed: Obligation,
 }
 
+impl Point {
+    /// Whether the one that speaks for the others is one of `from..=until`.
+    pub fn is_within(&self, from: u32, until: u32) -> bool {
+        from <= self.at && self.at <= until
+    }
+}
+
 /// Lists the points of the disk's present life, from crash point `from` to now. The disk must be
 /// sealed.
 pub fn list(disk: &Disk, ledger: &Ledger, from: u32, into: &mut Vec<Point>) {

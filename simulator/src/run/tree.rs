@@ -252,43 +252,68 @@ impl<J: Stepwise> Run<'_, J> {
         let begun = &tree.begun[life - 1];
         // What was read may be so at crash points only that another one speaks for (a sector that was
         // written again with the same bytes in between). That one has a leaf that reads the same.
-        let possible = |point: &Point| from <= point.at && point.at <= until;
         let mut leaf = begun.leaf;
         leaf.recoveries += 1;
         tree.stands_for.clear();
-        let count = begun.points.iter().filter(|p| possible(p)).count();
+        let count = begun.points.iter().filter(|p| p.is_within(from, until)).count();
         if count == 0 {
             tree.for_nothing = true;
             return Err(leaf);
         }
-        let Some(mut journal) = journal.filter(|_| life < self.setup.workload.lives.len()) else {
-            let mut violated_at = None;
-            let before = leaf.violated;
-            for at in (0..begun.points.len()).rev() {
-                let point = tree.begun[life - 1].points[at];
-                if !possible(&point) {
-                    continue;
-                }
-                let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
-                self.cover(tree, life, point.at, judgement);
-                leaf.violated = leaf.violated.or(judgement.violated);
-                tree.stands_for.push((point.at, before.or(judgement.violated)));
-                if violated_at.is_none() {
-                    leaf.last = judgement;
-                }
-                let wanted = tree.questions.heard.as_ref().map_or(self.owed, |h| h.wanted);
-                if violated_at.is_none() && !judgement.violated.and(wanted).is_empty() {
-                    violated_at = Some(point);
-                }
+        match journal.filter(|_| life < self.setup.workload.lives.len()) {
+            Some(journal) => self.live_behind(tree, (life, count), judged, over, (leaf, journal)),
+            None => Err(self.end_of_path(tree, life, judged, over, leaf)),
+        }
+    }
+
+    /// The leaf of a path that ends here, judged at each crash point that it stands for.
+    fn end_of_path(
+        &mut self,
+        tree: &mut Tree<J::Recovery>,
+        life: usize,
+        judged: SoFar,
+        over: &Over,
+        mut leaf: Leaf,
+    ) -> Leaf {
+        let (from, until) = self.disk.window();
+        let mut violated_at = None;
+        let before = leaf.violated;
+        for at in (0..tree.begun[life - 1].points.len()).rev() {
+            let point = tree.begun[life - 1].points[at];
+            if !point.is_within(from, until) {
+                continue;
             }
-            let at = violated_at.map(|point| point.at);
-            self.hear_cut(tree, life, at.unwrap_or(until));
-            return Err(leaf);
-        };
-        // What comes next depends on what was owed: one point after the other, newest first.
+            let judgement = self.judged_at(&tree.begun[life - 1], point, judged, over);
+            self.cover(tree, life, point.at, judgement);
+            leaf.violated = leaf.violated.or(judgement.violated);
+            tree.stands_for.push((point.at, before.or(judgement.violated)));
+            if violated_at.is_none() {
+                leaf.last = judgement;
+            }
+            let wanted = tree.questions.heard.as_ref().map_or(self.owed, |h| h.wanted);
+            if violated_at.is_none() && !judgement.violated.and(wanted).is_empty() {
+                violated_at = Some(point);
+            }
+        }
+        let at = violated_at.map(|point| point.at);
+        self.hear_cut(tree, life, at.unwrap_or(until));
+        leaf
+    }
+
+    /// Lives on behind a recovery that stands for so many crash points. What comes next depends on what was
+    /// owed: one point after the other, newest first.
+    fn live_behind(
+        &mut self,
+        tree: &mut Tree<J::Recovery>,
+        (life, count): (usize, usize),
+        judged: SoFar,
+        over: &Over,
+        (mut leaf, mut journal): (Leaf, J),
+    ) -> Result<(Leaf, u32, Option<Judgement>), Leaf> {
+        let (from, until) = self.disk.window();
         let back = pick(&mut tree.questions, cut_of(life), count as u32) as usize;
-        let point = tree.begun[life - 1].points.iter().rev().filter(|p| possible(p)).nth(back);
-        let point = *point.expect("it was counted");
+        let points = tree.begun[life - 1].points.iter().rev();
+        let point = *points.filter(|p| p.is_within(from, until)).nth(back).expect("it was counted");
         let at = point.at;
         self.hear_cut(tree, life, at);
         self.disk.narrow(at, at);

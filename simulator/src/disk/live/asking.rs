@@ -226,12 +226,12 @@ impl Live<'_> {
             options.into_iter().map(option).collect()
         } else {
             disk.list_independent(lba);
-            let option = |choice: &undecided::Choice| {
-                let label = match choice.command {
+            let option = |candidate: &undecided::Candidate| {
+                let label = match candidate.command {
                     NONE => Label::Old,
                     command => Label::Write(command),
                 };
-                Admitted { window: choice.window, ..admitted(choice.content, label) }
+                Admitted { window: candidate.window, ..admitted(candidate.content, label) }
             };
             disk.options.iter().map(option).collect()
         };

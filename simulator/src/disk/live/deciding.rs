@@ -48,13 +48,13 @@ impl Live<'_> {
             _ => 0,
         };
         let disk = &mut *self.disk;
-        let choice = disk.options[answer as usize];
-        if choice.window != disk.window() {
-            disk.trace.narrow(choice.window.0, choice.window.1);
+        let candidate = disk.options[answer as usize];
+        if candidate.window != disk.window() {
+            disk.trace.narrow(candidate.window.0, candidate.window.1);
         }
         let now = disk.trace.life_start;
-        disk.trace.put(lba, choice.content, NONE, now);
-        choice.content
+        disk.trace.put(lba, candidate.content, NONE, now);
+        candidate.content
     }
 
     /// Where the cut of this life was left open: asks whether the power went before now, during one

@@ -73,9 +73,9 @@ impl Live<'_> {
         scratch: &mut [u8],
         test: &dyn Fn(&[u8]) -> bool,
     ) -> Result<bool, DeviceError> {
-        match self.run(lba, each) {
+        match self.contents_in_a_row(lba, each) {
             Ok((first, in_a_row)) if in_a_row == each => {
-                Ok(test(self.disk.trace.arena.run(first, each as usize)))
+                Ok(test(self.disk.trace.arena.in_a_row(first, each as usize)))
             }
             Ok(_) => match self.gather(lba, scratch) {
                 Ok(()) => Ok(test(scratch)),
