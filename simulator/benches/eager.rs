@@ -26,10 +26,20 @@ const TURNS: usize = 5;
 /// and about a sector of LevelDB's log.
 const JOURNALS: [(&str, u32); 2] = [("v9-512", 240), ("leveldb", 505)];
 
-fn timed(of: impl FnOnce() -> (u64, Outcomes)) -> (f64, u64, Outcomes) {
-    let begun = now();
-    let (states, outcomes) = of();
-    (seconds_since(&begun), states, outcomes)
+/// A turn takes so long at least: clocks of processor time may tick in hundredths of a second.
+const TURN_SECONDS: f64 = 0.1;
+
+/// How long it takes, and what it finds.
+fn timed(of: impl Fn() -> (u64, Outcomes)) -> (f64, u64, Outcomes) {
+    let (begun, mut times) = (now(), 0.0);
+    loop {
+        let (states, outcomes) = of();
+        times += 1.0;
+        let seconds = seconds_since(&begun);
+        if seconds >= TURN_SECONDS {
+            return (seconds / times, states, outcomes);
+        }
+    }
 }
 
 fn median(mut seconds: Vec<f64>) -> f64 {
