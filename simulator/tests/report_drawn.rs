@@ -10,10 +10,11 @@ use crate::cli_support::tornwrite;
 use simulator::explore::Verdict;
 use simulator::explore::frontier::lattice::BASES;
 use simulator::explore::frontier::{Effort, Survey, survey};
+use simulator::oracle::Oracle;
 use simulator::report::diff::Diff;
 use simulator::report::grid::Grid;
 use simulator::report::json::Beside;
-use simulator::report::model::{Report, WorkloadRow};
+use simulator::report::model::{Experiment, Report, WorkloadRow};
 use simulator::report::{baseline::Baseline, html, json, junit, markdown};
 
 /// A name that is markup in every language it is drawn in.
@@ -268,6 +269,15 @@ fn every_counterexample_is_on_the_page_as_a_command() {
     assert!(!found.is_empty());
     for counterexample in found {
         assert!(page.contains(&counterexample.token), "{}", counterexample.token);
+    }
+    // Each letter of a cell has one.
+    for cell in &report.cells {
+        let told =
+            |e: &Experiment| e.counterexample.iter().flat_map(|c| c.broken.clone()).collect();
+        let also = |e: &Experiment| e.also.iter().flat_map(|also| also.broken.clone()).collect();
+        let sets = cell.experiments.iter().flat_map(|e| [told(e), also(e)]);
+        let shown: Vec<Oracle> = sets.flat_map(|set: Vec<Oracle>| set).collect();
+        assert!(cell.broken.iter().all(|oracle| shown.contains(oracle)), "{cell:?}");
     }
 }
 

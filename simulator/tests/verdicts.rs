@@ -9,7 +9,7 @@ use journal_core::Survivors;
 use simulator::disk::contract::{CacheOrder, Contract, InnerTear};
 use simulator::disk::{Fill, presets};
 use simulator::explore::{Bounds, Cell, Verdict, prove};
-use simulator::oracle::Oracle;
+use simulator::oracle::{Oracle, OracleSet};
 use simulator::run::Setup;
 use simulator::workload::{Identity, Life, Op, Payloads, Workload};
 
@@ -263,4 +263,27 @@ fn v9_that_loses_its_newer_header_at_rest_cannot_prove_what_it_lost() {
     let cell = explore("v9-512", &rots, &commits);
     assert_eq!(cell.explored.violations[Oracle::Integrity as usize], 0);
     assert_eq!(cell.explored.violations[Oracle::Order as usize], 0);
+}
+
+#[test]
+fn each_claim_that_breaks_has_a_case_that_breaks_it() {
+    let mut several = 0;
+    for (journal, device, lives) in
+        [("v8", "hdd-512n", 2), ("v9-nosalt", "hdd-512e", 2), ("sqlite-wal", "hdd-512n", 2)]
+    {
+        let cell = explore(journal, &preset(device), &straddling(lives));
+        let violated = |oracle: &Oracle| cell.explored.violations[*oracle as usize] > 0;
+        let broken: OracleSet = cell.owed.iter().filter(violated).collect();
+        let (first, _) = cell.explored.first.clone().expect("it is refuted");
+        let mut shown = first;
+        for (breaks, case) in &cell.also {
+            assert!(!breaks.and(broken).is_empty() && breaks.and(broken) == *breaks, "{journal}");
+            let outcome = case.run(None).expect("it replays");
+            assert_eq!(outcome.broken(), *breaks, "{journal} on {device}");
+            shown = shown.or(*breaks);
+        }
+        assert_eq!(shown, broken, "{journal} on {device}");
+        several += cell.also.len();
+    }
+    assert!(several > 2, "{several} cases beside the first ones");
 }

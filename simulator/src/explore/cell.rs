@@ -85,6 +85,9 @@ pub struct Cell {
     pub teeth: Option<u64>,
     /// The first violation, if any.
     pub counterexample: Option<Case>,
+    /// For each owed oracle that the counterexample does not violate, the first leaf that does, and what
+    /// it violates of what is owed.
+    pub also: Vec<(OracleSet, Case)>,
     /// What the first life asked of the device.
     pub traffic: Traffic,
     /// Entries and payload bytes of the first life.
@@ -160,6 +163,7 @@ pub(super) fn prove_by<J: Stepwise>(
         crash_points: 0,
         teeth: None,
         counterexample: None,
+        also: Vec::new(),
         traffic: Traffic::default(),
         appended: (0, 0),
         missed_fault: None,
@@ -178,22 +182,34 @@ pub(super) fn prove_by<J: Stepwise>(
     cell.appended = run.appended();
     cell.missed_fault = run.missed_fault();
     cell.explored = explored(&mut run);
-    let mut fickle = None;
-    if let Some((broken, path)) = &mut cell.explored.first {
-        match run.decisions_at(path, *broken) {
-            Ok((leaf, decisions)) => {
-                *broken = leaf.violated.and(cell.owed);
-                cell.counterexample = Some(Case { decisions, ..cell.case.clone() });
-            }
-            Err(said) => fickle = Some(said),
-        }
-    }
+    let fickle = counterexamples(&mut cell, &mut run).err();
     cell.teeth = teeth::<J>(options, setup);
     (cell.verdict, cell.why) = match fickle {
         Some(said) => (Verdict::Nondeterministic, Some(said)),
         None => judge(&cell),
     };
     cell
+}
+
+/// Finds cases for what was found: for the first violation, and for each oracle that it leaves out.
+///
+/// # Errors
+/// In words, where an ordinary run does not show one: the journal is not deterministic.
+fn counterexamples<J: Stepwise>(cell: &mut Cell, run: &mut Run<'_, J>) -> Result<(), String> {
+    let Some((broken, path)) = &mut cell.explored.first else { return Ok(()) };
+    let (leaf, decisions) = run.decisions_at(path, *broken)?;
+    *broken = leaf.violated.and(cell.owed);
+    cell.counterexample = Some(Case { decisions, ..cell.case.clone() });
+    let mut shown = *broken;
+    for (oracle, path) in &cell.explored.firsts {
+        if cell.owed.contains(*oracle) && !shown.contains(*oracle) {
+            let (leaf, decisions) = run.decisions_at(path, [*oracle].into_iter().collect())?;
+            let broken = leaf.violated.and(cell.owed);
+            shown = shown.or(broken);
+            cell.also.push((broken, Case { decisions, ..cell.case.clone() }));
+        }
+    }
+    Ok(())
 }
 
 /// The probabilities of an experiment, from chances that the user gave; see [`Run::probable`]. `None` if

@@ -87,8 +87,8 @@ pub struct Explored {
     pub violations: [u64; 9],
     /// The first leaf that violated an owed oracle: which ones, and its path.
     pub first: Option<(OracleSet, Path)>,
-    /// The first leaf that violated each oracle that is not owed.
-    pub unowed: Vec<(Oracle, Path)>,
+    /// The first leaf that violated each oracle, owed or not.
+    pub firsts: Vec<(Oracle, Path)>,
     /// For each power cut: how many images it may leave, over all crash points and pasts, and how
     /// many of them the leaves stand for. Empty where some have several leaves. Behind the first cut
     /// it is histories that are counted, and only those that were begun.

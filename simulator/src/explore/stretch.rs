@@ -179,9 +179,9 @@ impl Stretch {
         if found.first.is_none() {
             found.first = more.first;
         }
-        for (oracle, path) in more.unowed {
-            if !found.unowed.iter().any(|&(known, _)| known == oracle) {
-                found.unowed.push((oracle, path));
+        for (oracle, path) in more.firsts {
+            if !found.firsts.iter().any(|&(known, _)| known == oracle) {
+                found.firsts.push((oracle, path));
             }
         }
         let cuts = found.images.len().max(more.images.len());
@@ -278,9 +278,9 @@ fn note_below(found: &mut Explored, below: &Below, path: &[(u32, u32)]) {
     if found.first.is_none() {
         found.first = below.first.as_ref().map(|(broken, rest)| (*broken, whole(rest)));
     }
-    for (oracle, rest) in &below.unowed {
-        if !found.unowed.iter().any(|(known, _)| known == oracle) {
-            found.unowed.push((*oracle, whole(rest)));
+    for (oracle, rest) in &below.firsts {
+        if !found.firsts.iter().any(|(known, _)| known == oracle) {
+            found.firsts.push((*oracle, whole(rest)));
         }
     }
 }
@@ -289,8 +289,8 @@ fn note_below(found: &mut Explored, below: &Below, path: &[(u32, u32)]) {
 fn note(found: &mut Explored, violated: OracleSet, owed: OracleSet, path: &[(u32, u32)]) {
     for oracle in violated.iter() {
         found.violations[oracle as usize] += 1;
-        if !owed.contains(oracle) && !found.unowed.iter().any(|(known, _)| *known == oracle) {
-            found.unowed.push((oracle, path.to_vec()));
+        if !found.firsts.iter().any(|(known, _)| *known == oracle) {
+            found.firsts.push((oracle, path.to_vec()));
         }
     }
     let broken = violated.and(owed);

@@ -9,8 +9,8 @@
 //! reported as nondeterminism, which is what it is.
 
 use super::model::{
-    CellRow, ChanceRow, Counterexample, Experiment, ImagesRow, OracleRow, Origin, ProbabilityRow,
-    Report, SampleRow, ShareRow, Tally,
+    AlsoRow, CellRow, ChanceRow, Counterexample, Experiment, ImagesRow, OracleRow, Origin,
+    ProbabilityRow, Report, SampleRow, ShareRow, Tally,
 };
 use super::oracles::tallies;
 use super::story::tell;
@@ -165,7 +165,12 @@ pub fn experiment(workload: &str, cell: &Cell) -> Experiment {
         probabilities: None,
         oracles: tallies(contract, promises, &explored.evaluated, &explored.violations),
         counterexample: None,
+        also: Vec::new(),
     };
+    for (broken, case) in &cell.also {
+        let broken = broken.iter().collect();
+        row.also.push(AlsoRow { broken, token: case.token() });
+    }
     if let Some(case) = &cell.counterexample {
         match counterexample(case, explored.first.as_ref().map(|first| first.0)) {
             Ok(found) => row.counterexample = Some(found),

@@ -280,6 +280,20 @@ pub struct Experiment {
     pub oracles: Vec<Tally>,
     /// The first violation.
     pub counterexample: Option<Counterexample>,
+    /// The first violation of each oracle that is owed and that the counterexample does not violate. As
+    /// found, and not shrunk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<AlsoRow>,
+}
+
+/// What else breaks, and the case that shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlsoRow {
+    /// The owed oracles that it violates.
+    pub broken: Vec<Oracle>,
+    /// The case as one word for a command line.
+    pub token: String,
 }
 
 /// The crash states of one power cut: images that the contract allows at the crash points that

@@ -71,6 +71,11 @@ pub fn draw(report: &Report, look: Look) -> String {
         out += &picture::shrunk(found.shrunk.as_ref(), width);
         out += &format!("  replay   tornwrite replay {}\n", found.token);
         out += &format!("  explain  tornwrite explain {}\n", found.token);
+        for also in &experiment.also {
+            let names: Vec<&str> = also.broken.iter().map(|oracle| oracle.name()).collect();
+            out += &wrap("  also     ", &format!("breaks {}:", names.join(", ")), width);
+            out += &format!("           tornwrite replay {}\n", also.token);
+        }
     } else if was_run {
         out += &limits(report, cell, experiment, width);
     }

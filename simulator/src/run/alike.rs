@@ -40,8 +40,8 @@ pub struct Below {
     pub news: [u64; 9],
     /// The first that violated an owed oracle: which ones, and its path from the state on.
     pub first: Option<(OracleSet, Path)>,
-    /// The first that violated each oracle that is not owed.
-    pub unowed: Vec<(Oracle, Path)>,
+    /// The first that violated each oracle, owed or not.
+    pub firsts: Vec<(Oracle, Path)>,
     /// The most bytes kept at any of them, beyond those kept at the state; and needed for counting.
     pub kept: (u64, u64),
     recoveries: u64,
@@ -59,9 +59,8 @@ impl Below {
             if self.news[oracle as usize] == 0 {
                 self.news[oracle as usize] = self.leaves;
             }
-            let is_known = self.unowed.iter().any(|(known, _)| *known == oracle);
-            if !owed.contains(oracle) && !is_known {
-                self.unowed.push((oracle, path.to_vec()));
+            if !self.firsts.iter().any(|(known, _)| *known == oracle) {
+                self.firsts.push((oracle, path.to_vec()));
             }
         }
         let broken = violated.and(owed);
@@ -72,10 +71,10 @@ impl Below {
 
     fn kept_bytes(&self) -> u64 {
         let paths = self.first.iter().map(|(_, path)| path.len());
-        let unowed = self.unowed.iter().map(|(_, path)| path.len());
+        let firsts = self.firsts.iter().map(|(_, path)| path.len());
         let numbers = [&self.images.all, &self.images.covered, &self.images.failing];
         let numbers = numbers.map(|n: &BigUint| n.bits().div_ceil(64) * 8).iter().sum::<u64>();
-        let steps = paths.chain(unowed).sum::<usize>() * size_of::<(u32, u32)>();
+        let steps = paths.chain(firsts).sum::<usize>() * size_of::<(u32, u32)>();
         (size_of::<Below>() + steps) as u64 + numbers
     }
 }

@@ -41,7 +41,10 @@ pub struct SearchedRow {
     /// The first leaf that violated an owed oracle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<FoundRow>,
-    /// The first leaf that violated each oracle that is not owed.
+    /// The first leaf that violated each oracle, owed or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub firsts: Vec<FoundRow>,
+    /// As `firsts`, of those that are not owed alone: what shards told that knew no more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unowed: Vec<FoundRow>,
     /// For each power cut, images begun, covered and failing: whole numbers in decimal digits.
@@ -86,7 +89,8 @@ impl From<&Searched> for SearchedRow {
             violations: found.violations,
             evaluated: found.evaluated.0,
             first: found.first.as_ref().map(|(broken, path)| row(broken.iter().collect(), path)),
-            unowed: found.unowed.iter().map(|(oracle, path)| row(vec![*oracle], path)).collect(),
+            firsts: found.firsts.iter().map(|(oracle, path)| row(vec![*oracle], path)).collect(),
+            unowed: Vec::new(),
             images: found.images.iter().map(digits).collect(),
             told_twice: *told_twice,
             modulo_collisions: found.modulo_collisions,
@@ -120,7 +124,7 @@ impl SearchedRow {
             Ok(Images { all, covered, failing })
         };
         let found = |row: &FoundRow| (row.broken.iter().copied().collect(), row.path.clone());
-        let unowed = self.unowed.iter().flat_map(|row| {
+        let firsts = self.firsts.iter().chain(&self.unowed).flat_map(|row| {
             row.broken.iter().map(|&oracle| (oracle, row.path.clone())).collect::<Vec<_>>()
         });
         let explored = Explored {
@@ -129,7 +133,7 @@ impl SearchedRow {
             violations: self.violations,
             evaluated: Evaluated(self.evaluated),
             first: self.first.as_ref().map(found),
-            unowed: unowed.collect(),
+            firsts: firsts.collect(),
             images: self.images.iter().map(images).collect::<Result<_, String>>()?,
             modulo_collisions: self.modulo_collisions,
             outgrown: self.ended == Ended::Outgrown,

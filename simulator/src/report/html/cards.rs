@@ -10,8 +10,9 @@
 use serde::Serialize;
 
 use super::hex::{self, DumpView};
+use crate::oracle::Oracle;
 use crate::report::baseline::CAMPAIGN;
-use crate::report::model::{Counterexample, Report};
+use crate::report::model::{Counterexample, Experiment, Report};
 use crate::report::picture;
 use crate::report::story::{LifeStory, SectorState, SectorStory, Step};
 use crate::report::text::{entries, grouped, sectors};
@@ -152,7 +153,11 @@ pub fn cards(report: &Report) -> Vec<Card> {
             Some((experiment.workload.as_str(), experiment.counterexample.as_ref()?))
         });
         let place = place(report, &cell.journal, &cell.device);
-        cards.extend(card(place, &cell.journal, &cell.device, &found.collect::<Vec<_>>()));
+        let mut card = card(place, &cell.journal, &cell.device, &found.collect::<Vec<_>>());
+        if let Some(card) = &mut card {
+            add_others(card, &cell.experiments);
+        }
+        cards.extend(card);
     }
     for (at, row) in report.campaign.iter().flat_map(|campaign| campaign.rows.iter().enumerate()) {
         let found: Vec<_> = row.counterexample.iter().map(|found| (CAMPAIGN, found)).collect();
@@ -163,6 +168,25 @@ pub fn cards(report: &Report) -> Vec<Card> {
         }
     }
     cards
+}
+
+/// Adds a command for each claim that breaks, and that no story of a card is about.
+fn add_others(card: &mut Card, experiments: &[Experiment]) {
+    let found = experiments.iter().flat_map(|e| e.also.iter().map(move |also| (e, also)));
+    for (experiment, also) in found {
+        let new = |oracle: &&Oracle| !card.broken.contains(&oracle.name());
+        let names: Vec<&str> = also.broken.iter().filter(new).map(|o| o.name()).collect();
+        if !names.is_empty() {
+            card.others.push(Other {
+                workload: experiment.workload.clone(),
+                headline: format!("breaks {}", names.join(", ")),
+                token: also.token.clone(),
+            });
+            card.broken.extend(names);
+        }
+    }
+    let place = |name: &&str| Oracle::ALL.iter().position(|oracle| oracle.name() == *name);
+    card.broken.sort_by_key(place);
 }
 
 /// The place of the card of a journal and a device: by number, since names may hold anything.
@@ -189,7 +213,7 @@ fn card(
     let (_, first) = found.first()?;
     let mut stories: Vec<Told> = Vec::new();
     let mut others = Vec::new();
-    let mut told: Vec<&[crate::oracle::Oracle]> = Vec::new();
+    let mut told: Vec<&[Oracle]> = Vec::new();
     for (workload, found) in found {
         if told.contains(&&found.broken[..]) {
             others.push(Other {
@@ -203,7 +227,7 @@ fn card(
         }
     }
     let mut broken: Vec<&'static str> = Vec::new();
-    for oracle in crate::oracle::Oracle::ALL {
+    for oracle in Oracle::ALL {
         if told.iter().any(|set| set.contains(&oracle)) {
             broken.push(oracle.name());
         }
