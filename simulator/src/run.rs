@@ -25,6 +25,7 @@ use crate::workload::{Op, Workload};
 mod alike;
 mod behind;
 mod drawn;
+mod forks;
 mod grown;
 mod kept;
 mod leaf;

@@ -1,10 +1,10 @@
 //! A tree, as it is between two of its leaves.
 //!
 //! The one idea: what two leaves share is kept here, and the walk (`tree.rs`) goes from one to the
-//! next: a fork of each recovery step that asked something, and for each life on the present path what
+//! next: a fork of each recovery step that asked something (`forks.rs`), and for each life on the present path what
 //! is known of its recovery besides the recovery itself.
 //!
-//! Invariant: forks are of the present path, each deeper than the one before.
+//! Invariant: what is kept is of the present path.
 //!
 //! What it is not: the odometer. That is asked first which leaf is next.
 
@@ -13,27 +13,13 @@ use num_bigint::BigUint;
 
 use super::Leaf;
 use super::alike::Alike;
+use super::forks::Forks;
 use super::kept::Reads;
 use super::points::Point;
 use super::questions::Questions;
 use crate::choose::{Exhaustive, What};
-use crate::disk::{Mark, Stamp, Universe};
-use crate::oracle::{Judgement, Ledger, OracleSet, Shown, SoFar};
-
-/// A recovery step that asked something, as things were before it.
-#[derive(Debug)]
-pub(super) struct Fork<R> {
-    /// Questions of the path before it.
-    pub(super) depth: usize,
-    pub(super) life: usize,
-    pub(super) recovery: R,
-    pub(super) judged: SoFar,
-    pub(super) names: usize,
-    pub(super) strangers: usize,
-    /// Bytes kept by it and by the forks before it.
-    pub(super) kept: u64,
-    pub(super) disk: Mark,
-}
+use crate::disk::{Stamp, Universe};
+use crate::oracle::{Judgement, Ledger, OracleSet, Shown};
 
 /// What is known of a life's recovery besides the recovery itself.
 #[derive(Debug)]
@@ -88,7 +74,7 @@ pub struct Images {
 #[derive(Debug)]
 pub struct Tree<R> {
     pub(super) questions: Questions,
-    pub(super) forks: Vec<Fork<R>>,
+    pub(super) forks: Forks<R>,
     /// One for each life that was reached on the present path.
     pub(super) begun: Vec<Begun>,
     /// The crash points of the last life that the present leaf stands for, and what is violated there.
@@ -124,7 +110,7 @@ impl<R> Tree<R> {
         let questions = Questions { odometer, ..Questions::default() };
         Tree {
             questions,
-            forks: Vec::new(),
+            forks: Forks::new(),
             begun: Vec::new(),
             stands_for: Vec::new(),
             images: Vec::new(),

@@ -10,9 +10,8 @@
 use journal_core::Stepwise;
 use serde::{Deserialize, Serialize};
 
-use super::grown::Fork;
+use super::forks::Fork;
 use super::{Run, Tree};
-use crate::disk::Mark;
 
 /// Whether recoveries read everything that was at risk before they knew what to do.
 ///
@@ -63,14 +62,9 @@ impl Reads {
     }
 }
 
-/// Bytes kept by forks and one more at some depth, of which this is the disk's mark.
-#[inline]
-pub(super) fn kept_with<R>(forks: &[Fork<R>], depth: usize, mark: &Mark) -> u64 {
-    kept_below(forks, depth) + size_of::<Fork<R>>() as u64 + mark.kept_bytes()
-}
-
 /// Bytes kept by the forks before some depth: one there may be replaced.
-fn kept_below<R>(forks: &[Fork<R>], depth: usize) -> u64 {
+#[inline]
+pub(super) fn kept_below<R>(forks: &[Fork<R>], depth: usize) -> u64 {
     forks.iter().rev().find(|fork| fork.depth < depth).map_or(0, |fork| fork.kept)
 }
 
@@ -98,7 +92,7 @@ impl<J: Stepwise> Run<'_, J> {
     /// Bytes kept where the path of a tree has come to cut `lives`, but for what the steps of its recovery
     /// will keep.
     pub(super) fn kept_before(&self, tree: &Tree<J::Recovery>, lives: usize) -> u64 {
-        let forks = kept_below(&tree.forks, tree.questions.odometer.depth());
+        let forks = kept_below(tree.forks.path(), tree.questions.odometer.depth());
         self.table_bytes + self.disk.kept_bytes() + forks + tree.universes_bytes(lives)
     }
 

@@ -25,8 +25,9 @@
 
 use journal_core::{Error, Opened, Recovery, Stepwise};
 
-use super::grown::{Begun, Fork, Images, Tree};
-use super::kept::kept_with;
+use super::forks::Fork;
+use super::grown::{Begun, Images, Tree};
+use super::kept::kept_below;
 use super::leaf::{Over, Power};
 use super::points::{self, Point};
 use super::questions::cut_of;
@@ -189,26 +190,29 @@ impl<J: Stepwise> Run<'_, J> {
             loop {
                 let depth = questions.odometer.depth();
                 // Where the step before asked nothing, who comes back goes on from here.
-                let mark = disk.mark();
-                let kept = kept_with(forks, depth, &mark);
-                match forks.last_mut().filter(|last| last.depth == depth) {
-                    Some(last) => {
-                        (last.life, last.kept) = (life, kept);
-                        last.recovery.clone_from(&recovery);
-                        last.judged = judge.so_far();
-                        (last.names, last.strangers) = (names.len(), entries.strangers());
-                        last.disk = mark;
+                let below = kept_below(forks.path(), depth) + size_of::<Fork<J::Recovery>>() as u64;
+                match forks.at(depth) {
+                    Some(fork) => {
+                        (fork.depth, fork.life) = (depth, life);
+                        fork.recovery.clone_from(&recovery);
+                        fork.judged = judge.so_far();
+                        (fork.names, fork.strangers) = (names.len(), entries.strangers());
+                        fork.disk = disk.mark();
+                        fork.kept = below + fork.disk.kept_bytes();
                     }
-                    None => forks.push(Fork {
-                        depth,
-                        life,
-                        recovery: recovery.clone(),
-                        judged: judge.so_far(),
-                        names: names.len(),
-                        strangers: entries.strangers(),
-                        kept,
-                        disk: mark,
-                    }),
+                    None => {
+                        let mark = disk.mark();
+                        forks.push(Fork {
+                            depth,
+                            life,
+                            recovery: recovery.clone(),
+                            judged: judge.so_far(),
+                            names: names.len(),
+                            strangers: entries.strangers(),
+                            kept: below + mark.kept_bytes(),
+                            disk: mark,
+                        });
+                    }
                 }
                 let done = recovery.step(&mut Live::new(disk, questions), options, &mut |entry| {
                     judge.entry(entry.payload);
