@@ -312,6 +312,30 @@ fn the_summary_keeps_within_its_room_and_takes_no_name_for_markup() {
     }
 }
 
+/// A campaign was killed while it removed the report before the last: `report.json` was gone, the folder was
+/// not, and every later run refused it as somebody else's.
+#[test]
+fn a_report_that_was_being_removed_when_the_program_was_killed_is_in_nobodys_way() {
+    let place = tempfile::tempdir().unwrap();
+    let report = report();
+    let write = || json::write(&report, Beside::default(), place.path());
+    for _ in 0..3 {
+        write().unwrap();
+    }
+    let half = place.path().join(".old-77");
+    std::fs::create_dir(&half).unwrap();
+    std::fs::write(half.join("junit.xml"), "").unwrap();
+    write().unwrap();
+    let entries = std::fs::read_dir(place.path()).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["latest", "previous"]);
+    // What is nobody's report is left alone.
+    let previous = place.path().join("previous");
+    std::fs::remove_file(previous.join("report.json")).unwrap();
+    assert!(write().is_err() && previous.join("junit.xml").exists());
+}
+
 #[test]
 fn the_run_folder_holds_what_the_commands_draw() {
     let place = tempfile::tempdir().unwrap();

@@ -126,12 +126,14 @@ pub fn write(report: &Report, beside: Beside<'_>, out: &Path) -> Result<PathBuf,
     let fresh = fresh(out);
     fs::create_dir_all(fresh.join("cases")).map_err(io("cannot create", &fresh))?;
     let written = fill(report, beside, &fresh).and_then(|()| {
-        remove_report(&previous)?;
+        retire(&previous, out)?;
         if latest.exists() {
             fs::rename(&latest, &previous).map_err(io("cannot rename", &latest))?;
         }
         fs::rename(&fresh, &latest).map_err(io("cannot rename", &fresh))?;
-        flush(out)
+        flush(out)?;
+        sweep(out);
+        Ok(())
     });
     if written.is_err() {
         let _ = fs::remove_dir_all(&fresh);
@@ -186,8 +188,14 @@ fn flush(folder: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Removes a former report, and nothing else.
-fn remove_report(folder: &Path) -> Result<(), FileError> {
+/// What the names of former reports begin with that are about to be removed.
+const RETIRED: &str = ".old-";
+
+/// Takes a former report, and nothing else, out of the way of the next one.
+///
+/// It is renamed before it is removed. The crash that this prevents: the program is killed while it removes
+/// one, `report.json` is gone and the folder is not, and every later run takes it for somebody else's.
+fn retire(folder: &Path, out: &Path) -> Result<(), FileError> {
     if !folder.exists() {
         return Ok(());
     }
@@ -196,5 +204,17 @@ fn remove_report(folder: &Path) -> Result<(), FileError> {
                     move it away or choose another --out";
         return Err(FileError::Malformed { path: folder.to_owned(), what: what.to_owned() });
     }
-    fs::remove_dir_all(folder).map_err(io("cannot remove", folder))
+    sweep(out);
+    let retired = out.join(format!("{RETIRED}{}", std::process::id()));
+    fs::rename(folder, retired).map_err(io("cannot rename", folder))
+}
+
+/// Removes what was retired, by whomever. What cannot be removed now is removed another time.
+fn sweep(out: &Path) {
+    let Ok(entries) = fs::read_dir(out) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(RETIRED) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
