@@ -236,14 +236,6 @@ fn a_shard_that_is_missing_doubled_or_of_another_question_is_named() {
     }
 }
 
-/// A folder of its own, empty.
-fn folder(name: &str) -> std::path::PathBuf {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 /// The shards of a proof as files in a folder, and what each ended with.
 fn shards(folder: &std::path::Path, question: [&str; 2], of: u32, more: &[&str]) -> Vec<i32> {
     let one = |index: u32| {
@@ -266,9 +258,10 @@ fn merged_shards_of_a_proof_are_the_bytes_of_the_proof_that_was_not_dealt() {
         ("v9-4096", "hdd-512n", &small, 3, 3),
         ("v9-512", "enterprise-nvme-plp", &[], 3, 3),
     ] {
-        let folder = folder(&format!("dealt-{journal}-{device}"));
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path();
         let name = |file: &str| folder.join(file).display().to_string();
-        assert_eq!(shards(&folder, [journal, device], 3, more), [each; 3], "{journal} x {device}");
+        assert_eq!(shards(folder, [journal, device], 3, more), [each; 3], "{journal} x {device}");
         let parts = [name("2.json"), name("0.json"), name("1.json")];
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let merged = tornwrite(&[&["report", "merge"][..], &parts, &["--format", "json"]].concat());
@@ -290,8 +283,9 @@ fn merged_shards_of_a_proof_are_the_bytes_of_the_proof_that_was_not_dealt() {
 
 #[test]
 fn shards_of_a_proof_that_do_not_fit_are_named() {
-    let folder = folder("dealt-wrong");
-    assert_eq!(shards(&folder, ["v9-512", "hdd-512n"], 2, &[]), [0, 0]);
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    assert_eq!(shards(folder, ["v9-512", "hdd-512n"], 2, &[]), [0, 0]);
     let name = |file: &str| folder.join(file).display().to_string();
     let merge = |files: [&str; 2]| {
         let ran = tornwrite(&["report", "merge", &name(files[0]), &name(files[1])]);

@@ -70,14 +70,20 @@ fn of_claim<'s>(claim: &'s Claim, width: usize, tokens: &mut Vec<&'s str>) -> St
     out
 }
 
-/// A step beyond, and the number of its token.
-fn step(beyond: &Beyond, token: Option<usize>) -> String {
+/// What comes of a step beyond.
+#[must_use]
+pub fn comes_of(beyond: &Beyond) -> String {
     let names: Vec<&str> = beyond.broken.iter().map(|oracle| oracle.name()).collect();
-    let what = match (names.is_empty(), beyond.owed) {
+    match (names.is_empty(), beyond.owed) {
         (true, _) => "not decided within the bound".to_owned(),
         (false, true) => format!("breaks {}", names.join(", ")),
         (false, false) => format!("breaks {}, which is not owed there", names.join(", ")),
-    };
+    }
+}
+
+/// A step beyond, and the number of its token.
+fn step(beyond: &Beyond, token: Option<usize>) -> String {
+    let what = comes_of(beyond);
     let number = token.map_or(String::new(), |number| format!(" [{number}]"));
     format!("{}: {what}{number}", beyond.step)
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::explore::frontier::{Beyond, Claim, Survey};
 use crate::report::device::{geometry, words};
+use crate::report::frontier::comes_of;
 use crate::report::model::Report;
 
 /// A journal.
@@ -130,11 +131,5 @@ fn claim(of: &Claim) -> ClaimView {
 }
 
 fn beyond(of: &Beyond) -> BeyondView {
-    let names: Vec<&str> = of.broken.iter().map(|oracle| oracle.name()).collect();
-    let what = match (names.is_empty(), of.owed) {
-        (true, _) => "not decided within the bound".to_owned(),
-        (false, true) => format!("breaks {}", names.join(", ")),
-        (false, false) => format!("breaks {}, which is not owed there", names.join(", ")),
-    };
-    BeyondView { step: of.step.clone(), what, token: of.token.clone() }
+    BeyondView { step: of.step.clone(), what: comes_of(of), token: of.token.clone() }
 }
