@@ -165,12 +165,8 @@ pub fn experiment(workload: &str, cell: &Cell) -> Experiment {
         probabilities: None,
         oracles: tallies(contract, promises, &explored.evaluated, &explored.violations),
         counterexample: None,
-        also: Vec::new(),
+        also: cell.also.iter().map(also).collect(),
     };
-    for (broken, case) in &cell.also {
-        let broken = broken.iter().collect();
-        row.also.push(AlsoRow { broken, token: case.token() });
-    }
     if let Some(case) = &cell.counterexample {
         match counterexample(case, explored.first.as_ref().map(|first| first.0)) {
             Ok(found) => row.counterexample = Some(found),
@@ -181,6 +177,10 @@ pub fn experiment(workload: &str, cell: &Cell) -> Experiment {
         }
     }
     row
+}
+
+fn also((broken, case): &(OracleSet, Case)) -> AlsoRow {
+    AlsoRow { broken: broken.iter().collect(), token: case.token() }
 }
 
 /// The owed oracles that were violated in these figures.

@@ -1,8 +1,8 @@
 //! A tree, as it is between two of its leaves.
 //!
 //! The one idea: what two leaves share is kept here, and the walk (`tree.rs`) goes from one to the
-//! next: a fork of each recovery step that asked something (`forks.rs`), and for each life on the present path what
-//! is known of its recovery besides the recovery itself.
+//! next: a fork of each recovery step that asked something (`forks.rs`), and for each life on the
+//! present path what is known of its recovery besides the recovery itself.
 //!
 //! Invariant: what is kept is of the present path.
 //!

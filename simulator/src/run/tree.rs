@@ -254,11 +254,11 @@ impl<J: Stepwise> Run<'_, J> {
     ) -> Result<(Leaf, u32, Option<Judgement>), Leaf> {
         let (from, until) = self.disk.window();
         let begun = &tree.begun[life - 1];
-        // What was read may be so at crash points only that another one speaks for (a sector that was
-        // written again with the same bytes in between). That one has a leaf that reads the same.
         let mut leaf = begun.leaf;
         leaf.recoveries += 1;
         tree.stands_for.clear();
+        // What was read may be so at crash points only that another one speaks for (a sector that was
+        // written again with the same bytes in between). That one has a leaf that reads the same.
         let count = begun.points.iter().filter(|p| p.is_within(from, until)).count();
         if count == 0 {
             tree.for_nothing = true;

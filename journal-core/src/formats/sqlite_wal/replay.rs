@@ -25,10 +25,15 @@ use crate::steps::Recovery;
 #[derive(Clone, Debug, Default)]
 pub struct SqliteRecovery {
     /// Once it was begun.
-    reader: Option<(Area, WalReader)>,
+    reader: Option<WalReader>,
+    handed_out: HandedOut,
+}
+
+/// What came of the frames so far.
+#[derive(Clone, Debug, Default)]
+struct HandedOut {
     /// Page images since the last commit frame.
     transaction: Vec<u8>,
-    /// Entries handed out.
     entries: u64,
     /// The first committed frame whose page this journal cannot have written. Nothing behind it is
     /// handed out.
@@ -46,23 +51,14 @@ impl Recovery<SqliteWal> for SqliteRecovery {
         options: &Options,
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<Option<(SqliteWal, Opened)>, Error> {
-        let (area, mut reader) = match self.reader.take() {
-            Some(begun) => begun,
-            None => {
-                let area = area_of(device.geometry(), options.page_bytes)?;
-                (area, WalReader::begin(area))
-            }
-        };
-        let found = reader.step(device, &mut |frame| self.frame(frame, replay))?;
-        if let Some(found) = found {
-            return self.opened(area, &found, options).map(Some);
-        }
-        self.reader = Some((area, reader));
-        Ok(None)
+        let area = area_of(device.geometry(), options.page_bytes)?;
+        let reader = self.reader.get_or_insert_with(|| WalReader::begin(area));
+        let found = reader.step(device, &mut |frame| self.handed_out.frame(frame, replay))?;
+        found.map(|found| self.handed_out.opened(area, &found, options)).transpose()
     }
 }
 
-impl SqliteRecovery {
+impl HandedOut {
     /// A frame of the chain: a commit frame hands out its transaction.
     fn frame(&mut self, frame: &Frame<'_>, replay: &mut dyn FnMut(Entry<'_>)) {
         self.transaction.extend_from_slice(frame.page);
@@ -83,6 +79,7 @@ impl SqliteRecovery {
         self.transaction.clear();
     }
 
+    /// The journal behind its recovery.
     fn opened(
         &self,
         area: Area,

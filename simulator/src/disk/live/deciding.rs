@@ -18,7 +18,7 @@ use super::super::at_rest::{AtRest, Pick};
 use super::super::trace::NONE;
 use super::super::undecided::Listed;
 use super::super::worlds::Worlds;
-use super::super::worlds::{Budget, Latent, Range, Why, World, merged};
+use super::super::worlds::{Latent, Range, Why, World, merged};
 use super::Live;
 use crate::choose::{Label, What, pick};
 
@@ -98,10 +98,12 @@ impl Live<'_> {
         }
         let disk = &mut *self.disk;
         let (mut options, whole) = disk.possible(lba, &listed, true);
-        let (cut, budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
+        let (cut, mut budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
         // Who was told that it can be read, and no more, is not told now that it is lost.
-        let readable = disk.denied.after(&disk.trace.arena, lba, cut + 1, ContentId::UNREADABLE);
-        let budget = Budget { lost: if readable { 0 } else { budget.lost }, ..budget };
+        let unreadable = ContentId::UNREADABLE;
+        if budget.lost > 0 && disk.denied.after(&disk.trace.arena, lba, cut + 1, unreadable) {
+            budget.lost = 0;
+        }
         let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);
         let count = options.len() as u32;
         let answers = count + rest.answers();
