@@ -51,7 +51,7 @@ impl StreamJournal {
             self.close_cluster(device)?;
         }
         let from = self.at.in_cluster();
-        self.know(device, from + size)?;
+        self.know(device, from, from + size)?;
         let mut composer = self.composer();
         self.at = composer.put(&mut self.image, self.at, Kind::Hash, payload);
         self.key = composer.key;
@@ -82,7 +82,7 @@ impl StreamJournal {
     ) -> Result<(), DeviceError> {
         let from = self.at.in_cluster();
         let end = from + self.options.dialect.end_bytes();
-        self.know(device, end)?;
+        self.know(device, from, end)?;
         let mut composer = self.composer();
         composer.put_end(&mut self.image, self.at);
         self.key = composer.key;
@@ -113,23 +113,29 @@ impl StreamJournal {
         self.known = if blank { CLUSTER } else { 0 };
     }
 
-    /// The read of read-modify-write: has the image known up to the end of the sector of `to`.
+    /// The read of read-modify-write: has the image known in the sectors of `from..to`, but for those that
+    /// are written all over: what these hold is nobody's business.
     /// A sector that cannot be read was torn, and holds nothing that was recovered: FF.
     pub(super) fn know(
         &mut self,
         device: &mut dyn BlockDevice,
+        from: usize,
         to: usize,
     ) -> Result<(), DeviceError> {
         let sector = self.area.sector_bytes as usize;
         while self.known < to {
-            let image = &mut self.image[self.known..self.known + sector];
-            let place = LogOffset::of_cluster(self.at.cluster()).plus(self.known);
-            match device.read(self.area.lba(place), image) {
-                Ok(()) => {}
-                Err(DeviceError::Unreadable(_)) => image.fill(0xff),
-                Err(error) => return Err(error),
+            let end = self.known + sector;
+            let is_written_all_over = from <= self.known && end <= to;
+            if !is_written_all_over {
+                let place = LogOffset::of_cluster(self.at.cluster()).plus(self.known);
+                let image = &mut self.image[self.known..end];
+                match device.read(self.area.lba(place), image) {
+                    Ok(()) => {}
+                    Err(DeviceError::Unreadable(_)) => image.fill(0xff),
+                    Err(error) => return Err(error),
+                }
             }
-            self.known += sector;
+            self.known = end;
         }
         Ok(())
     }

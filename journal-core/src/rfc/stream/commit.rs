@@ -60,7 +60,7 @@ impl StreamJournal {
     ) -> Result<(), DeviceError> {
         let from = self.at.in_cluster();
         let to = from + self.options.dialect.record_bytes();
-        self.know(device, to)?;
+        self.know(device, from, to)?;
         let mut composer = self.composer();
         self.at = composer.put_record(&mut self.image, self.at);
         self.key = composer.key;

@@ -15,7 +15,7 @@
 use crate::bytes;
 use crate::checksum::stored;
 use crate::claim::Claim;
-use crate::device::{BlockDevice, DeviceError};
+use crate::device::{BlockDevice, DeviceError, Piece};
 use crate::rfc::entry::{
     CLUSTER_BYTES, Dialect, ENTRY_BYTES_MAX, Flaw, HEAD_BYTES, Key, Kind, LogOffset, Trusted,
 };
@@ -25,6 +25,9 @@ use super::decide::{Conditions, Row, decide};
 use super::slot::Tails;
 
 const CLUSTER: usize = CLUSTER_BYTES as usize;
+
+/// Sectors that an entry lies in at most: where they are of 8 bytes.
+const SECTORS_MAX: usize = ENTRY_BYTES_MAX.div_ceil(8) + 1;
 
 /// Bytes of the sectors that most disks have.
 const SMALL: usize = 512;
@@ -101,8 +104,8 @@ impl Log<'_> {
                 _ => return Ok(self.judge(at, have, self.dialect.decode(&key, at, &room[..have]))),
             }
         };
-        // A weak one is passed by torn entries, too; and what a slot knows is known already.
-        let verifies = !self.dialect.sum.is_weak() && !self.is_known(at, whole);
+        // A weak one is passed by torn entries, too.
+        let verifies = !self.dialect.sum.is_weak();
         let entry = &mut room[..whole];
         let flaw = match self.read_whole(device, (&key, at), verifies, (&mut *entry, scratch)) {
             Ok(true) => {
@@ -126,7 +129,11 @@ impl Log<'_> {
         verifies: bool,
         (entry, scratch): (&mut [u8], &mut [u8]),
     ) -> Result<bool, DeviceError> {
-        if verifies {
+        if verifies && self.is_known(at, entry.len()) {
+            if !self.verify_known(device, (key, at), entry, scratch)? {
+                return Ok(false);
+            }
+        } else if verifies {
             let sum = self.dialect.sum;
             let covered = (entry.len() - sum.bytes()) as u64;
             let (before, len) = self.dialect.before(key, at);
@@ -141,6 +148,39 @@ impl Log<'_> {
         }
         self.read(device, at, entry, scratch)?;
         Ok(true)
+    }
+
+    /// Whether the entry that takes `entry`, and of which the slots know some bytes, is what its checksum
+    /// says.
+    fn verify_known(
+        &self,
+        device: &mut dyn BlockDevice,
+        (key, at): (&Key, LogOffset),
+        entry: &mut [u8],
+        scratch: &mut [u8],
+    ) -> Result<bool, DeviceError> {
+        let sum = self.dialect.sum;
+        let covered = entry.len() - sum.bytes();
+        let trailer = &mut entry[covered..];
+        self.read(device, at.plus(covered), trailer, scratch)?;
+        let expected = stored(trailer);
+        let (before, len) = self.dialect.before(key, at);
+        // Of each sector what the slots know, and what they do not.
+        let mut pieces = [Piece::Given(&before[..len]); 1 + 2 * SECTORS_MAX];
+        let (mut count, mut done) = (1, 0);
+        let mut push = |piece, bytes| {
+            pieces[count] = piece;
+            count += usize::from(bytes > 0);
+        };
+        while done < covered {
+            let (known, to) = self.known(at.plus(done), covered - done);
+            push(Piece::Given(known), known.len());
+            let at_bytes = self.area.byte(at.plus(done + known.len()));
+            let bytes = to - known.len();
+            push(Piece::Device { at_bytes, bytes: bytes as u64 }, bytes);
+            done += to;
+        }
+        device.verify(&pieces[..count], sum, expected)
     }
 
     /// What `have` bytes at `at` mean, and the entry that they are.
@@ -223,23 +263,31 @@ impl Log<'_> {
         into: &mut [u8],
         scratch: &mut [u8],
     ) -> Result<(), DeviceError> {
-        let Some(tails) = self.tails else {
+        if self.tails.is_none() {
             return bytes::read_by(device, self.area.byte(at), into, scratch);
-        };
-        let sector = self.area.sector_bytes as usize;
+        }
         let mut done = 0;
         while done < into.len() {
             let place = at.plus(done);
-            let from = place.in_cluster() % sector;
-            let to = into.len().min(done + sector - from);
-            let tail = tails.bytes_from(LogOffset(place.0 - from as u64), sector);
-            let known = tail.and_then(|tail| tail.get(from..)).unwrap_or(&[]);
-            let (front, back) = into[done..to].split_at_mut(known.len().min(to - done));
-            front.copy_from_slice(&known[..front.len()]);
+            let (known, to) = self.known(place, into.len() - done);
+            let (front, back) = into[done..done + to].split_at_mut(known.len());
+            front.copy_from_slice(known);
             bytes::read_by(device, self.area.byte(place.plus(front.len())), back, scratch)?;
-            done = to;
+            done += to;
         }
         Ok(())
+    }
+
+    /// Of `len` bytes at `at`, as far as they lie in the sector of the first: those that the slots know, and
+    /// how many there are.
+    fn known(&self, at: LogOffset, len: usize) -> (&[u8], usize) {
+        let sector = self.area.sector_bytes as usize;
+        let from = at.in_cluster() % sector;
+        let to = len.min(sector - from);
+        let base = LogOffset(at.0 - from as u64);
+        let tail = self.tails.and_then(|tails| tails.bytes_from(base, sector));
+        let known = tail.and_then(|tail| tail.get(from..)).unwrap_or(&[]);
+        (&known[..known.len().min(to)], to)
     }
 
     /// Whether the slots know something of the sectors of so many bytes.
