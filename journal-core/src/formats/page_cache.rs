@@ -10,6 +10,9 @@
 //! 2. Entry 2 goes behind it. The page with both is written again: entry 1 is in flight once more.
 //! 3. The power goes. If the device may damage what it was rewriting, entry 1 is gone.
 //!
+//! On persistent memory there is no such cache: its files are mapped, and who writes a byte touches the
+//! line that it lies in. So a page is a line where sectors are that small.
+//!
 //! Invariants: one write command per dirty page; a page is read from the device only if a part of
 //! it is overwritten and the file may hold something there; nothing is written before
 //! [`PageCache::write_back`].
@@ -28,10 +31,11 @@ use crate::same::Span;
 /// Bytes of a page of the cache: what nearly every kernel uses.
 pub const PAGE_BYTES: u64 = 4096;
 
-const PAGE: usize = PAGE_BYTES as usize;
-
 /// Largest logical sector that fits a page.
-const SECTOR_BYTES_MAX: usize = PAGE;
+const SECTOR_BYTES_MAX: usize = PAGE_BYTES as usize;
+
+/// Bytes of the smallest sector of a disk; smaller ones are lines of memory.
+const DISK_SECTOR_BYTES: u32 = 512;
 
 /// Commands in one call of [`Area::zero`].
 const ZERO_WRITES: usize = 64;
@@ -81,6 +85,14 @@ impl Area {
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Bytes of a page of a cache over the area, or of a line that nothing is cached of.
+    const fn page_bytes(&self) -> usize {
+        match self.sector_bytes < DISK_SECTOR_BYTES {
+            true => self.sector_bytes as usize,
+            false => PAGE_BYTES as usize,
+        }
     }
 
     /// Where the byte `offset` of the file lies on the device.
@@ -248,7 +260,7 @@ impl PageCache {
     /// A cache over a file of `length` bytes: behind them are zeros, which are not read.
     #[must_use]
     pub fn with_length(area: Area, length: u64) -> Self {
-        PageCache { zero_from: length.div_ceil(PAGE_BYTES), ..PageCache::over(area) }
+        PageCache { zero_from: length.div_ceil(area.page_bytes() as u64), ..PageCache::over(area) }
     }
 
     /// The file below.
@@ -280,11 +292,12 @@ impl PageCache {
         let end = at.checked_add(data.len() as u64);
         assert!(end.is_some_and(|end| end <= self.area.bytes), "write inside the area");
         let (mut at, mut left) = (at, data);
+        let page = self.area.page_bytes();
         while !left.is_empty() {
-            let from = (at % PAGE_BYTES) as usize;
-            let (piece, rest) = left.split_at(left.len().min(PAGE - from));
-            let slot = self.page(device, at / PAGE_BYTES, piece.len() == PAGE)?;
-            let start = slot * PAGE + from;
+            let from = (at % page as u64) as usize;
+            let (piece, rest) = left.split_at(left.len().min(page - from));
+            let slot = self.page(device, at / page as u64, piece.len() == page)?;
+            let start = slot * page + from;
             self.bytes[start..start + piece.len()].copy_from_slice(piece);
             self.dirty[slot] = true;
             at += piece.len() as u64;
@@ -304,13 +317,13 @@ impl PageCache {
         if let Some(slot) = self.numbers.iter().rposition(|&n| n == number) {
             return Ok(slot);
         }
-        let slot = self.numbers.len();
-        self.bytes.resize((slot + 1) * PAGE, 0);
+        let (slot, page) = (self.numbers.len(), self.area.page_bytes());
+        self.bytes.resize((slot + 1) * page, 0);
         if !whole && number < self.zero_from {
-            let at = self.area.lba(number * PAGE_BYTES);
-            let read = device.read(at, &mut self.bytes[slot * PAGE..]);
+            let at = self.area.lba(number * page as u64);
+            let read = device.read(at, &mut self.bytes[slot * page..]);
             if let Err(error) = read {
-                self.bytes.truncate(slot * PAGE);
+                self.bytes.truncate(slot * page);
                 return Err(error);
             }
         }
@@ -328,14 +341,15 @@ impl PageCache {
         if !self.is_dirty() {
             return Ok(());
         }
+        let page = self.area.page_bytes();
         let mut dirty: Vec<usize> =
             (0..self.numbers.len()).filter(|&slot| self.dirty[slot]).collect();
         dirty.sort_unstable_by_key(|&slot| self.numbers[slot]);
         let writes: Vec<Write<'_>> = dirty
             .iter()
             .map(|&slot| {
-                let at = self.area.lba(self.numbers[slot] * PAGE_BYTES);
-                Write::cached(at, &self.bytes[slot * PAGE..(slot + 1) * PAGE])
+                let at = self.area.lba(self.numbers[slot] * page as u64);
+                Write::cached(at, &self.bytes[slot * page..(slot + 1) * page])
             })
             .collect();
         device.write(&writes)?;
@@ -347,12 +361,12 @@ impl PageCache {
         let Some(last) = (0..self.numbers.len()).max_by_key(|&slot| self.numbers[slot]) else {
             return;
         };
-        let number = self.numbers[last];
+        let (number, page) = (self.numbers[last], self.area.page_bytes());
         if self.zero_from != u64::MAX {
             self.zero_from = self.zero_from.max(number + 1);
         }
-        self.bytes.copy_within(last * PAGE..(last + 1) * PAGE, 0);
-        self.bytes.truncate(PAGE);
+        self.bytes.copy_within(last * page..(last + 1) * page, 0);
+        self.bytes.truncate(page);
         self.numbers.clear();
         self.numbers.push(number);
         self.dirty.clear();
