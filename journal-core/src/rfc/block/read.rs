@@ -1,10 +1,9 @@
 //! Reading one place of the area.
 //!
-//! The one idea: whether a block is whole is asked before what it holds. Of a block of several sectors it
-//! is asked whether the first of them claims to be it, then whether that is so
-//! ([`BlockDevice::verify`]), and only what passed both is read. A device that knows more than bytes need
-//! then not say what each sector of a torn block holds: of eight sectors that a cut mixed freely that
-//! is nine answers instead of 256.
+//! The one idea: whether a block is whole is asked before what it holds ([`BlockDevice::is_whole`]), and
+//! only what is whole is read. Of any other it is asked whether its head claims to be the block, and no
+//! more. A device that knows more than bytes need then not say what each sector of a torn block holds: of
+//! eight sectors that a cut mixed freely that is nine answers instead of 256.
 //!
 //! Invariant: what is told of a place is what reading all of it would tell, but that a place which
 //! claims nothing is not looked at further.
@@ -13,9 +12,8 @@
 
 use super::codec::{Front, HEAD_BYTES, Seen, claimed, see, v9_claim};
 use super::layout::{Layout, Seq};
-use super::variant::Asked;
 use crate::bytes;
-use crate::claim::Claim;
+use crate::claim::Claims;
 use crate::device::{BlockDevice, DeviceError, Lba};
 use crate::rfc::header::Salt;
 
@@ -76,32 +74,76 @@ fn ask_v9<'a>(
     salt: Salt,
     scratch: &mut [u8],
 ) -> Result<Asked<'a>, DeviceError> {
-    let (at, at_bytes) = (layout.lba(seq), layout.at_bytes(seq));
-    let (sector, block_bytes) = (layout.logical_bytes() as usize, scratch.len());
-    let first = &mut scratch[..sector];
-    if !head_passes(device, at, first, &|first| claimed(first, seq).is_some())? {
-        return not_claimed(device, at_bytes, block_bytes as u64).map(Asked::Is);
-    }
-    let claim = match device.peek(at, 0..HEAD_BYTES, first) {
-        Ok(head) => claimed(head, seq).map(|block| v9_claim(salt, block, (at_bytes, block_bytes))),
-        Err(DeviceError::Unreadable(_)) => return Ok(Asked::Is(Seen::Unreadable)),
-        Err(error) => return Err(error),
+    let (at_bytes, block_bytes) = (layout.at_bytes(seq), scratch.len());
+    let claims = |head: &[u8]| {
+        claimed(head, seq).map(|block| v9_claim(salt, block, (at_bytes, block_bytes)))
     };
-    let Some(claim) = claim else { return Ok(Asked::Is(Seen::Foreign)) };
-    verified(device, &claim, block_bytes)
+    let place = Place { at: layout.lba(seq), at_bytes, head_bytes: HEAD_BYTES, block_bytes };
+    let first = &mut scratch[..layout.logical_bytes() as usize];
+    match place.ask(device, first, &|head| claimed(head, seq).is_some(), &claims)? {
+        Held::Whole => Ok(Asked::Reads(block_bytes)),
+        Held::Claimed => Ok(Asked::Is(Seen::Claims)),
+        Held::Lost => Ok(Asked::Is(Seen::Unreadable)),
+        Held::Other => not_claimed(device, at_bytes, block_bytes as u64).map(Asked::Is),
+    }
 }
 
-/// What a block of so many bytes is that claims to be in its place.
-pub(super) fn verified<'a>(
-    device: &mut dyn BlockDevice,
-    claim: &Claim,
-    block_bytes: usize,
-) -> Result<Asked<'a>, DeviceError> {
-    match claim.verify(device) {
-        Ok(true) => Ok(Asked::Reads(block_bytes)),
-        Ok(false) => Ok(Asked::Is(Seen::Claims)),
-        Err(DeviceError::Unreadable(_)) => Ok(Asked::Is(Seen::Unreadable)),
-        Err(error) => Err(error),
+/// What a question about a block came to.
+pub(super) enum Asked<'a> {
+    /// This is what is in its place.
+    Is(Seen<'a>),
+    /// So many of its bytes must be read to know.
+    Reads(usize),
+}
+
+/// Where a block of several sectors lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub at: Lba,
+    /// The byte of the device that it begins at.
+    pub at_bytes: u64,
+    pub head_bytes: usize,
+    pub block_bytes: usize,
+}
+
+/// What a place was found to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// What the head claims sums to what it says.
+    Whole,
+    /// A head that claims the block, and it is not so.
+    Claimed,
+    /// Such a head, and a sector that cannot be read.
+    Lost,
+    /// No such head.
+    Other,
+}
+
+impl Place {
+    /// What it holds: of a head that `is_one` it is asked whether what it `claims` is so. `first` has room
+    /// for a sector.
+    pub fn ask(
+        &self,
+        device: &mut dyn BlockDevice,
+        first: &mut [u8],
+        is_one: &dyn Fn(&[u8]) -> bool,
+        claims: Claims<'_>,
+    ) -> Result<Held, DeviceError> {
+        if device.is_whole(self.at_bytes, self.head_bytes, claims)? {
+            return Ok(Held::Whole);
+        }
+        if !head_passes(device, self.at, first, is_one)? {
+            return Ok(Held::Other);
+        }
+        // Of a head that makes no sense nothing else is looked at.
+        if !head_passes(device, self.at, first, &|first| claims(first).is_some())? {
+            return Ok(Held::Claimed);
+        }
+        match bytes::can_be_read(device, self.at_bytes, self.block_bytes as u64) {
+            Ok(()) => Ok(Held::Claimed),
+            Err(DeviceError::Unreadable(_)) => Ok(Held::Lost),
+            Err(error) => Err(error),
+        }
     }
 }
 

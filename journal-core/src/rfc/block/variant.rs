@@ -42,15 +42,14 @@
 //!
 //! What it is not: V9, whose form is smaller and whose checks are cheaper.
 
+mod asked;
+
 use super::codec::{
     Block, CRC, DURABLE_UPTO, FIRST, FLAGS, Head, LAST, MAGIC, PREV_CRC, SEQ, Seen, TLV_BYTES,
     TLV_MAX, TYPE_HASH, USED,
 };
 use super::layout::Seq;
-use super::read::{head_passes, not_claimed, verified};
 use crate::checksum::{Checksum, stored};
-use crate::claim::Claim;
-use crate::device::{BlockDevice, DeviceError, Lba};
 use crate::rfc::header::Salt;
 use crate::rfc::strategy::{ReuseBy, Strategy};
 
@@ -331,108 +330,6 @@ impl Variant {
             }
         }
         entries.is_done()
-    }
-}
-
-/// What a question about a block came to.
-pub(super) enum Asked<'a> {
-    /// This is what is in its place.
-    Is(Seen<'a>),
-    /// So many of its bytes must be read to know.
-    Reads(usize),
-}
-
-/// What the device is asked, so that it need not say what a block of several sectors holds.
-impl Variant {
-    /// Whether blocks of so many bytes have no checksum over all of them, but of their entries at most, and
-    /// several sectors: then what lies behind the entries is of no matter.
-    pub fn ends_with_entries(&self, sector: usize, block_bytes: usize) -> bool {
-        let whole = self.block != Checksum::None || self.sector != Checksum::None;
-        !whole && (HEAD_BYTES..block_bytes).contains(&sector)
-    }
-
-    /// Whether blocks of so many bytes are asked of sectors of so many. A weak checksum is passed by
-    /// torn blocks, too, so it tells nothing that need not be computed.
-    pub fn can_be_asked(&self, sector: usize, block_bytes: usize) -> bool {
-        !self.block.is_weak() && (HEAD_BYTES..block_bytes).contains(&sector)
-    }
-
-    /// Block `seq` as the first sector of a place has it, if that says that it is: a head to look
-    /// at, and nothing that was checked.
-    pub fn claimed<'a>(&self, first: &'a [u8], seq: Seq) -> Option<Block<'a>> {
-        let block = Block { head: first.first_chunk()?, bytes: first, seq, shape: self.shape() };
-        (block.head[MAGIC..CRC] == MAGIC_BYTES && block.mark() == self.mark(seq)).then_some(block)
-    }
-
-    /// What such a head claims of a whole block of so many bytes, from this byte of the device on; nothing
-    /// if it makes no sense.
-    pub fn claim(&self, block: Block<'_>, (at, bytes): (u64, usize)) -> Option<Claim> {
-        if !Self::head_makes_sense(block, bytes) {
-            return None;
-        }
-        let (head, zeros) = (block.bytes, &[0; 4]);
-        let high = u32::from_be_bytes(array(head, SUM_HIGH));
-        let expected = u64::from(high) << 32 | u64::from(block.crc());
-        let before = [&self.salt.0[..], &head[MAGIC..CRC], zeros, &head[SEQ..SUM_HIGH], zeros];
-        Some(Claim::new(self.block, expected, &before, at + VERSION as u64..at + bytes as u64))
-    }
-
-    /// Whether the place of so many bytes at `at` may hold a block of any number: not if its checksum tells
-    /// otherwise.
-    pub fn may_be_whole(
-        &self,
-        device: &mut dyn BlockDevice,
-        (at, bytes): (u64, usize),
-    ) -> Result<bool, DeviceError> {
-        if self.block.is_weak() {
-            return Ok(true);
-        }
-        let claims = |head: &[u8]| {
-            let start = head.first_chunk().filter(|start| start[MAGIC..CRC] == MAGIC_BYTES)?;
-            let block = Block { head: start, bytes: head, seq: Seq(0), shape: self.shape() };
-            self.claim(block, (at, bytes))
-        };
-        device.is_whole(at, HEAD_BYTES, &claims)
-    }
-
-    /// What the block at a place, a sector and the byte it begins at, is, unless it is good so far as
-    /// its checksum tells. What claims nothing is not looked at
-    /// further: whether its other sectors can be read is of no matter. Without a checksum over all of it
-    /// the sectors behind its entries are of none either.
-    pub fn ask<'a>(
-        &self,
-        device: &mut dyn BlockDevice,
-        (at, at_bytes): (Lba, u64),
-        seq: Seq,
-        (sector, scratch): (usize, &mut [u8]),
-    ) -> Result<Asked<'a>, DeviceError> {
-        let block_bytes = scratch.len();
-        let ends_with_entries = self.ends_with_entries(sector, block_bytes);
-        if !ends_with_entries && !self.can_be_asked(sector, block_bytes) {
-            return Ok(Asked::Reads(block_bytes));
-        }
-        let first = &mut scratch[..sector];
-        let claims = |first: &[u8]| self.claimed(first, seq).is_some();
-        if !head_passes(device, at, first, &claims)? {
-            return not_claimed(device, at_bytes, sector as u64).map(Asked::Is);
-        }
-        let head: [u8; HEAD_BYTES] = match device.peek(at, 0..HEAD_BYTES, first) {
-            Ok(head) => array(head, 0),
-            Err(DeviceError::Unreadable(_)) => return Ok(Asked::Is(Seen::Unreadable)),
-            Err(error) => return Err(error),
-        };
-        let claimed = match self.claimed(&head, seq) {
-            None => return Ok(Asked::Is(Seen::Foreign)),
-            Some(claimed) => claimed,
-        };
-        let Some(claim) = self.claim(claimed, (at_bytes, block_bytes)) else {
-            return Ok(Asked::Is(Seen::Claims));
-        };
-        if ends_with_entries {
-            let used = HEAD_BYTES + usize::from(claimed.used());
-            return Ok(Asked::Reads(used.next_multiple_of(sector)));
-        }
-        verified(device, &claim, block_bytes)
     }
 }
 
