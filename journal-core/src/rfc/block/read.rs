@@ -1,9 +1,10 @@
 //! Reading one place of the area.
 //!
-//! The one idea: whether a block is whole is asked before what it holds ([`BlockDevice::is_whole`]), and
-//! only what is whole is read. Of any other it is asked whether its head claims to be the block, and no
-//! more. A device that knows more than bytes need then not say what each sector of a torn block holds: of
-//! eight sectors that a cut mixed freely that is nine answers instead of 256.
+//! The one idea: whether a block is whole is asked before what it holds. Of a block of several sectors it
+//! is asked whether the first of them claims to be it, then whether that is so
+//! ([`BlockDevice::is_whole`]), and only what passed both is read. A device that knows more than bytes need
+//! then not say what each sector of a torn block holds: of eight sectors that a cut mixed freely that
+//! is nine answers instead of 256.
 //!
 //! Invariant: what is told of a place is what reading all of it would tell, but that a place which
 //! claims nothing is not looked at further.
@@ -129,9 +130,6 @@ impl Place {
         is_one: &dyn Fn(&[u8]) -> bool,
         claims: Claims<'_>,
     ) -> Result<Held, DeviceError> {
-        if device.is_whole(self.at_bytes, self.head_bytes, claims)? {
-            return Ok(Held::Whole);
-        }
         if !head_passes(device, self.at, first, is_one)? {
             return Ok(Held::Other);
         }
@@ -140,10 +138,14 @@ impl Place {
             return Ok(Held::Claimed);
         }
         match bytes::can_be_read(device, self.at_bytes, self.block_bytes as u64) {
-            Ok(()) => Ok(Held::Claimed),
-            Err(DeviceError::Unreadable(_)) => Ok(Held::Lost),
-            Err(error) => Err(error),
+            Ok(()) => {}
+            Err(DeviceError::Unreadable(_)) => return Ok(Held::Lost),
+            Err(error) => return Err(error),
         }
+        Ok(match device.is_whole(self.at_bytes, self.head_bytes, claims)? {
+            true => Held::Whole,
+            false => Held::Claimed,
+        })
     }
 }
 
