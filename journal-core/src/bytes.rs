@@ -70,6 +70,36 @@ pub fn read<D: BlockDevice + ?Sized>(
     feed(device, at_bytes, into.len() as u64, &mut filling(into))
 }
 
+/// [`read`] for who has no use for bytes that do not pass: false where the device says so and no more. Where
+/// they lie in several sectors, they are read.
+///
+/// # Errors
+/// As for [`read`].
+#[inline]
+pub fn read_if<D: BlockDevice + ?Sized>(
+    device: &mut D,
+    at_bytes: u64,
+    into: &mut [u8],
+    passes: &dyn Fn(&[u8]) -> bool,
+) -> Result<bool, DeviceError> {
+    let sector = u64::from(device.geometry().logical_bytes);
+    let (lba, from) = (Lba(at_bytes / sector), (at_bytes % sector) as usize);
+    let part = from..from + into.len();
+    if part.end as u64 > sector {
+        return read(device, at_bytes, into).map(|()| true);
+    }
+    let peek = |scratch: &mut [u8]| {
+        let lent = device.peek_if(lba, part, scratch, passes)?;
+        let passing = lent.map(|lent| into.copy_from_slice(&lent[..into.len()]));
+        Ok(passing.is_some())
+    };
+    match sector as usize {
+        sector @ ..=SMALL => peek(&mut [0; SMALL][..sector]),
+        sector @ ..=LARGE => peek(&mut [0; LARGE][..sector]),
+        sector => peek(&mut vec![0; sector]),
+    }
+}
+
 /// [`read`], by way of `scratch`, which has room for a sector.
 ///
 /// # Errors

@@ -312,6 +312,25 @@ pub trait BlockDevice {
         Ok(&self.lend(at, scratch)?[part.start..])
     }
 
+    /// [`BlockDevice::peek`] for who has no use for bytes that do not pass: a device may answer that the part
+    /// does not, with `None`, without saying what it holds. It may also hand out such bytes. The default does.
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::peek`].
+    ///
+    /// # Panics
+    /// Where the part leaves the sector.
+    fn peek_if<'a>(
+        &'a mut self,
+        at: Lba,
+        part: Range<usize>,
+        scratch: &'a mut [u8],
+        passes: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Option<&'a [u8]>, DeviceError> {
+        let _ = passes;
+        self.peek(at, part, scratch).map(Some)
+    }
+
     /// Whether the checksum of the concatenated pieces is `expected`: a question that a device may
     /// answer without handing out the contents. The default reads and computes.
     ///

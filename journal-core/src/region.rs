@@ -116,6 +116,17 @@ impl BlockDevice for Region<'_> {
         self.below.peek(place, part, scratch).map_err(|e| bounds.own(e))
     }
 
+    fn peek_if<'a>(
+        &'a mut self,
+        at: Lba,
+        part: Range<usize>,
+        scratch: &'a mut [u8],
+        passes: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Option<&'a [u8]>, DeviceError> {
+        let (place, bounds) = (self.place(at, scratch.len())?, self.bounds);
+        self.below.peek_if(place, part, scratch, passes).map_err(|e| bounds.own(e))
+    }
+
     fn verify(
         &mut self,
         pieces: &[Piece<'_>],

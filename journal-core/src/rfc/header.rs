@@ -344,11 +344,12 @@ impl HeaderPair {
     ) -> Result<Facts, DeviceError> {
         let mut bytes = [0; FILLER];
         let at_bytes = copy * HEADER_BYTES as u64;
-        match bytes::read(device, at_bytes, &mut bytes) {
-            Ok(()) if bytes[MAGIC..CRC] == magic.0 => {
+        let is_ours = |bytes: &[u8]| bytes[MAGIC..CRC] == magic.0;
+        match bytes::read_if(device, at_bytes, &mut bytes, &is_ours) {
+            Ok(told) if told && is_ours(&bytes) => {
                 Ok(Facts::Claimed(Header::fields(&bytes), u32_at(&bytes, CRC)))
             }
-            Ok(()) => Ok(Facts::Foreign),
+            Ok(_) => Ok(Facts::Foreign),
             Err(DeviceError::Unreadable(lba)) => Ok(Facts::Unreadable(lba)),
             Err(error) => Err(error),
         }

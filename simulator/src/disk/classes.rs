@@ -94,15 +94,21 @@ impl Part {
             classes: vec![Vec::new(); self.classes.len()],
         };
         for (at, option) in self.options.iter().enumerate() {
-            let class = self.classes.iter().position(|class| class.contains(&at));
+            let class = self.class_with(at);
             for window in windows(option) {
                 if let Some(class) = class {
-                    part.classes[class].push(part.options.len());
+                    part.classes[class as usize].push(part.options.len());
                 }
                 part.options.push(Admitted { window, ..option.clone() });
             }
         }
         part
+    }
+
+    /// The class of an option, if it can be read.
+    pub fn class_with(&self, option: usize) -> Option<u32> {
+        let class = self.classes.iter().position(|class| class.contains(&option));
+        class.map(|class| class as u32)
     }
 
     /// A content that stands for a class.

@@ -304,17 +304,24 @@ impl BlockDevice for Live<'_> {
         part: Range<usize>,
         scratch: &'a mut [u8],
     ) -> Result<&'a [u8], DeviceError> {
-        self.reading(at, scratch.len())?;
-        let (content, known) = match self.certain(at.0) {
-            None if self.disk.asks_classes => self.peek_class(at.0, (part.start, part.end))?,
-            None => (self.content(at.0), true),
-            Some(content) => (content, true),
-        };
-        if content == ContentId::UNREADABLE {
-            return Err(self.no_bytes(at.0));
+        self.peek_part(at, part, scratch.len())
+    }
+
+    fn peek_if<'a>(
+        &'a mut self,
+        at: Lba,
+        part: Range<usize>,
+        scratch: &'a mut [u8],
+        passes: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Option<&'a [u8]>, DeviceError> {
+        // Where sectors are independent few contents differ, and to tell them apart is cheaper.
+        let merges = self.disk.asks_classes && !self.disk.rules.independent;
+        if !merges || self.certain(at.0).is_some() {
+            let is_all = part == (0..scratch.len());
+            let held = if is_all { self.lend(at, scratch) } else { self.peek(at, part, scratch) };
+            return held.map(Some);
         }
-        let end = if known { scratch.len() } else { part.end };
-        Ok(&self.disk.trace.arena.get(content)[part.start..end])
+        self.peek_passing(at, part, scratch.len(), passes)
     }
 
     fn find(

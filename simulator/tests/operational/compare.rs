@@ -72,6 +72,8 @@ pub struct Eager<'a> {
     touched: Vec<bool>,
     flips_left: u32,
     losses_left: u32,
+    /// Whether parts that do not pass are not told apart.
+    merges: bool,
     branches: &'a mut Branches,
     /// What it was asked to change.
     pub calls: Vec<Call>,
@@ -87,6 +89,7 @@ impl<'a> Eager<'a> {
             touched: vec![false; image.len()],
             flips_left: contract.bit_flips,
             losses_left: contract.latent_errors,
+            merges: merges(contract),
             branches,
             calls: Vec::new(),
         }
@@ -140,6 +143,16 @@ impl Medium for Eager<'_> {
 
     fn peek(&mut self, lba: usize, part: Range<usize>) -> Result<Vec<u8>, usize> {
         self.read(lba, 1, false).map(|sector| sector[part].to_vec())
+    }
+
+    fn peek_if(
+        &mut self,
+        lba: usize,
+        part: Range<usize>,
+        test: u64,
+    ) -> Result<Option<Vec<u8>>, usize> {
+        let (part, merges) = (self.peek(lba, part)?, self.merges);
+        Ok(Some(part).filter(|part| !merges || passes(part, test)))
     }
 
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize> {
@@ -204,8 +217,16 @@ impl Medium for Eager<'_> {
     }
 }
 
-/// The product's disk at work.
-pub struct Lazy<'a>(pub Live<'a>);
+/// Whether the product does not tell parts apart that do not pass: where it asks in classes, and sectors
+/// are coupled.
+pub fn merges(contract: &Contract) -> bool {
+    let bytes = u64::from(contract.logical_bytes);
+    let disk = Disk::new(contract, bytes, Fill::Zeros).expect("a valid contract");
+    !disk.leaves_cuts_open() && contract.bit_flips == 0
+}
+
+/// The product's disk at work, and whether it [`merges`].
+pub struct Lazy<'a>(pub Live<'a>, pub bool);
 
 impl Lazy<'_> {
     /// Carries out one call of a trace.
@@ -242,6 +263,20 @@ impl Medium for Lazy<'_> {
         let mut scratch = vec![0; self.0.geometry().logical_bytes as usize];
         let peeked = self.0.peek(Lba(lba as u64), part.clone(), &mut scratch);
         peeked.map(|bytes| bytes[..part.len()].to_vec()).map_err(lost)
+    }
+
+    fn peek_if(
+        &mut self,
+        lba: usize,
+        part: Range<usize>,
+        test: u64,
+    ) -> Result<Option<Vec<u8>>, usize> {
+        let mut scratch = vec![0; self.0.geometry().logical_bytes as usize];
+        let (at, len) = (Lba(lba as u64), part.len());
+        let peeked = self.0.peek_if(at, part, &mut scratch, &|bytes| passes(bytes, test));
+        let peeked = peeked.map_err(lost)?.map(|bytes| bytes[..len].to_vec());
+        // What is known already is handed out whether it passes or not.
+        Ok(peeked.filter(|bytes| !self.1 || passes(bytes, test)))
     }
 
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize> {
@@ -309,7 +344,7 @@ pub fn disk_before_cut(case: &Case) -> Disk {
     let bytes = u64::from(case.contract.logical_bytes) * case.sectors as u64;
     let mut disk = Disk::new(&case.contract, bytes, case.fill).expect("a valid case");
     let mut chooser = Undisturbed;
-    let mut live = Lazy(Live::new(&mut disk, &mut chooser));
+    let mut live = Lazy(Live::new(&mut disk, &mut chooser), false);
     case.calls.iter().for_each(|call| live.call(call));
     disk
 }
@@ -333,7 +368,7 @@ pub fn run_lives_with<C: Chooser>(
             transcript.push(b'C');
         }
         disk.allow_clauses(clauses && life + 1 == case.program.lives.len());
-        let mut live = Lazy(Live::new(disk, chooser));
+        let mut live = Lazy(Live::new(disk, chooser), merges(&case.contract));
         let calls = run(&case.program, life, case.sectors, bytes, &mut live, &mut transcript);
         if life + 1 < case.program.lives.len() {
             disk.cut(disk.life_start() + calls as u32);
@@ -364,7 +399,7 @@ pub fn fill_image(contract: &Contract, sectors: usize, fill: Fill) -> Image {
     let bytes = u64::from(contract.logical_bytes);
     let mut disk = Disk::new(contract, bytes * sectors as u64, fill).expect("a valid case");
     let mut chooser = Undisturbed;
-    let mut live = Lazy(Live::new(&mut disk, &mut chooser));
+    let mut live = Lazy(Live::new(&mut disk, &mut chooser), false);
     (0..sectors).map(|lba| Some(live.read(lba, 1, false).expect("readable"))).collect()
 }
 
@@ -384,7 +419,7 @@ pub fn noise(logical_bytes: u32) -> Vec<u8> {
     let bytes = logical_bytes as usize;
     let new = vec![0x3C; bytes];
     let mut undisturbed = Undisturbed;
-    Lazy(Live::new(&mut disk, &mut undisturbed)).write(&[Cmd {
+    Lazy(Live::new(&mut disk, &mut undisturbed), false).write(&[Cmd {
         lba: 0,
         data: vec![new.clone()],
         fua: false,
@@ -395,7 +430,8 @@ pub fn noise(logical_bytes: u32) -> Vec<u8> {
     loop {
         disk.rewind(&mark);
         chooser.rewind();
-        let content = Lazy(Live::new(&mut disk, &mut chooser)).read(0, 1, false).expect("readable");
+        let content =
+            Lazy(Live::new(&mut disk, &mut chooser), false).read(0, 1, false).expect("readable");
         if content != new && content != vec![0; bytes] && content != vec![!0x3C; bytes] {
             others.insert(content);
         }

@@ -97,7 +97,7 @@ pub fn disagreement(case: &Case, model: &Model, left: &BTreeSet<Image>) -> Resul
         disk.rewind(&mark);
         chooser.rewind();
         let mut transcript = Transcript::new();
-        let mut live = Lazy(Live::new(&mut disk, &mut chooser));
+        let mut live = Lazy(Live::new(&mut disk, &mut chooser), false);
         let calls = run(&case.program, 0, case.sectors, bytes, &mut live, &mut transcript);
         sum += universe.images(&disk, at);
         if let Some(owed) = &owed {

@@ -89,7 +89,7 @@ fn what_was_settled_is_not_taken_back() {
     let mut disk = Disk::new(&contract, u64::from(SECTOR), Fill::Zeros).unwrap();
     let mut calm = Undisturbed;
     let mut run = |text: &str, disk: &mut Disk| {
-        let mut live = Lazy(Live::new(disk, &mut calm));
+        let mut live = Lazy(Live::new(disk, &mut calm), false);
         calls(text).0.iter().for_each(|call| live.call(call));
     };
     run("a@0 | flush | b@0 | flush", &mut disk);
@@ -100,7 +100,7 @@ fn what_was_settled_is_not_taken_back() {
     loop {
         disk.rewind(&mark);
         chooser.rewind();
-        let read = Lazy(Live::new(&mut disk, &mut chooser)).read(0, 1, false).unwrap();
+        let read = Lazy(Live::new(&mut disk, &mut chooser), false).read(0, 1, false).unwrap();
         found.insert(read[0] as char);
         if !chooser.next_leaf() {
             break;

@@ -20,6 +20,13 @@ pub trait Medium {
     fn read(&mut self, lba: usize, sectors: usize, lend: bool) -> Result<Vec<u8>, usize>;
     /// Reads some bytes of a sector; `Err` names it, if it is lost.
     fn peek(&mut self, lba: usize, part: Range<usize>) -> Result<Vec<u8>, usize>;
+    /// The same where they pass test `test`; `None` where they do not.
+    fn peek_if(
+        &mut self,
+        lba: usize,
+        part: Range<usize>,
+        test: u64,
+    ) -> Result<Option<Vec<u8>>, usize>;
     /// Whether a checksum holds; `Err` names the first sector of the span, if one of it is lost.
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize>;
     /// The first of `count` units of `each` sectors that passes test `test`; none that is lost does.
@@ -34,7 +41,8 @@ pub trait Medium {
 }
 
 /// Everything read, with errors: `R`, address, length and bytes; `E` and address of a lost sector;
-/// `P`, address, first byte, length and bytes of a part; `V`, address and the answer to a checksum;
+/// `P`, address, first byte, length and bytes of a part; `N`, address and first byte of one that does not
+/// pass; `V`, address and the answer to a checksum;
 /// `F`, address and the number found, or 255; `W`, address and whether it is whole; `A`, address and
 /// whether any was; `C` for a power cut.
 pub type Transcript = Vec<u8>;
@@ -124,11 +132,16 @@ fn ask(
         let lba = (draw() % sectors as u64) as usize;
         let from = (draw() % bytes as u64) as usize;
         let to = from + 1 + (draw() % (bytes - from) as u64) as usize;
-        match medium.peek(lba, from..to) {
-            Ok(part) => {
+        let part = match draw().is_multiple_of(2) {
+            true => medium.peek(lba, from..to).map(Some),
+            false => medium.peek_if(lba, from..to, draw()),
+        };
+        match part {
+            Ok(Some(part)) => {
                 transcript.extend([b'P', lba as u8, from as u8, part.len() as u8]);
                 transcript.extend(part);
             }
+            Ok(None) => transcript.extend([b'N', lba as u8, from as u8]),
             Err(lost) => transcript.extend([b'E', lost as u8]),
         }
         return;
@@ -208,6 +221,10 @@ pub fn tell(transcript: &[u8]) -> String {
                 let (lba, from, end) = (more[0], more[1], 3 + more[2] as usize);
                 told.push(format!("{lba} from {from}={}", show(&more[3..end])));
                 rest = &more[end..];
+            }
+            b'N' => {
+                told.push(format!("{} from {} fails", more[0], more[1]));
+                rest = &more[2..];
             }
             b'V' => {
                 told.push(format!("sum {}={}", more[0], more[1]));

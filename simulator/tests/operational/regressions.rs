@@ -145,7 +145,7 @@ fn mixes_over_different_torn_contents_have_different_names() {
     let contract = Contract { inner_tear: InnerTear::Linear(2), damage_max: 1, ..base() };
     let case = case(&contract, 1, "*a@0");
     let mut disk = disk_after_cut(&case);
-    Lazy(Live::new(&mut disk, &mut Undisturbed)).call(&calls("b@0").0[0]);
+    Lazy(Live::new(&mut disk, &mut Undisturbed), false).call(&calls("b@0").0[0]);
     disk.cut(disk.life_start());
     let (mark, mut chooser) = (disk.mark(), Exhaustive::new());
     let mut names = BTreeSet::new();
@@ -154,7 +154,7 @@ fn mixes_over_different_torn_contents_have_different_names() {
         disk.rewind(&mark);
         chooser.rewind();
         let mut record = Record::new(&mut chooser);
-        let read = Lazy(Live::new(&mut disk, &mut record)).read(0, 1, false);
+        let read = Lazy(Live::new(&mut disk, &mut record), false).read(0, 1, false);
         names.insert(record.decisions[0].is.to_string());
         contents.insert(read);
         if !chooser.next_leaf() {

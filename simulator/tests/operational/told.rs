@@ -143,11 +143,11 @@ pub fn images_after_two(
     loop {
         disk.rewind(&mark);
         chooser.rewind();
-        let mut live = Lazy(Live::new(&mut disk, &mut chooser));
+        let mut live = Lazy(Live::new(&mut disk, &mut chooser), false);
         calls.iter().for_each(|call| live.call(call));
         let at = disk.life_start() + cut as u32;
         disk.cut(at);
-        let mut live = Lazy(Live::new(&mut disk, &mut chooser));
+        let mut live = Lazy(Live::new(&mut disk, &mut chooser), false);
         let image: Vec<Sector> = (0..sectors).map(|lba| live.read(lba, 1, false).ok()).collect();
         assert!(found.insert(told(&image)), "two leaves tell the same");
         if !chooser.next_leaf() {

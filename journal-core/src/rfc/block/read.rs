@@ -30,14 +30,20 @@ pub(super) fn read<'a, const V9: bool>(
 ) -> Result<Seen<'a>, DeviceError> {
     let scratch = &mut scratch[..layout.block_bytes as usize];
     let mut bytes = scratch.len();
-    if layout.block_bytes > layout.logical_bytes() {
+    let at = layout.lba(seq);
+    let held = if layout.is_sector() {
+        // What is no block of ours is not told from anything else that is none.
+        let is_ours = |bytes: &[u8]| !matches!(see::<V9>(bytes, seq, front), Seen::Foreign);
+        device.peek_if(at, 0..bytes, scratch, &is_ours)
+    } else {
         match ask::<V9>(device, layout, seq, front, scratch)? {
             Asked::Is(seen) => return Ok(seen),
             Asked::Reads(needed) => bytes = needed,
         }
-    }
-    match device.lend(layout.lba(seq), &mut scratch[..bytes]) {
-        Ok(bytes) => Ok(see::<V9>(bytes, seq, front)),
+        device.lend(at, &mut scratch[..bytes]).map(Some)
+    };
+    match held {
+        Ok(held) => Ok(held.map_or(Seen::Foreign, |bytes| see::<V9>(bytes, seq, front))),
         Err(DeviceError::Unreadable(_)) => Ok(Seen::Unreadable),
         Err(error) => Err(error),
     }

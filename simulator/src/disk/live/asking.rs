@@ -283,13 +283,13 @@ impl Live<'_> {
             let mut classes: Vec<u32> = alive.iter().map(|choice| choice[at]).collect();
             classes.sort_unstable();
             classes.dedup();
-            let means = |option: usize| {
-                let class = part.classes.iter().position(|class| class.contains(&option));
-                match class.map(|class| class as u32).filter(|class| classes.contains(class)) {
-                    Some(_) if merged == Some(at) => Means::Passes,
-                    Some(class) => Means::Class(class),
-                    None => Means::Other,
-                }
+            let means = |option: usize| match part
+                .class_with(option)
+                .filter(|class| classes.contains(class))
+            {
+                Some(_) if merged == Some(at) => Means::Passes,
+                Some(class) => Means::Class(class),
+                None => Means::Other,
             };
             match self.question(part, &means)? {
                 Means::Class(class) => alive.retain(|choice| choice[at] == class),

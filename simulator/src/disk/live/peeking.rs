@@ -2,13 +2,16 @@
 //!
 //! The one idea: options that agree in the bytes that were asked for are one answer. The sector stays
 //! open between them, and who asks for more of it asks on from there: that a line holds the head of an
-//! entry is one answer, however many of its stores came behind the head.
+//! entry is one answer, however many of its stores came behind the head. And parts that are of no use to who
+//! asks are one answer among themselves: what is no block is zeros, garbage, or a block of before.
 //!
 //! Invariant: that of `asking.rs`. Asked part by part, a sector has no more answers than asked whole.
 //!
 //! What it is not: for a life in which nothing is asked in classes; there a sector is decided whole.
 
-use journal_core::DeviceError;
+use std::ops::Range;
+
+use journal_core::{DeviceError, Lba};
 use smallvec::SmallVec;
 
 use super::super::arena::{Arena, ContentId};
@@ -26,9 +29,29 @@ enum Differ {
 }
 
 impl Live<'_> {
+    /// See [`journal_core::BlockDevice::peek`], of a sector of so many bytes.
+    pub(super) fn peek_part(
+        &mut self,
+        at: Lba,
+        part: Range<usize>,
+        bytes: usize,
+    ) -> Result<&[u8], DeviceError> {
+        self.reading(at, bytes)?;
+        let (content, known) = match self.certain(at.0) {
+            None if self.disk.asks_classes => self.peek_class(at.0, (part.start, part.end))?,
+            None => (self.content(at.0), true),
+            Some(content) => (content, true),
+        };
+        if content == ContentId::UNREADABLE {
+            return Err(self.no_bytes(at.0));
+        }
+        let end = if known { bytes } else { part.end };
+        Ok(&self.disk.trace.arena.get(content)[part.start..end])
+    }
+
     /// A content that an open sector may hold, and that agrees with what it holds from one byte to
     /// another; and whether that is all that it holds.
-    pub(super) fn peek_class(
+    fn peek_class(
         &mut self,
         lba: u64,
         covered: (usize, usize),
@@ -50,13 +73,46 @@ impl Live<'_> {
         let part = self.part(lba, vec![covered]);
         let by_clauses = self.disk.part_by_clauses(&part);
         let part = by_clauses.as_ref().unwrap_or(&part);
-        let means = |option: usize| {
-            let class = part.classes.iter().position(|class| class.contains(&option));
-            class.map_or(Means::Unreadable, |class| Means::Class(class as u32))
-        };
+        let means = |option| part.class_with(option).map_or(Means::Unreadable, Means::Class);
         match self.question(part, &means)? {
             Means::Class(class) => Ok((part.content(class), false)),
             _ => Err(self.no_bytes(lba)),
+        }
+    }
+
+    /// See [`journal_core::BlockDevice::peek_if`], of an open sector of so many bytes, among coupled ones:
+    /// contents whose part does not pass have that in common.
+    pub(super) fn peek_passing(
+        &mut self,
+        at: Lba,
+        part: Range<usize>,
+        bytes: usize,
+        passes: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Option<&[u8]>, DeviceError> {
+        self.reading(at, bytes)?;
+        let (lba, covered) = (at.0, (part.start, part.end));
+        if self.loses() && !self.none_is_lost([lba])? {
+            return Err(self.no_bytes(lba));
+        }
+        let held = self.part(lba, vec![covered]);
+        let arena = &self.disk.trace.arena;
+        if !held.open {
+            return match held.options[0].content {
+                ContentId::UNREADABLE => Err(self.no_bytes(lba)),
+                content => Ok(Some(&self.disk.trace.arena.get(content)[part])),
+            };
+        }
+        let passing = |class: u32| passes(&arena.get(held.content(class))[part.clone()]);
+        let passing: Vec<bool> = (0..held.classes.len() as u32).map(passing).collect();
+        let means = |option: usize| match held.class_with(option) {
+            None => Means::Unreadable,
+            Some(class) if passing[class as usize] => Means::Class(class),
+            Some(_) => Means::Other,
+        };
+        match self.question(&held, &means)? {
+            Means::Class(class) => Ok(Some(&self.disk.trace.arena.get(held.content(class))[part])),
+            Means::Unreadable => Err(self.no_bytes(lba)),
+            _ => Ok(None),
         }
     }
 
