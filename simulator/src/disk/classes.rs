@@ -13,6 +13,8 @@
 //!
 //! What it is not: a question. It does not know what is asked of whom.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::arena::{Arena, ContentId};
 use super::linear::{self, Changes};
 use super::trace::{NONE, Trace};
@@ -48,8 +50,11 @@ pub struct Part {
     /// The bytes that the question covers, as half-open ranges.
     covered: Vec<(usize, usize)>,
     /// The readable options by class, newest first.
-    pub classes: Vec<Vec<usize>>,
+    pub classes: Vec<Members>,
 }
+
+/// The options of a class, newest first.
+pub type Members = SmallVec<[usize; 3]>;
 
 /// One class for each part.
 pub type Choice = Vec<u32>;
@@ -70,7 +75,7 @@ impl Part {
             }
             match part.class_of(arena, content) {
                 Some(class) => part.classes[class].push(at),
-                None => part.classes.push(vec![at]),
+                None => part.classes.push(smallvec![at]),
             }
         }
         part
@@ -91,7 +96,7 @@ impl Part {
             open: self.open,
             options: Vec::with_capacity(self.options.len()),
             covered: self.covered.clone(),
-            classes: vec![Vec::new(); self.classes.len()],
+            classes: vec![Members::new(); self.classes.len()],
         };
         for (at, option) in self.options.iter().enumerate() {
             let class = self.class_with(at);

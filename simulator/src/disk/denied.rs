@@ -12,6 +12,8 @@
 //! What it is not: knowledge of why. Under contracts that couple sectors the disk's `worlds` take in
 //! the explanations of what is left.
 
+use smallvec::SmallVec;
+
 use super::arena::{Arena, ContentId};
 use crate::choose::Label;
 
@@ -64,6 +66,13 @@ impl Denied {
         self.log.iter().any(|denial| {
             denial.lba == lba && denial.cut >= cut && arena.same(denial.content, content)
         })
+    }
+
+    /// The contents that were denied a sector right after cut `cut`: for who asks of many.
+    #[must_use]
+    pub fn of(&self, lba: u64, cut: u32) -> SmallVec<[ContentId; 8]> {
+        let denials = self.log.iter().filter(|denial| denial.lba == lba && denial.cut == cut);
+        denials.map(|denial| denial.content).collect()
     }
 
     /// Whether a content was denied right after cut `cut`.

@@ -162,9 +162,10 @@ pub fn coupled(
 ) -> (Vec<Content>, usize) {
     let (arena, cut) = (&trace.arena, trace.cuts.len() as u32);
     let mut options: Vec<Content> = Vec::with_capacity(listed.whole.len() + listed.damaged.len());
+    let denied = denied.of(lba, cut);
     let mut feasible = |contents: &[Content]| {
         for content in contents {
-            if denied.after(arena, lba, cut, content.content) {
+            if denied.iter().any(|&other| arena.same(other, content.content)) {
                 continue;
             }
             let admitted = |why: &&World| admits(content.content, why);

@@ -26,6 +26,7 @@
 use std::num::NonZeroU32;
 
 use journal_core::{Checksum, DeviceError, Piece};
+use smallvec::SmallVec;
 
 use super::super::arena::{Arena, ContentId};
 use super::super::classes::{self, Admitted, Choice, Part};
@@ -358,9 +359,7 @@ impl Live<'_> {
     fn answers(&self, part: &Part, means: &dyn Fn(usize) -> Means) -> Vec<Answer> {
         let now = self.disk.window();
         let mut groups: Vec<(Means, Vec<usize>)> = Vec::new();
-        let demands = self.disk.demands();
-        let feasible = |&i: &usize| self.is_feasible(part.lba, &part.options[i], &demands);
-        for option in (0..part.options.len()).filter(feasible) {
+        for option in self.feasible(part, &self.disk.demands()) {
             let means = means(option);
             match groups.iter_mut().find(|(known, _)| *known == means) {
                 Some((_, group)) => group.push(option),
@@ -376,17 +375,22 @@ impl Live<'_> {
         answers
     }
 
-    /// Whether an option is still possible after the answers since it was listed.
-    pub(super) fn is_feasible(&self, lba: u64, option: &Admitted, demands: &Demands<'_>) -> bool {
-        let disk = &self.disk;
-        if disk.denied.after(&disk.trace.arena, lba, disk.cuts(), option.content) {
-            return false;
-        }
-        if disk.rules.independent {
-            let now = disk.window();
-            return option.window.0.max(now.0) <= option.window.1.min(now.1);
-        }
-        option.why.iter().any(|why| demands.admits(lba, option.content, why))
+    /// The options that are still possible after the answers since they were listed.
+    pub(super) fn feasible(&self, part: &Part, demands: &Demands<'_>) -> SmallVec<[usize; 8]> {
+        let (disk, lba) = (&self.disk, part.lba);
+        let (denied, arena) = (disk.denied.of(lba, disk.cuts()), &disk.trace.arena);
+        let now = disk.window();
+        let is_feasible = |&i: &usize| {
+            let option = &part.options[i];
+            if denied.iter().any(|&other| arena.same(other, option.content)) {
+                return false;
+            }
+            if disk.rules.independent {
+                return option.window.0.max(now.0) <= option.window.1.min(now.1);
+            }
+            option.why.iter().any(|why| demands.admits(lba, option.content, why))
+        };
+        (0..part.options.len()).filter(is_feasible).collect()
     }
 
     /// Takes in what an answer tells of a sector.

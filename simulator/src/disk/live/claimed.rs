@@ -16,7 +16,7 @@ use journal_core::{Claim, Claims, DeviceError, Lba};
 use smallvec::SmallVec;
 
 use super::super::arena::ContentId;
-use super::super::classes::{Choice, Part};
+use super::super::classes::{Choice, Members, Part};
 use super::super::passed::Segment;
 use super::Live;
 
@@ -203,7 +203,7 @@ impl Live<'_> {
     ) -> Option<Vec<Choice>> {
         let sector = u64::from(self.disk.geometry.logical_bytes);
         let mut passing: Vec<Choice> = Vec::new();
-        let all: Vec<Vec<Vec<usize>>> =
+        let all: Vec<Vec<Members>> =
             parts[..heads].iter().map(|part| part.classes.clone()).collect();
         for (choice, claim) in self.claimed(&parts[..heads], head, claims)? {
             for ((part, classes), &class) in parts.iter_mut().zip(&all).zip(&choice) {

@@ -108,10 +108,10 @@ impl Live<'_> {
         if passing == 0 {
             return Some(Ok(false));
         }
-        let demands = disk.demands();
+        let (demands, denied) = (disk.demands(), disk.denied.of(lba, cut));
         let possible = bits(&|option| {
             let content = option.content;
-            !disk.denied.after(arena, lba, cut, content)
+            !denied.iter().any(|&other| arena.same(other, content))
                 && option.why.iter().any(|why| demands.admits(lba, content, why))
         });
         passing &= possible;

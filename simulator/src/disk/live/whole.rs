@@ -40,9 +40,8 @@ impl Live<'_> {
         let mut sides: Vec<Side> = Vec::with_capacity(parts.len());
         let demands = self.disk.demands();
         for (at, &part) in parts.iter().enumerate().filter(|(_, part)| part.open) {
-            let feasible = |i: &usize| self.is_feasible(part.lba, &part.options[*i], &demands);
             let (passing, others): (Vec<usize>, Vec<usize>) =
-                (0..part.options.len()).filter(feasible).partition(|&i| passes(at, i));
+                self.feasible(part, &demands).into_iter().partition(|&i| passes(at, i));
             if passing.is_empty() {
                 return Ok(Some(false));
             }
