@@ -18,7 +18,8 @@ use simulator::choose::{Exhaustive, Rng};
 use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, TearShape};
 use simulator::disk::{Disk, Live};
 
-use crate::compare::{Compared, Lazy, disk_after_cut, eager, fill_image, merges, run_lives_with};
+use crate::compare::{Compared, disk_after_cut, eager, fill_image, run_lives_with};
+use crate::lazy::Lazy;
 use crate::model::Image;
 use crate::program::{Transcript, run, tell};
 use crate::traces::{Ask, Call, Case, case, mix, one_of};
@@ -110,7 +111,7 @@ fn first_life(case: &Case, disk: &mut Disk, leaf: Told<'_>) {
         disk.rewind(&mark);
         chooser.rewind();
         let mut transcript = Transcript::new();
-        let mut live = Lazy(Live::new(disk, &mut chooser), merges(&case.contract));
+        let mut live = Lazy::under(&case.contract, Live::new(disk, &mut chooser));
         run(&case.program, 0, case.sectors, bytes, &mut live, &mut transcript);
         leaf(disk, disk.window(), &transcript);
         if !chooser.next_leaf() {

@@ -11,11 +11,12 @@
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
-use journal_core::{BlockDevice, Claim, DeviceError, Durability, Lba, Piece, Write};
+use journal_core::Claim;
 use simulator::choose::{Chooser, Exhaustive, Undisturbed};
 use simulator::disk::contract::{Contract, TornContents};
 use simulator::disk::{Disk, Fill, Live};
 
+use crate::lazy::{Lazy, merges};
 use crate::model::{Image, Model, Sector};
 use crate::program::{Medium, Transcript, passes, run, tell};
 use crate::traces::{Ask, Call, Case, Cmd};
@@ -217,121 +218,6 @@ impl Medium for Eager<'_> {
     }
 }
 
-/// Whether the product does not tell parts apart that do not pass: where it asks in classes, and sectors
-/// are coupled.
-pub fn merges(contract: &Contract) -> bool {
-    let bytes = u64::from(contract.logical_bytes);
-    let disk = Disk::new(contract, bytes, Fill::Zeros).expect("a valid contract");
-    !disk.leaves_cuts_open() && contract.bit_flips == 0
-}
-
-/// The product's disk at work, and whether it [`merges`].
-pub struct Lazy<'a>(pub Live<'a>, pub bool);
-
-impl Lazy<'_> {
-    /// Carries out one call of a trace.
-    pub fn call(&mut self, call: &Call) {
-        match call {
-            Call::Write(commands) => self.write(commands),
-            Call::Flush => self.flush(),
-            Call::Discard { lba, sectors } => self.discard(*lba, *sectors),
-        }
-    }
-}
-
-/// The sector that an error names.
-fn lost(error: DeviceError) -> usize {
-    match error {
-        DeviceError::Unreadable(lba) => lba.0 as usize,
-        other => panic!("{other}"),
-    }
-}
-
-impl Medium for Lazy<'_> {
-    fn read(&mut self, lba: usize, sectors: usize, lend: bool) -> Result<Vec<u8>, usize> {
-        let mut buffer = vec![0; sectors * self.0.geometry().logical_bytes as usize];
-        let at = Lba(lba as u64);
-        let answer = if lend {
-            self.0.lend(at, &mut buffer).map(<[u8]>::to_vec)
-        } else {
-            self.0.read(at, &mut buffer).map(|()| buffer)
-        };
-        answer.map_err(lost)
-    }
-
-    fn peek(&mut self, lba: usize, part: Range<usize>) -> Result<Vec<u8>, usize> {
-        let mut scratch = vec![0; self.0.geometry().logical_bytes as usize];
-        let peeked = self.0.peek(Lba(lba as u64), part.clone(), &mut scratch);
-        peeked.map(|bytes| bytes[..part.len()].to_vec()).map_err(lost)
-    }
-
-    fn peek_if(
-        &mut self,
-        lba: usize,
-        part: Range<usize>,
-        test: u64,
-    ) -> Result<Option<Vec<u8>>, usize> {
-        let mut scratch = vec![0; self.0.geometry().logical_bytes as usize];
-        let (at, len) = (Lba(lba as u64), part.len());
-        let peeked = self.0.peek_if(at, part, &mut scratch, &|bytes| passes(bytes, test));
-        let peeked = peeked.map_err(lost)?.map(|bytes| bytes[..len].to_vec());
-        // What is known already is handed out whether it passes or not.
-        Ok(peeked.filter(|bytes| !self.1 || passes(bytes, test)))
-    }
-
-    fn verify(&mut self, ask: &Ask) -> Result<bool, usize> {
-        let bytes = self.0.geometry().logical_bytes as u64;
-        let at = |byte: usize| ask.lba as u64 * bytes + byte as u64;
-        let device = |from: usize, to: usize| Piece::Device {
-            at_bytes: at(from),
-            bytes: (to - from) as u64,
-        };
-        let given = Piece::Given(Ask::GIVEN);
-        let (first, second) = ask.hole.unwrap_or((ask.to, ask.to));
-        let mut pieces = vec![given];
-        pieces.extend((first > ask.from).then(|| device(ask.from, first)));
-        pieces.push(given);
-        pieces.extend((ask.to > second).then(|| device(second, ask.to)));
-        self.0.verify(&pieces, ask.sum, ask.expected).map_err(lost)
-    }
-
-    fn find(&mut self, lba: usize, each: usize, count: usize, test: u64) -> Option<usize> {
-        let mut scratch = vec![0; each * self.0.geometry().logical_bytes as usize];
-        let test = |_: u64, bytes: &[u8]| passes(bytes, test);
-        let found = self.0.find(Lba(lba as u64), count as u64, &mut scratch, &test);
-        found.expect("the power is on").map(|number| number as usize)
-    }
-
-    fn is_whole(&mut self, head: Range<usize>, claims: &dyn Fn(&[u8]) -> Option<Claim>) -> bool {
-        self.0.is_whole(head.start as u64, head.len(), claims).expect("the power is on")
-    }
-
-    fn any(&mut self, lba: usize, count: usize, test: u64) -> bool {
-        let mut scratch = vec![0; self.0.geometry().logical_bytes as usize];
-        let test = |_: u64, bytes: &[u8]| passes(bytes, test);
-        self.0.any(Lba(lba as u64), count as u64, &mut scratch, &test).expect("the power is on")
-    }
-
-    fn write(&mut self, commands: &[Cmd]) {
-        let data: Vec<Vec<u8>> = commands.iter().map(|c| c.data.concat()).collect();
-        let durability = |fua| if fua { Durability::Fua } else { Durability::Cached };
-        let writes: Vec<Write<'_>> = commands
-            .iter()
-            .zip(&data)
-            .map(|(c, data)| Write { at: Lba(c.lba as u64), data, durability: durability(c.fua) })
-            .collect();
-        self.0.write(&writes).expect("the power is on");
-    }
-
-    fn flush(&mut self) {
-        self.0.flush().expect("the power is on");
-    }
-
-    fn discard(&mut self, lba: usize, sectors: usize) {
-        self.0.discard(Lba(lba as u64), sectors as u64).expect("the power is on");
-    }
-}
-
 /// The disk of a case right after its first power cut.
 pub fn disk_after_cut(case: &Case) -> Disk {
     let mut disk = disk_before_cut(case);
@@ -344,7 +230,7 @@ pub fn disk_before_cut(case: &Case) -> Disk {
     let bytes = u64::from(case.contract.logical_bytes) * case.sectors as u64;
     let mut disk = Disk::new(&case.contract, bytes, case.fill).expect("a valid case");
     let mut chooser = Undisturbed;
-    let mut live = Lazy(Live::new(&mut disk, &mut chooser), false);
+    let mut live = Lazy::new(Live::new(&mut disk, &mut chooser));
     case.calls.iter().for_each(|call| live.call(call));
     disk
 }
@@ -368,7 +254,7 @@ pub fn run_lives_with<C: Chooser>(
             transcript.push(b'C');
         }
         disk.allow_clauses(clauses && life + 1 == case.program.lives.len());
-        let mut live = Lazy(Live::new(disk, chooser), merges(&case.contract));
+        let mut live = Lazy::under(&case.contract, Live::new(disk, chooser));
         let calls = run(&case.program, life, case.sectors, bytes, &mut live, &mut transcript);
         if life + 1 < case.program.lives.len() {
             disk.cut(disk.life_start() + calls as u32);
@@ -399,7 +285,7 @@ pub fn fill_image(contract: &Contract, sectors: usize, fill: Fill) -> Image {
     let bytes = u64::from(contract.logical_bytes);
     let mut disk = Disk::new(contract, bytes * sectors as u64, fill).expect("a valid case");
     let mut chooser = Undisturbed;
-    let mut live = Lazy(Live::new(&mut disk, &mut chooser), false);
+    let mut live = Lazy::new(Live::new(&mut disk, &mut chooser));
     (0..sectors).map(|lba| Some(live.read(lba, 1, false).expect("readable"))).collect()
 }
 
@@ -419,7 +305,7 @@ pub fn noise(logical_bytes: u32) -> Vec<u8> {
     let bytes = logical_bytes as usize;
     let new = vec![0x3C; bytes];
     let mut undisturbed = Undisturbed;
-    Lazy(Live::new(&mut disk, &mut undisturbed), false).write(&[Cmd {
+    Lazy::new(Live::new(&mut disk, &mut undisturbed)).write(&[Cmd {
         lba: 0,
         data: vec![new.clone()],
         fua: false,
@@ -431,7 +317,7 @@ pub fn noise(logical_bytes: u32) -> Vec<u8> {
         disk.rewind(&mark);
         chooser.rewind();
         let content =
-            Lazy(Live::new(&mut disk, &mut chooser), false).read(0, 1, false).expect("readable");
+            Lazy::new(Live::new(&mut disk, &mut chooser)).read(0, 1, false).expect("readable");
         if content != new && content != vec![0; bytes] && content != vec![!0x3C; bytes] {
             others.insert(content);
         }

@@ -17,7 +17,8 @@ use simulator::choose::Exhaustive;
 use simulator::disk::contract::Contract;
 use simulator::disk::{Disk, Live};
 
-use crate::compare::{Branches, Eager, Lazy, disk_after_cut};
+use crate::compare::{Branches, Eager, disk_after_cut};
+use crate::lazy::Lazy;
 use crate::model::{Image, Model};
 use crate::program::{Transcript, run};
 use crate::traces::Case;
@@ -97,7 +98,7 @@ pub fn disagreement(case: &Case, model: &Model, left: &BTreeSet<Image>) -> Resul
         disk.rewind(&mark);
         chooser.rewind();
         let mut transcript = Transcript::new();
-        let mut live = Lazy(Live::new(&mut disk, &mut chooser), false);
+        let mut live = Lazy::new(Live::new(&mut disk, &mut chooser));
         let calls = run(&case.program, 0, case.sectors, bytes, &mut live, &mut transcript);
         sum += universe.images(&disk, at);
         if let Some(owed) = &owed {

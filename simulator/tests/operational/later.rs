@@ -10,7 +10,7 @@ use simulator::choose::{Exhaustive, Undisturbed};
 use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, TornContents};
 use simulator::disk::{Disk, Fill, Live};
 
-use crate::compare::Lazy;
+use crate::lazy::Lazy;
 use crate::program::Medium;
 use crate::told::{SECTOR, assert_images, base, calls, images_after_two, outcomes};
 
@@ -89,7 +89,7 @@ fn what_was_settled_is_not_taken_back() {
     let mut disk = Disk::new(&contract, u64::from(SECTOR), Fill::Zeros).unwrap();
     let mut calm = Undisturbed;
     let mut run = |text: &str, disk: &mut Disk| {
-        let mut live = Lazy(Live::new(disk, &mut calm), false);
+        let mut live = Lazy::new(Live::new(disk, &mut calm));
         calls(text).0.iter().for_each(|call| live.call(call));
     };
     run("a@0 | flush | b@0 | flush", &mut disk);
@@ -100,7 +100,7 @@ fn what_was_settled_is_not_taken_back() {
     loop {
         disk.rewind(&mark);
         chooser.rewind();
-        let read = Lazy(Live::new(&mut disk, &mut chooser), false).read(0, 1, false).unwrap();
+        let read = Lazy::new(Live::new(&mut disk, &mut chooser)).read(0, 1, false).unwrap();
         found.insert(read[0] as char);
         if !chooser.next_leaf() {
             break;

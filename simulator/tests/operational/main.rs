@@ -16,6 +16,7 @@ mod explanations;
 mod ground;
 mod images;
 mod later;
+mod lazy;
 mod life;
 mod model;
 mod pairs;

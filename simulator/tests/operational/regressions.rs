@@ -9,7 +9,8 @@ use simulator::choose::{Exhaustive, Record, Undisturbed};
 use simulator::disk::Live;
 use simulator::disk::contract::{CacheOrder, Contract, Flush, Fua, InnerTear, TornContents};
 
-use crate::compare::{Lazy, check, disk_after_cut, leaves};
+use crate::compare::{check, disk_after_cut, leaves};
+use crate::lazy::Lazy;
 use crate::program::{Medium, tell};
 use crate::told::{SECTOR, assert_images, base, calls, case};
 use crate::traces::Call;
@@ -145,7 +146,7 @@ fn mixes_over_different_torn_contents_have_different_names() {
     let contract = Contract { inner_tear: InnerTear::Linear(2), damage_max: 1, ..base() };
     let case = case(&contract, 1, "*a@0");
     let mut disk = disk_after_cut(&case);
-    Lazy(Live::new(&mut disk, &mut Undisturbed), false).call(&calls("b@0").0[0]);
+    Lazy::new(Live::new(&mut disk, &mut Undisturbed)).call(&calls("b@0").0[0]);
     disk.cut(disk.life_start());
     let (mark, mut chooser) = (disk.mark(), Exhaustive::new());
     let mut names = BTreeSet::new();
@@ -154,7 +155,7 @@ fn mixes_over_different_torn_contents_have_different_names() {
         disk.rewind(&mark);
         chooser.rewind();
         let mut record = Record::new(&mut chooser);
-        let read = Lazy(Live::new(&mut disk, &mut record), false).read(0, 1, false);
+        let read = Lazy::new(Live::new(&mut disk, &mut record)).read(0, 1, false);
         names.insert(record.decisions[0].is.to_string());
         contents.insert(read);
         if !chooser.next_leaf() {

@@ -14,7 +14,8 @@ use simulator::choose::Exhaustive;
 use simulator::disk::contract::Contract;
 use simulator::disk::{Fill, Live};
 
-use crate::compare::{Lazy, check, disk_after_cut, first_images, leaves, noise};
+use crate::compare::{check, disk_after_cut, first_images, leaves, noise};
+use crate::lazy::Lazy;
 use crate::model::{Model, Sector};
 use crate::program::Medium;
 use crate::traces::{Call, Case, Cmd, Plan, Program};
@@ -143,11 +144,11 @@ pub fn images_after_two(
     loop {
         disk.rewind(&mark);
         chooser.rewind();
-        let mut live = Lazy(Live::new(&mut disk, &mut chooser), false);
+        let mut live = Lazy::new(Live::new(&mut disk, &mut chooser));
         calls.iter().for_each(|call| live.call(call));
         let at = disk.life_start() + cut as u32;
         disk.cut(at);
-        let mut live = Lazy(Live::new(&mut disk, &mut chooser), false);
+        let mut live = Lazy::new(Live::new(&mut disk, &mut chooser));
         let image: Vec<Sector> = (0..sectors).map(|lba| live.read(lba, 1, false).ok()).collect();
         assert!(found.insert(told(&image)), "two leaves tell the same");
         if !chooser.next_leaf() {
