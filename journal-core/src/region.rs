@@ -311,6 +311,16 @@ mod tests {
         ) -> Result<bool, DeviceError> {
             self.asked(|device| device.any(at, count, scratch, test))
         }
+        fn peek_if<'a>(
+            &'a mut self,
+            at: Lba,
+            part: Range<usize>,
+            scratch: &'a mut [u8],
+            passes: &dyn Fn(&[u8]) -> bool,
+        ) -> Result<Option<&'a [u8]>, DeviceError> {
+            self.1 = true;
+            self.0.peek_if(at, part, scratch, passes)
+        }
         fn is_whole(&mut self, at: u64, head: usize, of: Claims<'_>) -> Result<bool, DeviceError> {
             self.asked(|device| device.is_whole(at, head, of))
         }
@@ -341,6 +351,13 @@ mod tests {
                 };
                 let place = at.min(end - 1);
                 told.push(device.is_whole(place, 1, &claims).map(|is| is.then_some(0)));
+                let lba = Lba(at / SECTOR as u64);
+                let passes = |part: &[u8]| part[0] == 32;
+                if lba.0 < SHAPE.sectors {
+                    let scratch = &mut [0; SECTOR];
+                    let peeked = device.peek_if(lba, 0..2, scratch, &passes);
+                    told.push(peeked.map(|part| part.map(|part| u64::from(part[1]))));
+                }
             }
         }
         for at in 0..SHAPE.sectors + 2 {

@@ -157,3 +157,16 @@ fn an_entry_torn_between_lines_of_persistent_memory_costs_a_leaf_for_each_thing_
     assert_eq!(cell.explored.images[0].all, BigUint::from(9u32).pow(8) * 2u32 + 1u32);
     assert!(!cell.explored.modulo_collisions);
 }
+
+#[test]
+fn what_a_recovery_and_an_append_need_not_know_of_a_line_costs_no_leaves() {
+    // Entries of 240 bytes over two lives: lines that an append writes all over, the end of an entry in a
+    // tail slot, a page around a store. Read line by line each had nine contents, and no search ended.
+    let workload = Workload::repeated(&Workload::appends(4, 240, 2), 2, Survivors::Carry);
+    for (journal, most) in [("v8pp", 2_000), ("sqlite-wal", 4_000)] {
+        let cell = explore(journal, "pm-8byte", workload.clone(), most);
+        assert_eq!(cell.verdict, Verdict::Proven, "{journal}: {:?}", cell.why);
+    }
+    let cell = explore("v8c", "pm-8byte", workload, 10_000);
+    assert_eq!((cell.verdict, cell.explored.complete), (Verdict::Refuted, true));
+}

@@ -410,6 +410,23 @@ mod tests {
     }
 
     #[test]
+    fn on_persistent_memory_a_store_touches_its_lines_alone() {
+        let lines = Geometry { logical_bytes: 64, physical_bytes: 64, sectors: 256 };
+        let mut device = MemoryDevice::new(lines, 0xaa);
+        let mut cache = PageCache::over(Area::new(lines, 0, 16384).unwrap());
+        // The end of line 1, all of line 2, the start of line 3; what lies beside them is lost.
+        device.lose(Lba(0));
+        device.lose(Lba(2));
+        device.lose(Lba(4));
+        cache.write(&mut device, 120, &[1; 8 + 64 + 8]).unwrap();
+        cache.write_back(&mut device).unwrap();
+        let mut expected = [0xaa; 192];
+        expected[56..136].fill(1);
+        assert_eq!(device.bytes()[64..256], expected);
+        assert_eq!(device.writes, 3);
+    }
+
+    #[test]
     fn an_area_refuses_to_reach_beyond_the_device() {
         assert!(Area::new(GEOMETRY, 512, 16384).is_err());
         assert!(Area::new(GEOMETRY, 100, 512).is_err());
