@@ -129,7 +129,7 @@ fn answers(old: u8, new: u8, asks_classes: bool) -> BTreeSet<String> {
     }
     disk.cut(disk.calls());
     disk.ask_classes(asks_classes);
-    disk.allow_clauses(asks_classes);
+    disk.allow_clauses(asks_classes, true);
     // 1 claims nothing, 2 what the device has, 3 and 4 what it does not have.
     let claims = |head: &[u8]| match head[0] {
         2 => Some(Claim::new(Checksum::Crc32c, Checksum::Crc32c.of(&[&[2; 64]]), &[], 0..64)),

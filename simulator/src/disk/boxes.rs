@@ -69,6 +69,13 @@ pub enum Latent {
         /// Which command.
         command: u32,
     },
+    /// Whether a sector held something else, 1, than the class that a clause speaks of, 0.
+    Held {
+        /// After which cut.
+        cut: u32,
+        /// The sector.
+        lba: u64,
+    },
 }
 
 /// The values a latent may have: a set, as runs of numbers.
@@ -216,6 +223,7 @@ fn sketch(world: &World) -> u64 {
             Latent::Lost { cut, lba } => (5, cut, lba),
             Latent::Rollback { cut, lba } => (6, cut, lba),
             Latent::Absent { cut, command } => (7, cut, u64::from(command)),
+            Latent::Held { cut, lba } => (8, cut, lba),
         };
         let mixed = (place << 16 ^ u64::from(cut) << 3 ^ kind).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         1u64 << (mixed >> 58)

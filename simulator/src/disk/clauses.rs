@@ -16,8 +16,9 @@
 //! differ for a reason that holds anyway, or that takes none, settles its clause.
 //!
 //! Invariant: no two clauses of a cut share a sector; who asks about a sector of one asks sector by
-//! sector (`live/asking.rs`). Clauses speak of the last cut, and only behind the last cut of a run are
-//! there any: what a later life would make of them is not worked out.
+//! sector (`live/asking.rs`). Clauses speak of the last cut. When the life behind it ends they become
+//! knowledge of hidden facts (`held.rs`); where sectors are independent there are no such facts, and clauses
+//! only behind the last cut of a run.
 //!
 //! What it is not: a denial. Those are of one content in one sector (`denied.rs`).
 
@@ -49,7 +50,10 @@ pub type Clause = Vec<Literal>;
 /// All clauses, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Clauses {
-    log: Vec<Clause>,
+    /// Each with the number of cuts by then.
+    log: Vec<(u32, Clause)>,
+    /// Cuts so far.
+    cuts: u32,
     /// Whether there may be any.
     pub allowed: bool,
 }
@@ -62,11 +66,22 @@ impl Clauses {
         self.log.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is none of the last cut.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.log.is_empty()
+        self.log.last().is_none_or(|(cuts, _)| *cuts != self.cuts)
+    }
+
+    /// There were so many cuts by now.
+    pub fn of_cut(&mut self, cuts: u32) {
+        self.cuts = cuts;
+    }
+
+    /// Those of the last cut.
+    fn of_last_cut(&self) -> impl Iterator<Item = &Clause> {
+        let from = self.log.partition_point(|(cuts, _)| *cuts < self.cuts);
+        self.log[from..].iter().map(|(_, clause)| clause)
     }
 
     /// Forgets all but the first `len`.
@@ -76,7 +91,7 @@ impl Clauses {
 
     /// Notes one.
     pub fn push(&mut self, clause: Clause) {
-        self.log.push(clause);
+        self.log.push((self.cuts, clause));
     }
 
     /// Bytes of all of them, but for explanations.
@@ -87,7 +102,7 @@ impl Clauses {
                 + size_of_val(&literal.class[..])
                 + size_of_val(&literal.others[..])
         };
-        self.log.iter().flatten().map(of).sum::<usize>() as u64
+        self.log.iter().flat_map(|(_, clause)| clause).map(of).sum::<usize>() as u64
     }
 }
 
@@ -100,11 +115,12 @@ enum Known {
 }
 
 impl Disk {
-    /// From now on a range may be found not to pass without its being said why, if `whether`. Not
-    /// before the last cut of a run; and not under damage at rest, whose sectors of which nothing was open
-    /// are counted without being told apart.
-    pub fn allow_clauses(&mut self, whether: bool) {
-        self.clauses.allowed = whether && !self.rules.contract.damages_at_rest();
+    /// From now on a range may be found not to pass without its being said why, if `whether`. Where sectors
+    /// are independent only behind the last cut of a run (`held.rs`); and not under damage at rest, whose
+    /// sectors of which nothing was open are counted without being told apart.
+    pub fn allow_clauses(&mut self, whether: bool, is_last: bool) {
+        let can_be_carried = is_last || !self.rules.independent;
+        self.clauses.allowed = whether && can_be_carried && !self.rules.contract.damages_at_rest();
     }
 
     fn known(&self, literal: &Literal) -> Known {
@@ -122,7 +138,7 @@ impl Disk {
 
     /// The clauses that do not hold yet, each with its literals that are open.
     pub(super) fn open_clauses(&self) -> impl Iterator<Item = Vec<&Literal>> {
-        self.clauses.log.iter().filter_map(|clause| {
+        self.clauses.of_last_cut().filter_map(|clause| {
             let mut open = Vec::with_capacity(clause.len());
             for literal in clause {
                 match self.known(literal) {
@@ -253,6 +269,7 @@ impl Disk {
     /// the first.
     #[must_use]
     pub fn denials_of_clauses(&self, at: u32) -> Vec<Denial> {
+        let (held, worlds) = self.denials_of_held();
         let differing: Vec<&Literal> = if self.rules.independent {
             let possible = |literal: &&Literal| {
                 self.others(literal).any(|o| o.window.0 <= at && at <= o.window.1)
@@ -260,7 +277,7 @@ impl Disk {
             self.open_clauses().filter_map(|open| open.into_iter().find(possible)).collect()
         } else {
             let (open, mut chosen) = (self.open_clauses().collect::<Vec<_>>(), Vec::new());
-            self.differ(&self.worlds, &open, &mut chosen);
+            self.differ(&worlds, &open, &mut chosen);
             chosen
         };
         let cut = self.cuts();
@@ -270,7 +287,7 @@ impl Disk {
                 move |&(content, label): &(ContentId, Label)| Denial { lba, cut, content, label };
             literal.class.iter().map(denial).collect::<Vec<_>>()
         };
-        differing.into_iter().flat_map(denied).collect()
+        held.into_iter().chain(differing.into_iter().flat_map(denied)).collect()
     }
 }
 

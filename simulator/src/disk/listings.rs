@@ -131,13 +131,19 @@ impl Disk {
         let id = self.trace.cuts.last().expect("open since a cut").id;
         // Who wants one leaf asks of each sector once.
         if !self.visits_all {
-            return Arc::new(undecided::listed(&mut self.trace, &self.rules, &self.denied, lba));
+            return Arc::new(undecided::listed(
+                &mut self.trace,
+                &self.rules,
+                (&self.denied, &self.held),
+                lba,
+            ));
         }
         if let Some(list) = self.listings.of(cuts, id).lists.get(&lba) {
             return Arc::clone(&list.listed);
         }
         let contents = self.trace.arena.len();
-        let listed = undecided::listed(&mut self.trace, &self.rules, &self.denied, lba);
+        let listed =
+            undecided::listed(&mut self.trace, &self.rules, (&self.denied, &self.held), lba);
         let listed = Arc::new(self.plain(listed));
         let now = self.trace.arena.len();
         let needs = if now == contents { 0 } else { now };

@@ -24,6 +24,7 @@ mod denied;
 mod drawn;
 mod fault;
 mod ground;
+mod held;
 mod kept;
 mod linear;
 mod listings;
@@ -46,6 +47,7 @@ use arena::ContentId;
 use clauses::Clauses;
 use contract::{CacheOrder, Contract};
 use denied::Denied;
+use held::Held;
 use listings::Listings;
 use rules::Rules;
 use trace::{NONE, Trace};
@@ -95,6 +97,7 @@ pub struct Disk {
     /// What is known of undecided sectors without having been read.
     denied: Denied,
     clauses: Clauses,
+    held: Held,
     listings: Listings,
     /// Checksums and searches are answered by what they tell, and not by reading.
     asks_classes: bool,
@@ -141,6 +144,7 @@ pub struct Mark {
     worlds: Option<Worlds>,
     denied: usize,
     clauses: usize,
+    held: usize,
     dead: bool,
     operations: u32,
     fault_fired: bool,
@@ -179,6 +183,7 @@ impl Disk {
             worlds: Worlds::default(),
             denied: Denied::default(),
             clauses: Clauses::default(),
+            held: Held::default(),
             listings: Listings::default(),
             asks_classes: false,
             visits_all: false,
@@ -351,8 +356,10 @@ impl Disk {
         assert!(calls.contains(&from) && calls.contains(&at), "no such call in this life");
         assert!(from == at || self.leaves_cuts_open(), "this contract wants to know the call");
         assert!(!self.prepares, "settled before the power is cut");
+        self.carry_clauses();
         self.trace.seal(self.rules.contract.order == CacheOrder::WriteThrough);
         self.trace.cut(from, at);
+        self.clauses.of_cut(self.trace.cuts.len() as u32);
         self.dead = false;
         self.open_from = None;
     }
@@ -435,6 +442,7 @@ impl Disk {
             worlds: (!self.rules.independent).then(|| self.worlds.clone()),
             denied: self.denied.len(),
             clauses: self.clauses.len(),
+            held: self.held.len(),
             dead: self.dead,
             operations: self.operations,
             fault_fired: self.fault_fired,
@@ -455,6 +463,8 @@ impl Disk {
         }
         self.denied.truncate(mark.denied);
         self.clauses.truncate(mark.clauses);
+        self.clauses.of_cut(self.trace.cuts.len() as u32);
+        self.held.truncate(mark.held);
         self.dead = mark.dead;
         self.operations = mark.operations;
         self.fault_fired = mark.fault_fired;

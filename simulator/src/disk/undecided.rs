@@ -18,6 +18,7 @@ use smallvec::{SmallVec, smallvec};
 use super::arena::ContentId;
 use super::contract::{CacheOrder, Flush, TearShape};
 use super::denied::Denied;
+use super::held::Held;
 use super::rules::Rules;
 use super::trace::{Cut, NONE, Trace};
 use super::worlds::{Latent, Range, Why, World, narrow};
@@ -186,7 +187,12 @@ pub fn coupled(
 }
 
 /// See [`Listed`].
-pub fn listed(trace: &mut Trace, rules: &Rules, denied: &Denied, lba: u64) -> Listed {
+pub fn listed(
+    trace: &mut Trace,
+    rules: &Rules,
+    (denied, held): (&Denied, &Held),
+    lba: u64,
+) -> Listed {
     let (start, content, label) = ground::beginning(trace, rules, lba);
     let mut whole = vec![Content { content, label, why: smallvec![World::new()] }];
     let mut damaged: Vec<Content> = Vec::new();
@@ -200,6 +206,8 @@ pub fn listed(trace: &mut Trace, rules: &Rules, denied: &Denied, lba: u64) -> Li
             let stands = |c: &Content| !denied.after(&trace.arena, lba, cut + 1, c.content);
             whole.retain(stands);
             damaged.retain(stands);
+            let contents = whole.iter_mut().chain(&mut damaged);
+            held.tell_apart(&trace.arena, (cut, lba), contents);
         }
     }
     Listed { whole, damaged }

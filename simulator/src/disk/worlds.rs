@@ -42,6 +42,7 @@ fn bond(latent: Latent) -> (u8, u32, u64) {
         Latent::Lost { cut, .. } => (5, cut, 0),
         Latent::Rollback { cut, .. } => (6, cut, 0),
         Latent::Absent { cut, .. } => (7, cut, 0),
+        Latent::Held { cut, lba } => (8, cut, lba),
     }
 }
 

@@ -184,7 +184,7 @@ impl<J: Stepwise> Run<'_, J> {
         let payloads = &self.setup.workload.payloads;
         let mut judge = Judge::going_on(&self.ledger, payloads, owed, judged);
         let lives = self.setup.workload.lives.len();
-        self.disk.allow_clauses(tree_asks_whole && life == lives);
+        self.disk.allow_clauses(tree_asks_whole, life == lives);
         let (disk, options) = (&mut self.disk, self.options);
         let opened = guarded(|| {
             loop {

@@ -134,7 +134,7 @@ fn disagreement(case: &Case) -> Result<Compared, String> {
     for clauses in [false, true] {
         let mut disk = disk_after_cut(case);
         disk.ask_classes(true);
-        disk.allow_clauses(clauses);
+        disk.allow_clauses(clauses, true);
         let (mut universe, at) = (disk.universe(), disk.window().1);
         let all = universe.images(&disk, at);
         let mut sum = BigUint::default();
@@ -248,7 +248,7 @@ fn where_the_cut_is_left_open_each_crash_point_has_the_outcomes_and_images_it_ha
         let mut disk = open_disk(&case);
         disk.ask_classes(true);
         // With clauses, and without.
-        disk.allow_clauses(seed.is_multiple_of(2));
+        disk.allow_clauses(seed.is_multiple_of(2), true);
         let mut universe = disk.universe();
         let mut found: BTreeMap<u32, (HashSet<Transcript>, BigUint)> = BTreeMap::new();
         let mut asked = false;

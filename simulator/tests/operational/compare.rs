@@ -253,7 +253,7 @@ pub fn run_lives_with<C: Chooser>(
         if life > 0 {
             transcript.push(b'C');
         }
-        disk.allow_clauses(clauses && life + 1 == case.program.lives.len());
+        disk.allow_clauses(clauses, life + 1 == case.program.lives.len());
         let mut live = Lazy::under(&case.contract, Live::new(disk, chooser));
         let calls = run(&case.program, life, case.sectors, bytes, &mut live, &mut transcript);
         if life + 1 < case.program.lives.len() {
