@@ -251,7 +251,7 @@ fn shards(folder: &std::path::Path, question: [&str; 2], of: u32, more: &[&str])
 #[test]
 fn merged_shards_of_a_proof_are_the_bytes_of_the_proof_that_was_not_dealt() {
     // Proven, refuted, ended by the bound, and not fitting the device; what a shard ends with.
-    let small = ["--leaves-max", "60", "--sample", "100"];
+    let small = ["--leaves-max", "20", "--sample", "100"];
     for (journal, device, more, each, whole) in [
         ("v9-512", "hdd-512n", &[][..], 0, 0),
         ("v8c", "hdd-512n", &[], 1, 1),
