@@ -124,7 +124,7 @@ impl<R> Tree<R> {
         }
     }
 
-    /// Whether behind the last cut a range that does not pass is one answer, as it is unless this says
+    /// Whether a range that does not pass is one answer, as it is unless this says
     /// otherwise, or one for each sector that may be the first at fault. It is for the tree's beginning.
     pub fn ask_whole(&mut self, whether: bool) {
         self.asks_whole = whether;

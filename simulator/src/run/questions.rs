@@ -21,6 +21,9 @@ use crate::oracle::OracleSet;
 /// Leaves that are tried at most for a case of what the tree found.
 const WITNESSES_MAX: u32 = 20_000;
 
+/// Leaves told sector by sector that are looked through for one that fails.
+const TOLD_MAX: u32 = 50_000;
+
 /// The odometer; with an ear, if somebody wants to know the names of its answers.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
@@ -71,7 +74,9 @@ impl<J: Stepwise> Run<'_, J> {
     }
 
     /// The leaf at the end of `path`, as decisions that [`Run::leaf`] takes: at the last crash
-    /// point, of those that the leaf stands for, at which one of `wanted` is violated.
+    /// point, of those that the leaf stands for, at which one of `wanted` is violated. Where many sectors may
+    /// be at fault in lives before the last, and a case that fits is not found by trying them, it is that of
+    /// the first leaf that violates any of `wanted` among those that are told sector by sector.
     ///
     /// # Errors
     /// In words, when the ordinary run does not violate it: the journal is not deterministic (or
@@ -81,7 +86,37 @@ impl<J: Stepwise> Run<'_, J> {
         path: &[(u32, u32)],
         wanted: OracleSet,
     ) -> Result<(Leaf, Vec<Decision>), String> {
+        let found = self.decisions_of(path, wanted, true);
+        if found.is_ok() || self.setup.workload.lives.len() == 1 {
+            return found;
+        }
+        let (counted, mut tree) = ((self.evaluated, self.resumes), Tree::default());
+        tree.ask_whole(false);
+        let mut path = None;
+        for _ in 0..TOLD_MAX {
+            let Some(leaf) = self.next_leaf(&mut tree) else { break };
+            let mut violated = tree.stands_for().iter().map(|&(_, violated)| violated);
+            let breaks = |violated: OracleSet| !violated.and(wanted).is_empty();
+            if breaks(leaf.violated) || violated.any(breaks) {
+                path = Some(tree.path().to_vec());
+                break;
+            }
+        }
+        self.leave();
+        (self.evaluated, self.resumes) = counted;
+        path.map_or(found, |path| self.decisions_of(&path, wanted, false))
+    }
+
+    /// [`Run::decisions_at`], of a path of a tree that is told what does not pass as a whole, or sector by
+    /// sector.
+    fn decisions_of(
+        &mut self,
+        path: &[(u32, u32)],
+        wanted: OracleSet,
+        whole: bool,
+    ) -> Result<(Leaf, Vec<Decision>), String> {
         let mut tree = Tree::below(Exhaustive::below(path.to_vec()));
+        tree.ask_whole(whole);
         tree.questions.heard = Some(Heard { wanted, ..Heard::default() });
         let found = self.next_leaf(&mut tree);
         let heard = tree.questions.heard.take().unwrap_or_default().decisions;

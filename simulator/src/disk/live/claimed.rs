@@ -1,7 +1,7 @@
 //! Asking whether something is whole, as its head claims.
 //!
 //! Method. Each head that the sectors may hold claims a checksum, or nothing; the choices of contents
-//! that pass are those of these checksums. Two answers behind the last cut where one choice passes, and sector
+//! that pass are those of these checksums. Two answers where one choice passes and clauses are allowed, and sector
 //! by sector otherwise, as for any other question (`asking.rs`). Where heads claim different bytes, or bytes
 //! that the device does not have, it is asked first which of them is there, and all that claim nothing are
 //! one answer.

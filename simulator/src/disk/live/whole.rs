@@ -4,7 +4,7 @@
 //! it holds its class, and *no*, which is kept as a clause (`clauses.rs`). Where the cut was left open
 //! each of the two is an answer for every stretch of crash points at which it is possible.
 //!
-//! It is asked so behind the last cut of a run, of sectors that no clause speaks of yet, and if at
+//! It is asked so where clauses are allowed, of sectors that no clause speaks of yet, and if at
 //! least two of them may be at fault: otherwise sector by sector is as short (`asking.rs`).
 //!
 //! Invariant: that of `asking.rs`.
