@@ -44,6 +44,14 @@ pub struct Literal {
     pub others: Vec<Admitted>,
 }
 
+impl Literal {
+    /// Its bytes, but for explanations.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        let contents = size_of_val(&self.class[..]) + size_of_val(&self.others[..]);
+        (size_of::<Literal>() + contents) as u64
+    }
+}
+
 /// That not all of these hold.
 pub type Clause = Vec<Literal>;
 
@@ -97,12 +105,7 @@ impl Clauses {
     /// Bytes of all of them, but for explanations.
     #[must_use]
     pub fn kept_bytes(&self) -> u64 {
-        let of = |literal: &Literal| {
-            size_of::<Literal>()
-                + size_of_val(&literal.class[..])
-                + size_of_val(&literal.others[..])
-        };
-        self.log.iter().flat_map(|(_, clause)| clause).map(of).sum::<usize>() as u64
+        self.log.iter().flat_map(|(_, clause)| clause).map(Literal::kept_bytes).sum()
     }
 }
 

@@ -44,6 +44,12 @@ impl Held {
         self.0.truncate(len);
     }
 
+    /// Bytes of all of them, but for explanations.
+    #[must_use]
+    pub fn kept_bytes(&self) -> u64 {
+        self.0.iter().flat_map(|carried| &carried.literals).map(Literal::kept_bytes).sum()
+    }
+
     /// Says in what explains the contents of a sector after a cut whether they are of the class that a clause
     /// speaks of.
     pub fn tell_apart<'c>(

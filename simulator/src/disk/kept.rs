@@ -23,7 +23,8 @@ impl Disk {
     #[must_use]
     pub fn kept_bytes(&self) -> u64 {
         let denied = size_of_val(self.denied.all()) as u64;
-        self.trace.kept_bytes() + denied + self.clauses.kept_bytes() + self.worlds.kept_bytes()
+        let clauses = self.clauses.kept_bytes() + self.held.kept_bytes();
+        self.trace.kept_bytes() + denied + clauses + self.worlds.kept_bytes()
     }
 
     /// Bytes of the table of newest versions.
