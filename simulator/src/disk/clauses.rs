@@ -45,6 +45,12 @@ pub struct Literal {
 }
 
 impl Literal {
+    /// That the sector did not hold its class when there had been so many cuts.
+    pub(super) fn denials(&self, cut: u32) -> impl Iterator<Item = Denial> + '_ {
+        let lba = self.lba;
+        self.class.iter().map(move |&(content, label)| Denial { lba, cut, content, label })
+    }
+
     /// Its bytes, but for explanations.
     pub(super) fn kept_bytes(&self) -> u64 {
         let contents = size_of_val(&self.class[..]) + size_of_val(&self.others[..]);
@@ -166,7 +172,15 @@ impl Disk {
 
     /// What a sector may hold besides its class.
     fn others<'a>(&'a self, literal: &'a Literal) -> impl Iterator<Item = &'a Admitted> {
-        let cut = self.cuts();
+        self.others_after(literal, self.cuts())
+    }
+
+    /// What it may have held so when there had been so many cuts.
+    pub(super) fn others_after<'a>(
+        &'a self,
+        literal: &'a Literal,
+        cut: u32,
+    ) -> impl Iterator<Item = &'a Admitted> {
         let undenied = move |option: &&Admitted| {
             !self.denied.after(&self.trace.arena, literal.lba, cut, option.content)
         };
@@ -284,13 +298,7 @@ impl Disk {
             chosen
         };
         let cut = self.cuts();
-        let denied = |literal: &Literal| {
-            let lba = literal.lba;
-            let denial =
-                move |&(content, label): &(ContentId, Label)| Denial { lba, cut, content, label };
-            literal.class.iter().map(denial).collect::<Vec<_>>()
-        };
-        held.into_iter().chain(differing.into_iter().flat_map(denied)).collect()
+        held.into_iter().chain(differing.into_iter().flat_map(|l| l.denials(cut))).collect()
     }
 }
 

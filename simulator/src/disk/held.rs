@@ -13,11 +13,11 @@
 //! What it is not: for devices whose sectors are independent. Those have no hidden facts.
 
 use super::Disk;
-use super::arena::{Arena, ContentId};
+use super::arena::Arena;
 use super::clauses::Literal;
 use super::denied::Denial;
 use super::undecided::Content;
-use super::worlds::{Latent, Range, Why, World, Worlds, narrow};
+use super::worlds::{Latent, Range, Why, World, Worlds, merged, narrow};
 
 /// A clause of a life that is over.
 #[derive(Clone, Debug)]
@@ -70,21 +70,21 @@ impl Held {
     }
 }
 
-/// Why a sector may have held something else than its class, with the fact that it did.
-fn differing<'l>(
-    literal: &'l Literal,
-    cut: u32,
-    is_possible: &'l dyn Fn(u64, ContentId) -> bool,
-) -> impl Iterator<Item = World> + 'l {
-    let lba = literal.lba;
-    let others = literal.others.iter().filter(move |other| is_possible(lba, other.content));
-    others.flat_map(|other| &other.why).filter_map(move |why| {
-        let mut why = why.clone();
-        narrow(&mut why, Latent::Held { cut, lba }, Range::of(1, 1)).then_some(why)
-    })
-}
-
 impl Disk {
+    /// Why a sector may have held something else than its class after a cut, with the fact that it did.
+    fn whys_of_others<'a>(
+        &'a self,
+        literal: &'a Literal,
+        cut: u32,
+    ) -> impl Iterator<Item = World> + 'a {
+        let held = (Latent::Held { cut, lba: literal.lba }, Range::of(1, 1));
+        let whys = self.others_after(literal, cut + 1).flat_map(|other| &other.why);
+        whys.filter_map(move |why| {
+            let mut why = why.clone();
+            narrow(&mut why, held.0, held.1.clone()).then_some(why)
+        })
+    }
+
     /// Makes the clauses of the life that is about to end what is known.
     pub(super) fn carry_clauses(&mut self) {
         if self.rules.independent || self.clauses.is_empty() {
@@ -94,12 +94,9 @@ impl Disk {
             self.open_clauses().map(|open| open.into_iter().cloned().collect()).collect();
         let cut = self.cuts() - 1;
         for literals in open {
-            let possible = |lba: u64, content: ContentId| {
-                !self.denied.after(&self.trace.arena, lba, cut + 1, content)
-            };
             let why: Why =
-                literals.iter().flat_map(|literal| differing(literal, cut, &possible)).collect();
-            let after = self.worlds.and(&super::worlds::merged(why), self.rules.budget);
+                literals.iter().flat_map(|literal| self.whys_of_others(literal, cut)).collect();
+            let after = self.worlds.and(&merged(why), self.rules.budget);
             self.worlds = after.expect("a clause has a way to hold");
             self.held.0.push(Carried { cut, literals });
         }
@@ -109,21 +106,14 @@ impl Disk {
     pub(super) fn denials_of_held(&self) -> (Vec<Denial>, Worlds) {
         let (mut denials, mut worlds) = (Vec::new(), self.worlds.clone());
         for Carried { cut, literals } in &self.held.0 {
-            let possible = |lba: u64, content: ContentId| {
-                !self.denied.after(&self.trace.arena, lba, cut + 1, content)
-            };
-            let ways = literals.iter().flat_map(|literal| {
-                differing(literal, *cut, &possible).map(move |why| (literal, why))
-            });
-            let budget = self.rules.budget;
-            let way = ways.into_iter().find_map(|(literal, why)| {
-                worlds.and(std::slice::from_ref(&why), budget).map(|worlds| (literal, worlds))
+            let way = literals.iter().find_map(|literal| {
+                let mut whys = self.whys_of_others(literal, *cut);
+                let with = |why| worlds.and(std::slice::from_ref(&why), self.rules.budget);
+                whys.find_map(with).map(|known| (literal, known))
             });
             let Some((literal, known)) = way else { continue };
             worlds = known;
-            let (lba, cut) = (literal.lba, cut + 1);
-            let class = literal.class.iter();
-            denials.extend(class.map(|&(content, label)| Denial { lba, cut, content, label }));
+            denials.extend(literal.denials(cut + 1));
         }
         (denials, worlds)
     }
