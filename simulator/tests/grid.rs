@@ -12,6 +12,7 @@ use journal_core::rfc::{RfcJournal, RfcOptions};
 use journal_core::{Checksum, Survivors};
 use rayon::prelude::*;
 use simulator::disk::{Fill, presets};
+use simulator::explore::cell::Verdict;
 use simulator::explore::{Bounds, Explored, explore};
 use simulator::journals;
 use simulator::oracle::{Oracle, OracleSet};
@@ -303,4 +304,16 @@ fn a_strategy_can_be_named_wherever_a_journal_is_and_a_rung_is_the_same_by_both_
     assert_eq!(journals::name_of("v10"), Err(None));
     let said = journals::name_of("stream/none/rewrite/erase/never").unwrap_err().unwrap();
     assert!(said.to_string().starts_with("commit: expected one of flush"));
+}
+
+#[test]
+fn what_a_weak_checksum_lets_through_is_found_among_a_million_mixtures() {
+    // A line of stores holds one of dozens of mixtures, and an entry of 232 bytes lies in five lines.
+    let contract = presets::named("pm-8byte").unwrap();
+    for (entry, is_weak) in [("bytesum", true), ("crc16", true), ("crc32c", false)] {
+        let spelling = format!("stream/entry:{entry}/pad-sector/erase/flush");
+        let cell = simulator::explore::grid::cell(&spelling, &contract).unwrap();
+        let torn = cell.explored.firsts.iter().any(|first| first.0 == Oracle::Integrity);
+        assert_eq!((cell.verdict, torn), (Verdict::Refuted, is_weak), "{spelling}");
+    }
 }

@@ -32,11 +32,19 @@ pub trait Chooser {
     /// names; it is called only when needed. Answer 0 is the undisturbed one: newest content, no
     /// cut.
     fn choose(&mut self, what: What, options: NonZeroU32, label: &dyn Fn(u32) -> Label) -> u32;
+
+    /// Nothing that a sector may hold agrees with the facts that the disk is held to: what was chosen
+    /// before excludes them.
+    fn nothing_agrees(&mut self) {}
 }
 
 impl<C: Chooser + ?Sized> Chooser for &mut C {
     fn choose(&mut self, what: What, options: NonZeroU32, label: &dyn Fn(u32) -> Label) -> u32 {
         (**self).choose(what, options, label)
+    }
+
+    fn nothing_agrees(&mut self) {
+        (**self).nothing_agrees();
     }
 }
 

@@ -28,4 +28,8 @@ impl<C: Chooser> Chooser for Record<C> {
         self.decisions.push(Decision { what: what.named(), is: label(answer) });
         answer
     }
+
+    fn nothing_agrees(&mut self) {
+        self.inner.nothing_agrees();
+    }
 }

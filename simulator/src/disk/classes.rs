@@ -19,7 +19,6 @@ use super::arena::{Arena, ContentId};
 use super::linear::{self, Changes};
 use super::trace::{NONE, Trace};
 use super::worlds::Why;
-use crate::choose::Label;
 
 /// Most choices of which every one is tried for a checksum, and for a test of any other kind.
 const TRIED_MAX: u64 = 16;
@@ -30,8 +29,6 @@ const TESTED_MAX: u64 = 4096;
 pub struct Admitted {
     /// What it reads as.
     pub content: ContentId,
-    /// What it is called.
-    pub label: Label,
     /// The crash points of the last cut at which it may be there.
     pub window: (u32, u32),
     /// Where sectors are coupled, what explains it.
@@ -309,8 +306,7 @@ mod tests {
     }
 
     fn parts(trace: &Trace, covered: (usize, usize)) -> Vec<Part> {
-        let option =
-            |content| Admitted { content, label: Label::Old, window: (0, 0), why: Why::new() };
+        let option = |content| Admitted { content, window: (0, 0), why: Why::new() };
         let part = |lba: u32| {
             let contents = trace.commands.iter().rev().map(|c| ContentId(c.content.0 + lba));
             let options = contents.map(option).collect();
@@ -342,7 +338,7 @@ mod tests {
     fn contents_that_agree_in_what_is_covered_are_one_class() {
         let mut trace = trace();
         let content = trace.arena.derive(trace.commands[0].content, |bytes| bytes[40] ^= 1);
-        let again = Admitted { content, label: Label::Old, window: (0, 0), why: Why::new() };
+        let again = Admitted { content, window: (0, 0), why: Why::new() };
         let mut options = parts(&trace, (0, SECTOR))[0].options.clone();
         options.push(again);
         let classes = |covered| {

@@ -22,16 +22,13 @@
 //!
 //! What it is not: a denial. Those are of one content in one sector (`denied.rs`).
 
-use smallvec::SmallVec;
-
 use super::Disk;
 use super::arena::ContentId;
 use super::classes::{Admitted, Part};
 use super::denied::Denial;
 use super::live::merge_stretches;
 use super::undecided::Candidate;
-use super::worlds::{World, Worlds};
-use crate::choose::Label;
+use super::worlds::Bonds;
 
 /// That a sector holds a content of its class.
 #[derive(Clone, Debug)]
@@ -39,16 +36,18 @@ pub struct Literal {
     /// The sector.
     pub lba: u64,
     /// The contents of the class.
-    pub class: Vec<(ContentId, Label)>,
+    pub class: Vec<ContentId>,
     /// What else it may hold.
     pub others: Vec<Admitted>,
+    /// What explains that.
+    pub about: Bonds,
 }
 
 impl Literal {
     /// That the sector did not hold its class when there had been so many cuts.
     pub(super) fn denials(&self, cut: u32) -> impl Iterator<Item = Denial> + '_ {
         let lba = self.lba;
-        self.class.iter().map(move |&(content, label)| Denial { lba, cut, content, label })
+        self.class.iter().map(move |&content| Denial { lba, cut, content })
     }
 
     /// Its bytes, but for explanations.
@@ -142,7 +141,7 @@ impl Disk {
 
     /// Whether a content is of the class that a literal speaks of.
     pub(super) fn in_class(&self, literal: &Literal, content: ContentId) -> bool {
-        literal.class.iter().any(|&(known, _)| self.trace.arena.same(known, content))
+        literal.class.iter().any(|&known| self.trace.arena.same(known, content))
     }
 
     /// The clauses that do not hold yet, each with its literals that are open.
@@ -171,7 +170,7 @@ impl Disk {
     }
 
     /// What a sector may hold besides its class.
-    fn others<'a>(&'a self, literal: &'a Literal) -> impl Iterator<Item = &'a Admitted> {
+    pub(super) fn others<'a>(&'a self, literal: &'a Literal) -> impl Iterator<Item = &'a Admitted> {
         self.others_after(literal, self.cuts())
     }
 
@@ -234,54 +233,6 @@ impl Disk {
         Some(part.at(windows))
     }
 
-    /// Where sectors are coupled: what clauses ask of who explains a sector, as things stand.
-    pub(super) fn demands(&self) -> Demands<'_> {
-        if self.rules.independent || self.clauses.is_empty() {
-            return Demands { disk: self, tight: Vec::new() };
-        }
-        let free = |literal: &&Literal| {
-            let mut whys = self.others(literal).flat_map(|option| &option.why);
-            whys.any(|why| self.worlds.imply(why))
-        };
-        let tight = |literals: Vec<_>| {
-            let mut may_differ = literals.iter().copied().filter(free).map(|literal| literal.lba);
-            match (may_differ.next(), may_differ.next()) {
-                (Some(_), Some(_)) => None,
-                (one, _) => Some(Tight { literals, free: one }),
-            }
-        };
-        Demands { disk: self, tight: self.open_clauses().filter_map(tight).collect() }
-    }
-
-    /// Whether all that is known can go together with these worlds.
-    pub(super) fn can_all_hold(&self, worlds: &Worlds) -> bool {
-        let demands = self.demands();
-        let tight = demands.tight.iter().filter(|tight| tight.free.is_none());
-        let open: Vec<Vec<&Literal>> = tight.map(|tight| tight.literals.clone()).collect();
-        self.differ(worlds, &open, &mut Vec::new())
-    }
-
-    fn differ<'a>(
-        &'a self,
-        worlds: &Worlds,
-        open: &[Vec<&'a Literal>],
-        chosen: &mut Vec<&'a Literal>,
-    ) -> bool {
-        let Some((clause, others)) = open.split_first() else { return true };
-        for &literal in clause {
-            for why in self.others(literal).flat_map(|option| &option.why) {
-                let why = std::slice::from_ref(why);
-                let Some(worlds) = worlds.and(why, self.rules.budget) else { continue };
-                chosen.push(literal);
-                if self.differ(&worlds, others, chosen) {
-                    return true;
-                }
-                chosen.pop();
-            }
-        }
-        false
-    }
-
     /// Denials that make all clauses hold, if the cut came at crash point `at`: of the ways to do so
     /// the first.
     #[must_use]
@@ -299,57 +250,6 @@ impl Disk {
         };
         let cut = self.cuts();
         held.into_iter().chain(differing.into_iter().flat_map(|l| l.denials(cut))).collect()
-    }
-}
-
-/// A clause that does not hold yet, and not for nothing.
-struct Tight<'d> {
-    /// Those that are open.
-    literals: Vec<&'d Literal>,
-    /// The only sector that may differ whatever is read.
-    free: Option<u64>,
-}
-
-/// What clauses ask, where sectors are coupled: found once for all the options of a question.
-///
-/// A clause of which two sectors may differ for reasons that hold anyway asks nothing: if one of them is the
-/// sector in question, there is the other one. So most clauses need not be looked at.
-pub(super) struct Demands<'d> {
-    disk: &'d Disk,
-    tight: Vec<Tight<'d>>,
-}
-
-impl Demands<'_> {
-    /// Whether a sector may hold a content for this reason.
-    pub(super) fn admits(&self, lba: u64, content: ContentId, why: &World) -> bool {
-        let (disk, alone) = (self.disk, std::slice::from_ref(why));
-        let budget = disk.rules.budget;
-        if !disk.worlds.admit(alone, budget) {
-            return false;
-        }
-        // Of each clause that asks, whether it speaks of this sector.
-        let mut asking: SmallVec<[(&Tight<'_>, bool); 4]> = SmallVec::new();
-        for tight in &self.tight {
-            let own = tight.literals.iter().find(|literal| literal.lba == lba);
-            let asks = match own {
-                Some(own) => {
-                    disk.in_class(own, content) && tight.free.is_none_or(|free| free == lba)
-                }
-                None => tight.free.is_none(),
-            };
-            if asks {
-                asking.push((tight, own.is_some()));
-            }
-        }
-        // All that is known can be together, and with it what holds anyway.
-        let speaks_of_it = asking.iter().any(|&(_, speaks)| speaks);
-        if asking.is_empty() || (!speaks_of_it && disk.worlds.imply(why)) {
-            return true;
-        }
-        let Some(worlds) = disk.worlds.and(alone, budget) else { return false };
-        let mut open: Vec<_> = asking.iter().map(|(tight, _)| tight.literals.clone()).collect();
-        open.iter_mut().for_each(|literals| literals.retain(|literal| literal.lba != lba));
-        disk.differ(&worlds, &open, &mut Vec::new())
     }
 }
 

@@ -15,7 +15,6 @@
 use smallvec::SmallVec;
 
 use super::arena::{Arena, ContentId};
-use crate::choose::Label;
 
 /// One content that a sector did not hold.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +25,6 @@ pub struct Denial {
     pub cut: u32,
     /// The content.
     pub content: ContentId,
-    /// What the content was called among the sector's options.
-    pub label: Label,
 }
 
 /// All that was denied, in order.

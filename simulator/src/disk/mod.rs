@@ -20,8 +20,10 @@ mod clauses;
 pub mod contract;
 mod count;
 mod damage;
+mod demands;
 mod denied;
 mod drawn;
+mod facts;
 mod fault;
 mod ground;
 mod held;
@@ -47,6 +49,7 @@ use arena::ContentId;
 use clauses::Clauses;
 use contract::{CacheOrder, Contract};
 use denied::Denied;
+use facts::Facts;
 use held::Held;
 use listings::Listings;
 use rules::Rules;
@@ -123,6 +126,7 @@ pub struct Disk {
     stretches: Vec<(u32, u32)>,
     /// During a life whose cut is left open: the first crash point that is still possible.
     open_from: Option<u32>,
+    facts: Option<Box<Facts>>,
 }
 
 /// How much there is in the record of a disk: two equal stamps of one life, and nothing was written
@@ -200,6 +204,7 @@ impl Disk {
             memory_max: MEMORY_MAX,
             stretches: Vec::new(),
             open_from: None,
+            facts: None,
         })
     }
 
@@ -304,12 +309,6 @@ impl Disk {
     /// by trying those that were once written: true but for collisions of that checksum.
     pub fn set_modulo_collisions(&mut self, whether: bool) -> bool {
         std::mem::replace(&mut self.modulo_collisions, whether)
-    }
-
-    /// What is known of sectors without their having been read, oldest first.
-    #[must_use]
-    pub fn denied(&self) -> &[Denial] {
-        self.denied.all()
     }
 
     /// Operations since the fault was set.

@@ -112,14 +112,12 @@ impl Passed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::choose::Label;
     use crate::disk::arena::{Arena, ContentId};
     use crate::disk::classes::Admitted;
     use crate::disk::worlds::Why;
 
     fn part(arena: &Arena, contents: &[ContentId], covered: (usize, usize)) -> Part {
-        let option =
-            |&content| Admitted { content, label: Label::Old, window: (0, 0), why: Why::new() };
+        let option = |&content| Admitted { content, window: (0, 0), why: Why::new() };
         let options = contents.iter().map(option).collect();
         Part::new(arena, (0, true), options, vec![covered])
     }

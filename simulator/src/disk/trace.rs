@@ -119,6 +119,8 @@ pub struct Cut {
     pub settled: u32,
     /// Calls of that life, and of those before it.
     pub calls: u32,
+    /// Versions of that life, and of those before it.
+    pub versions: u32,
     /// Calls below this were stable at the end of that life.
     stable_at_end: u32,
 }
@@ -470,6 +472,7 @@ impl Trace {
             stable_before: 0,
             settled: self.settled.max(self.life_start),
             calls: self.now(),
+            versions: self.versions.len() as u32,
             stable_at_end: self.stable_before,
         });
         self.narrow(from, at);

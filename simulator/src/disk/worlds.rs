@@ -60,9 +60,10 @@ fn counted(latent: Latent, range: &Range, lba: u64) -> Option<Latent> {
     }
 }
 
-type Bonds = SmallVec<[(u8, u32, u64); 4]>;
+/// What some boxes say something of, sorted: latents, and budgets.
+pub(in crate::disk) type Bonds = SmallVec<[(u8, u32, u64); 4]>;
 
-fn bonds<'a>(boxes: impl IntoIterator<Item = &'a World>) -> Bonds {
+pub(in crate::disk) fn bonds<'a>(boxes: impl IntoIterator<Item = &'a World>) -> Bonds {
     let mut bonds: Bonds = boxes.into_iter().flatten().map(|(l, _)| bond(*l)).collect();
     bonds.sort_unstable();
     bonds.dedup();
@@ -71,6 +72,11 @@ fn bonds<'a>(boxes: impl IntoIterator<Item = &'a World>) -> Bonds {
 
 fn bound(boxes: &[World], bonds: &Bonds) -> bool {
     boxes.iter().flatten().any(|(latent, _)| bonds.binary_search(&bond(*latent)).is_ok())
+}
+
+/// Whether they have one in common.
+pub(super) fn share(some: &Bonds, others: &Bonds) -> bool {
+    some.iter().any(|bond| others.binary_search(bond).is_ok())
 }
 
 /// Both boxes at once, if that is possible.
@@ -199,6 +205,16 @@ impl Worlds {
         }
         after.parts.sort_unstable();
         after
+    }
+
+    /// Adds to what some boxes are about what the parts that share something with them are about.
+    pub(super) fn link(&self, about: &mut Bonds) {
+        // Parts share nothing with each other.
+        let linked =
+            bonds(self.parts.iter().filter(|part| bound(part, about)).flat_map(|p| &p[..]));
+        about.extend(linked);
+        about.sort_unstable();
+        about.dedup();
     }
 
     /// Bytes of all boxes.

@@ -161,7 +161,7 @@ impl<J: Stepwise> Run<'_, J> {
         self.disk.leave_open_from(None);
         tree.questions.odometer.rewind_to(fork.depth);
         if let Some(heard) = &mut tree.questions.heard {
-            heard.decisions.clear();
+            heard.cuts.clear();
         }
         let begun = &mut tree.begun[fork.life - 1];
         begun.names.truncate(fork.names);

@@ -13,7 +13,7 @@
 //! What it is not: a judge of how bad a stop is. It says where and why ([`Row`]).
 
 use crate::bytes;
-use crate::checksum::stored;
+use crate::checksum::{Checksum, stored};
 use crate::claim::Claim;
 use crate::device::{BlockDevice, DeviceError, Piece};
 use crate::rfc::entry::{
@@ -104,8 +104,7 @@ impl Log<'_> {
                 _ => return Ok(self.judge(at, have, self.dialect.decode(&key, at, &room[..have]))),
             }
         };
-        // A weak one is passed by torn entries, too.
-        let verifies = !self.dialect.sum.is_weak();
+        let verifies = self.dialect.sum != Checksum::None;
         let entry = &mut room[..whole];
         let flaw = match self.read_whole(device, (&key, at), verifies, (&mut *entry, scratch)) {
             Ok(true) => {

@@ -186,13 +186,13 @@ fn slot_at(
     at_bytes: u64,
     (sum, salt): (Checksum, Salt),
 ) -> Result<Option<(Slot, Vec<u8>)>, DeviceError> {
-    // Whether it is whole is asked before it is read; a weak checksum tells only when it was.
+    // Whether it is whole is asked before it is read.
     let claims = |fields: &[u8]| {
         let (used, expected) = (facts(fields)?.used as u64, u64_at(fields, SUM));
         let from = at_bytes + FIELDS as u64;
         Some(Claim::new(sum, expected, &[&salt.0, &fields[..SUM]], from..from + used))
     };
-    if !sum.is_weak() && !device.is_whole(at_bytes, FIELDS, &claims)? {
+    if sum != Checksum::None && !device.is_whole(at_bytes, FIELDS, &claims)? {
         return Ok(None);
     }
     let mut fields = [0; FIELDS];
@@ -200,7 +200,8 @@ fn slot_at(
     let Some(slot) = facts(&fields) else { return Ok(None) };
     let mut tail = vec![0; slot.used];
     bytes::read(device, at_bytes + FIELDS as u64, &mut tail)?;
-    let holds = !sum.is_weak() || u64_at(&fields, SUM) == checksum(sum, salt, &fields, &tail);
+    let holds =
+        sum != Checksum::None || u64_at(&fields, SUM) == checksum(sum, salt, &fields, &tail);
     Ok(holds.then_some((slot, tail)))
 }
 

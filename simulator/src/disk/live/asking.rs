@@ -30,7 +30,7 @@ use smallvec::SmallVec;
 
 use super::super::arena::{Arena, ContentId};
 use super::super::classes::{self, Admitted, Choice, Part};
-use super::super::clauses::Demands;
+use super::super::demands::Demands;
 use super::super::denied::Denial;
 use super::super::linear::Changes;
 use super::super::passed::Segment;
@@ -114,8 +114,7 @@ impl Live<'_> {
         expected: u64,
     ) -> Option<Result<bool, DeviceError>> {
         let is_open = |lba| self.certain(lba).is_none();
-        // A weak one is passed by mixtures that bad luck alone does not make.
-        if sum.is_weak() || !(first..last).any(is_open) {
+        if !(first..last).any(is_open) {
             return None;
         }
         let sector = u64::from(self.disk.geometry.logical_bytes);
@@ -136,33 +135,38 @@ impl Live<'_> {
                 self.part(lba, covered.collect())
             })
             .collect();
-        let passing = self.passing((sum, expected), &segments, &parts);
+        let passing = self.passing((sum, expected), &segments, &parts)?;
         Some(self.ask(&parts, passing, true))
     }
 
-    /// The choices of contents that have a checksum.
+    /// The choices of contents that have a checksum; `None` if they are too many to find all that pass one
+    /// that is weak: mixtures pass it that nobody ever wrote.
     pub(super) fn passing(
         &mut self,
         (sum, expected): (Checksum, u64),
         segments: &[Segment<'_>],
         parts: &[Part],
-    ) -> Vec<Choice> {
+    ) -> Option<Vec<Choice>> {
         // Who asks for more bits than there are asks whether it can be read, and no collision answers yes.
         if sum.bytes() < 8 && expected >> (8 * sum.bytes()) != 0 {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let disk = &mut *self.disk;
-        if let Some(known) = disk.verified.passed.of((sum, expected), segments, parts) {
+        let known = disk.verified.passed.of((sum, expected), segments, parts);
+        if known.is_some() {
             return known;
         }
         let of = |contents: &[ContentId]| summed(&disk.trace.arena, sum, segments, contents);
         let (passing, modulo_collisions) =
             classes::summing(&disk.trace, parts, &of, Changes::of(sum), expected);
+        if modulo_collisions && sum.is_weak() {
+            return None;
+        }
         disk.modulo_collisions |= modulo_collisions;
         if !modulo_collisions {
             disk.verified.passed.remember(parts, &passing);
         }
-        passing
+        Some(passing)
     }
 
     /// Whether the `each` sectors from `lba` on pass a test; `None` where reading tells as well.
@@ -210,7 +214,7 @@ impl Live<'_> {
     /// What a sector may hold.
     pub(super) fn part(&mut self, lba: u64, covered: Vec<(usize, usize)>) -> Part {
         let window = self.disk.window();
-        let admitted = |content, label| Admitted { content, label, window, why: Why::new() };
+        let admitted = |content| Admitted { content, window, why: Why::new() };
         let mut certain = self.certain(lba);
         let is_coupled = certain.is_none() && !self.disk.rules.independent;
         let listed = is_coupled.then(|| self.disk.listed(lba));
@@ -219,20 +223,16 @@ impl Live<'_> {
         }
         let disk = &mut *self.disk;
         let options = if let Some(content) = certain {
-            vec![admitted(content, Label::Old)]
+            vec![admitted(content)]
         } else if let Some(listed) = listed {
             let (options, _) = disk.possible(lba, &listed, true);
-            let option =
-                |c: undecided::Content| Admitted { why: c.why, ..admitted(c.content, c.label) };
+            let option = |c: undecided::Content| Admitted { why: c.why, ..admitted(c.content) };
             options.into_iter().map(option).collect()
         } else {
             disk.list_independent(lba);
-            let option = |candidate: &undecided::Candidate| {
-                let label = match candidate.command {
-                    NONE => Label::Old,
-                    command => Label::Write(command),
-                };
-                Admitted { window: candidate.window, ..admitted(candidate.content, label) }
+            let option = |candidate: &undecided::Candidate| Admitted {
+                window: candidate.window,
+                ..admitted(candidate.content)
             };
             disk.options.iter().map(option).collect()
         };
@@ -415,8 +415,7 @@ impl Live<'_> {
             let arena = &disk.trace.arena;
             let stays = answer.group.iter().any(|i| arena.same(kept(i).content, option.content));
             if !stays {
-                let (lba, content, label) = (part.lba, option.content, option.label);
-                disk.denied.push(Denial { lba, cut, content, label });
+                disk.denied.push(Denial { lba: part.lba, cut, content: option.content });
             }
         }
         let content = kept(&answer.group[0]).content;

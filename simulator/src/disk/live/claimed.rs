@@ -53,10 +53,6 @@ impl Live<'_> {
         let heads = self.heads(head);
         let claimed = self.claimed(&heads, head, claims)?;
         let Some((_, first)) = claimed.first() else { return Some(Ok(false)) };
-        // Weak ones are passed by mixtures that bad luck alone does not make.
-        if claimed.iter().any(|(_, claim)| claim.sum.is_weak()) {
-            return None;
-        }
         let summed = span_of(first);
         let is_one = claimed.iter().all(|(_, claim)| span_of(claim) == summed);
         // A claim that leaves the device is an error where that head is, and nowhere else; and where nothing
@@ -210,7 +206,7 @@ impl Live<'_> {
                 part.classes = vec![classes[class as usize].clone()];
             }
             let segments = segments(&claim, parts, summed, sector);
-            let found = self.passing((claim.sum, claim.expected), &segments, parts);
+            let found = self.passing((claim.sum, claim.expected), &segments, parts)?;
             passing.extend(found.into_iter().map(|mut found| {
                 found[..heads].copy_from_slice(&choice);
                 found

@@ -20,7 +20,7 @@ use super::super::undecided::Listed;
 use super::super::worlds::Worlds;
 use super::super::worlds::{Latent, Range, Why, World, merged};
 use super::Live;
-use crate::choose::{Label, What, pick};
+use crate::choose::{Chooser, Label, What, pick};
 
 /// Most boxes of worlds that are kept side by side: where one leaf is wanted, and where all are.
 const BOXES_MAX: usize = 512;
@@ -37,13 +37,16 @@ impl Live<'_> {
                 }
                 let disk = &mut *self.disk;
                 let what = What::Sector { cut: disk.trace.cuts.len() as u32, lba, whole: n.get() };
+                disk.traffic.decided += 1;
                 let options = &disk.options;
                 let label = |i: u32| match options[i as usize].command {
                     NONE => Label::Old,
                     command => Label::Write(command),
                 };
-                disk.traffic.decided += 1;
-                self.chooser.choose(what, n, &label)
+                match disk.agreeing(lba, n.get(), |i| (options[i as usize].content, None)) {
+                    None => self.chooser.choose(what, n, &label),
+                    Some(agreeing) => one_of(self.chooser, what, &agreeing, &label),
+                }
             }
             _ => 0,
         };
@@ -121,11 +124,19 @@ impl Live<'_> {
                 _ => Label::FlipTorn { of: (of - whole) as u32, bit },
             },
         };
+        let content = |i: u32| match rest.split(i, count) {
+            Pick::Whole(i) => (options[i].content, None),
+            Pick::Lost => (ContentId::UNREADABLE, None),
+            Pick::Flip(of, bit) => (options[of].content, Some(bit)),
+        };
         let answer = match NonZeroU32::new(answers) {
             Some(n) if n.get() > 1 => {
                 let what = What::Sector { cut: cut + 1, lba, whole: whole as u32 };
                 disk.traffic.decided += 1;
-                self.chooser.choose(what, n, &label)
+                match disk.agreeing(lba, answers, content) {
+                    None => self.chooser.choose(what, n, &label),
+                    Some(agreeing) => one_of(self.chooser, what, &agreeing, &label),
+                }
             }
             _ => 0,
         };
@@ -180,4 +191,19 @@ impl Live<'_> {
         let after = before.and(why, self.disk.rules.budget);
         after.as_ref().is_none_or(|worlds| worlds.len() <= most).then_some(after)
     }
+}
+
+/// Asks for one of the answers that agree with the facts.
+#[cold]
+fn one_of(
+    chooser: &mut dyn Chooser,
+    what: What,
+    agreeing: &[u32],
+    label: &dyn Fn(u32) -> Label,
+) -> u32 {
+    let Some(n) = NonZeroU32::new(agreeing.len() as u32) else {
+        chooser.nothing_agrees();
+        return 0;
+    };
+    agreeing[chooser.choose(what, n, &|i| label(agreeing[i as usize])) as usize]
 }

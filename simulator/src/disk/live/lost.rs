@@ -22,7 +22,6 @@ use super::super::trace::NONE;
 use super::super::worlds::{Latent, Range, World};
 use super::Live;
 use super::asking::Means;
-use crate::choose::Label;
 
 impl Live<'_> {
     /// Whether sectors may be lost at rest at all.
@@ -69,7 +68,6 @@ impl Live<'_> {
         let mut part = self.part(lba, Vec::new());
         part.options.push(Admitted {
             content: ContentId::UNREADABLE,
-            label: Label::Latent,
             window: self.disk.window(),
             why: smallvec![lost],
         });

@@ -70,11 +70,7 @@ impl Live<'_> {
         for (i, option) in disk.options.iter().enumerate() {
             let content = option.content;
             if group(passes) >> i & 1 == 0 {
-                let label = match option.command {
-                    NONE => Label::Old,
-                    command => Label::Write(command),
-                };
-                disk.denied.push(Denial { lba, cut, content, label });
+                disk.denied.push(Denial { lba, cut, content });
             } else {
                 let first = *left.get_or_insert(content);
                 one_is_left &= disk.trace.arena.same(first, content);
@@ -146,8 +142,7 @@ impl Live<'_> {
                     && arena.same(other.1.content, option.content)
             };
             if group >> i & 1 == 0 && !options().enumerate().any(|other| known(&other)) {
-                let (content, label) = (option.content, option.label);
-                disk.denied.push(Denial { lba, cut, content, label });
+                disk.denied.push(Denial { lba, cut, content: option.content });
             }
         }
         let (_, first) = members().next().expect("an answer has a content");

@@ -15,9 +15,10 @@ use std::num::NonZeroU32;
 
 use journal_core::DeviceError;
 
-use super::super::classes::Part;
-use super::super::clauses::{Demands, Literal};
-use super::super::worlds::{Why, Worlds, merged};
+use super::super::classes::{Admitted, Part};
+use super::super::clauses::Literal;
+use super::super::demands::Demands;
+use super::super::worlds::{Why, Worlds, bonds, merged};
 use super::Live;
 use super::asking::{Answer, Means, merge_stretches};
 use crate::choose::{Label, What};
@@ -125,10 +126,12 @@ impl Live<'_> {
 /// What a clause says of a sector.
 fn literal(side: &Side<'_>) -> Literal {
     let options = |of: &[usize]| of.iter().map(|&i| &side.part.options[i]).collect::<Vec<_>>();
+    let others: Vec<Admitted> = options(&side.others).into_iter().cloned().collect();
     Literal {
         lba: side.part.lba,
-        class: options(&side.passing).into_iter().map(|o| (o.content, o.label)).collect(),
-        others: options(&side.others).into_iter().cloned().collect(),
+        class: options(&side.passing).into_iter().map(|option| option.content).collect(),
+        about: bonds(others.iter().flat_map(|option| &option.why)),
+        others,
     }
 }
 

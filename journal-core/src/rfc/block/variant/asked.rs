@@ -7,7 +7,7 @@
 //! Invariant: what is told is what reading all of it would tell, but that a place which claims nothing is
 //! not looked at further.
 //!
-//! What it is not: for weak checksums, which torn blocks pass, too.
+//! What it is not: for blocks without a checksum, which it would tell nothing.
 
 use super::super::codec::{Block, CRC, MAGIC, SEQ, Seen, TLV_BYTES, TLV_MAX, TYPE_HASH};
 use super::super::layout::Seq;
@@ -26,10 +26,9 @@ impl Variant {
         !whole && (HEAD_BYTES..block_bytes).contains(&sector)
     }
 
-    /// Whether blocks of so many bytes are asked of sectors of so many. A weak checksum is passed by
-    /// torn blocks, too, so it tells nothing that need not be computed.
+    /// Whether blocks of so many bytes are asked of sectors of so many.
     pub fn can_be_asked(&self, sector: usize, block_bytes: usize) -> bool {
-        !self.block.is_weak() && (HEAD_BYTES..block_bytes).contains(&sector)
+        self.block != Checksum::None && (HEAD_BYTES..block_bytes).contains(&sector)
     }
 
     /// Block `seq` as the first sector of a place has it, if that says that it is: a head to look
@@ -59,7 +58,7 @@ impl Variant {
         device: &mut dyn BlockDevice,
         (at, bytes): (u64, usize),
     ) -> Result<bool, DeviceError> {
-        if self.block.is_weak() {
+        if self.block == Checksum::None {
             return Ok(true);
         }
         let claims = |head: &[u8]| {
@@ -126,7 +125,7 @@ impl Variant {
         }
         let end = HEAD_BYTES + usize::from(block.used());
         let needed = end.next_multiple_of(sector);
-        if self.entry.is_weak() || self.entries_hold(device, (at_bytes, seq), end)? {
+        if self.entry == Checksum::None || self.entries_hold(device, (at_bytes, seq), end)? {
             return Ok(Asked::Reads(needed));
         }
         match bytes::can_be_read(device, at_bytes, needed as u64) {
