@@ -284,6 +284,25 @@ pub trait BlockDevice {
     /// As for [`BlockDevice::write`].
     fn discard(&mut self, at: Lba, sectors: u64) -> Result<(), DeviceError>;
 
+    /// Fills `into` with the sectors from `at` on, to be written back to the same place: the read of a
+    /// read-modify-write, of which the bytes `overwrites` will be new. A device need not say what the
+    /// other sectors hold: of those that lie outside of `overwrites` it may hand out *stand-ins*, and answer
+    /// false. Written to where they came from, in this life, they stand for what is there. They are good for
+    /// nothing else. The default reads, and answers true.
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::read`], but that [`DeviceError::Unreadable`] names the first sector: a kernel
+    /// that cannot read a page does not say more.
+    fn read_to_rewrite(
+        &mut self,
+        at: Lba,
+        into: &mut [u8],
+        overwrites: Range<usize>,
+    ) -> Result<bool, DeviceError> {
+        let _ = overwrites;
+        self.read(at, into).map(|()| true).map_err(|error| error.of_span(Some(at)))
+    }
+
     /// Reads `scratch.len()` bytes and lends them: from the device's own memory where it has
     /// them, or else by way of `scratch`. A recovery that only looks copies nothing.
     ///

@@ -101,6 +101,16 @@ impl BlockDevice for Region<'_> {
         self.below.read(place, into).map_err(|e| self.bounds.own(e))
     }
 
+    fn read_to_rewrite(
+        &mut self,
+        at: Lba,
+        into: &mut [u8],
+        overwrites: Range<usize>,
+    ) -> Result<bool, DeviceError> {
+        let place = self.place(at, into.len())?;
+        self.below.read_to_rewrite(place, into, overwrites).map_err(|e| self.bounds.own(e))
+    }
+
     fn lend<'a>(&'a mut self, at: Lba, scratch: &'a mut [u8]) -> Result<&'a [u8], DeviceError> {
         let (place, bounds) = (self.place(at, scratch.len())?, self.bounds);
         self.below.lend(place, scratch).map_err(|e| bounds.own(e))

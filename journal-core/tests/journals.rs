@@ -16,6 +16,7 @@ mod grid;
 mod grid_bytes;
 mod header_pair;
 mod known_weaknesses;
+mod page_cache;
 mod python_agrees;
 mod seams;
 mod stream_crash;

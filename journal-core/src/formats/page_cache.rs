@@ -22,6 +22,7 @@
 //! metadata is ever lost.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::bytes;
 use crate::device::{BlockDevice, DeviceError, Geometry, Lba, Write};
@@ -103,6 +104,12 @@ impl Area {
 
     fn lba(&self, offset: u64) -> Lba {
         self.start.plus(offset / u64::from(self.sector_bytes))
+    }
+
+    /// The sectors of a page, by bit, that some of its bytes lie in.
+    fn sectors_of(&self, bytes: &Range<usize>) -> u64 {
+        let sector = self.sector_bytes as usize;
+        (bytes.start / sector..bytes.end.div_ceil(sector)).fold(0, |all, number| all | 1 << number)
     }
 
     /// Hands the bytes `at .. at + len` to `take`, piece by piece, at most a sector at a time. Nothing
@@ -209,9 +216,11 @@ impl Area {
 #[derive(Debug)]
 pub struct PageCache {
     area: Area,
-    /// Page numbers, in no order; `dirty` and `bytes` run in step with it.
+    /// Page numbers, in no order; `dirty`, `strange` and `bytes` run in step with it.
     numbers: Vec<u64>,
     dirty: Vec<bool>,
+    /// Of each page the sectors, by bit, of which the device handed out stand-ins.
+    strange: Vec<u64>,
     /// The pages' contents, one after the other.
     bytes: Vec<u8>,
     /// Pages from here on hold zeros and need not be read: they are beyond the file's end.
@@ -224,6 +233,7 @@ impl Clone for PageCache {
             area: self.area,
             numbers: self.numbers.clone(),
             dirty: self.dirty.clone(),
+            strange: self.strange.clone(),
             bytes: self.bytes.clone(),
             zero_from: self.zero_from,
         }
@@ -231,10 +241,11 @@ impl Clone for PageCache {
 
     /// Keeps the buffers: an explorer copies journals millions of times.
     fn clone_from(&mut self, source: &Self) {
-        let PageCache { area, numbers, dirty, bytes, zero_from } = source;
+        let PageCache { area, numbers, dirty, strange, bytes, zero_from } = source;
         self.area = *area;
         self.numbers.clone_from(numbers);
         self.dirty.clone_from(dirty);
+        self.strange.clone_from(strange);
         self.bytes.clone_from(bytes);
         self.zero_from = *zero_from;
     }
@@ -252,6 +263,7 @@ impl PageCache {
             area,
             numbers: Vec::new(),
             dirty: Vec::new(),
+            strange: Vec::new(),
             bytes: Vec::new(),
             zero_from: u64::MAX,
         }
@@ -276,7 +288,8 @@ impl PageCache {
     }
 
     /// Puts `data` at byte `at` of the file, in memory. Reads the pages that are overwritten in
-    /// part and are not in memory, which is the read of the read-modify-write.
+    /// part and are not in memory, which is the read of the read-modify-write. What such a page holds
+    /// beside the new bytes is of no matter, so the device need not say it.
     ///
     /// # Errors
     /// The device's: a kernel fails such a write with EIO, too.
@@ -296,9 +309,9 @@ impl PageCache {
         while !left.is_empty() {
             let from = (at % page as u64) as usize;
             let (piece, rest) = left.split_at(left.len().min(page - from));
-            let slot = self.page(device, at / page as u64, piece.len() == page)?;
-            let start = slot * page + from;
-            self.bytes[start..start + piece.len()].copy_from_slice(piece);
+            let range = from..from + piece.len();
+            let slot = self.page(device, at / page as u64, range.clone())?;
+            self.bytes[slot * page..][range].copy_from_slice(piece);
             self.dirty[slot] = true;
             at += piece.len() as u64;
             left = rest;
@@ -306,30 +319,58 @@ impl PageCache {
         Ok(())
     }
 
-    /// The slot of page `number`, brought into memory unless `whole` of it is overwritten anyway.
+    /// The slot of page `number`, brought into memory as far as it must be known where `overwrites` of its
+    /// bytes will be new.
     fn page(
         &mut self,
         device: &mut dyn BlockDevice,
         number: u64,
-        whole: bool,
+        overwrites: Range<usize>,
     ) -> Result<usize, DeviceError> {
+        let page = self.area.page_bytes();
+        let at = self.area.lba(number * page as u64);
         // The page wanted is nearly always the last one.
         if let Some(slot) = self.numbers.iter().rposition(|&n| n == number) {
+            self.know(device, (slot, at), overwrites)?;
             return Ok(slot);
         }
-        let (slot, page) = (self.numbers.len(), self.area.page_bytes());
+        let slot = self.numbers.len();
         self.bytes.resize((slot + 1) * page, 0);
-        if !whole && number < self.zero_from {
-            let at = self.area.lba(number * page as u64);
-            let read = device.read(at, &mut self.bytes[slot * page..]);
-            if let Err(error) = read {
-                self.bytes.truncate(slot * page);
-                return Err(error);
+        let mut strange = 0;
+        if overwrites.len() < page && number < self.zero_from {
+            let into = &mut self.bytes[slot * page..];
+            match device.read_to_rewrite(at, into, overwrites.clone()) {
+                Ok(true) => {}
+                Ok(false) => strange = !self.area.sectors_of(&overwrites),
+                Err(error) => {
+                    self.bytes.truncate(slot * page);
+                    return Err(error);
+                }
             }
         }
         self.numbers.push(number);
         self.dirty.push(false);
+        self.strange.push(strange);
         Ok(slot)
+    }
+
+    /// Reads what a page in memory has stand-ins of and what is about to be overwritten in part.
+    fn know(
+        &mut self,
+        device: &mut dyn BlockDevice,
+        (slot, at): (usize, Lba),
+        overwrites: Range<usize>,
+    ) -> Result<(), DeviceError> {
+        let (page, sector) = (self.area.page_bytes(), self.area.sector_bytes as usize);
+        let touched = self.strange[slot] & self.area.sectors_of(&overwrites);
+        for number in (0..page / sector).filter(|number| touched >> number & 1 == 1) {
+            let bytes = number * sector..(number + 1) * sector;
+            if overwrites.start > bytes.start || overwrites.end < bytes.end {
+                device.read(at.plus(number as u64), &mut self.bytes[slot * page..][bytes])?;
+            }
+            self.strange[slot] &= !(1 << number);
+        }
+        Ok(())
     }
 
     /// Writes the dirty pages, one command each, all in flight together; flushes nothing. Keeps
@@ -371,6 +412,9 @@ impl PageCache {
         self.numbers.push(number);
         self.dirty.clear();
         self.dirty.push(false);
+        let strange = self.strange[last];
+        self.strange.clear();
+        self.strange.push(strange);
     }
 }
 
@@ -405,7 +449,7 @@ mod tests {
         cache.write(&mut device, 5000, b"new").unwrap();
         let mut cache = PageCache::over(area);
         let lost = cache.write(&mut device, 5000, b"new");
-        assert_eq!(lost, Err(DeviceError::Unreadable(Lba(9))));
+        assert_eq!(lost, Err(DeviceError::Unreadable(Lba(8))), "of the page no more is said");
         cache.write(&mut device, 4096, &[1; 4096]).unwrap();
     }
 

@@ -295,6 +295,7 @@ mod tests {
                 fua: false,
                 dropped: false,
                 same: false,
+                keeps: false,
                 stable_from: NONE,
                 last: trace.versions.len() as u32 + SECTORS - 1,
             });

@@ -15,8 +15,8 @@ use smallvec::smallvec;
 use super::arena::ContentId;
 use super::contract::{DAMAGE_UNBOUNDED, InnerTear, MOSAIC_GRANULES_MAX};
 use super::rules::Rules;
-use super::trace::{Command, NONE, Trace};
-use super::undecided::{AtRisk, Content, Coupling, at_risk, lost, persisted};
+use super::trace::{Command, NONE, Trace, Version};
+use super::undecided::{AtRisk, Content, Coupling, at_risk, is_stable, lost, of_life, persisted};
 use super::worlds::{Latent, Range, Why, World, narrow};
 use crate::choose::{Label, Torn};
 
@@ -132,19 +132,25 @@ pub fn strikes(
         let sectors = domain..domain + rules.domain_sectors;
         sectors.flat_map(|l| at_risk(trace, rules, l, cut)).map(|r| r.command).collect()
     };
+    for lba in domain..domain + rules.domain_sectors {
+        strikers.extend(keepers(trace, rules, lba, cut));
+    }
     strikers.sort_unstable_by(|a, b| b.cmp(a));
     strikers.dedup();
     for striker in strikers {
         let c = trace.commands[striker as usize];
         let Some(mut why) = struck(rules, cut, domain, striker, &c) else { continue };
         let own = risk.iter().position(|r| r.command == striker);
+        let is_kept = own.is_none() && keepers(trace, rules, lba, cut).any(|n| n == striker);
+        let newer = own.unwrap_or(if is_kept { risk.len() } else { 0 });
+        if !risk[..newer].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why)) {
+            continue;
+        }
         if let Some(own) = own {
-            let newer_lost =
-                risk[..own].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why));
-            if !newer_lost {
-                continue;
-            }
             mixes(trace, rules, sector, own, &why, &mut out);
+        }
+        if is_kept && rules.contract.torn.garbage {
+            inverses(trace, sector, striker, &why, &mut out);
         }
         let torn = rules.contract.torn;
         let mut add = |how: Torn, content: ContentId| {
@@ -186,6 +192,57 @@ pub fn strikes(
         }
     }
     out
+}
+
+/// The commands at risk at a cut that wrote a sector back as it was, so that their version of it is what was
+/// there when their life began (`live/rewriting.rs`). What stable writes superseded is a neighbour again.
+pub fn keepers<'t>(
+    trace: &'t Trace,
+    rules: &'t Rules,
+    lba: u64,
+    cut: u32,
+) -> impl Iterator<Item = u32> + 't {
+    let ended_by = &trace.cuts[cut as usize];
+    let next_life = trace.cuts.get(cut as usize + 1).map_or(trace.life_start, |c| c.life_start);
+    let end = next_life.min(ended_by.at.saturating_add(1));
+    let first = trace.commands.partition_point(|c| c.call < ended_by.life_start);
+    let commands = trace.commands[first..].iter().zip(first as u32..);
+    let keep = commands
+        .take_while(move |(c, _)| c.call < end)
+        .filter(move |(c, _)| c.keeps && (c.lba..c.lba + u64::from(c.sectors)).contains(&lba));
+    keep.map(|(_, number)| number).filter(move |&command| {
+        let is_stable = |command| is_stable(trace, rules, ended_by, command);
+        let stands = |version: Version| version.command != command && !is_stable(version.command);
+        !is_stable(command) && of_life(trace, lba, cut).all(stands)
+    })
+}
+
+/// Garbage made of what a command wrote back: of each content that may have been there, its inverse.
+fn inverses(
+    trace: &mut Trace,
+    sector: &Sector<'_>,
+    striker: u32,
+    struck: &World,
+    out: &mut Vec<Content>,
+) {
+    let below: Vec<_> = sector.below().collect();
+    for (older, number) in below {
+        let both = |other: &World| {
+            let mut why = struck.clone();
+            other.iter().all(|(l, r)| narrow(&mut why, *l, r.clone())).then_some(why)
+        };
+        let why: Why = older.why.iter().filter_map(both).collect();
+        if why.is_empty() {
+            continue;
+        }
+        let content =
+            trace.arena.derive(older.content, |bytes| bytes.iter_mut().for_each(|b| *b = !*b));
+        out.push(Content {
+            content,
+            label: named(striker, Torn::Garbage(0), older.label, number),
+            why,
+        });
+    }
 }
 
 /// That a command struck a domain: in progress there when the power went.

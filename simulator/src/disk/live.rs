@@ -12,6 +12,8 @@ mod claimed;
 mod deciding;
 mod lost;
 mod peeking;
+mod recording;
+mod rewriting;
 mod same;
 mod searching;
 mod testing;
@@ -29,7 +31,7 @@ use journal_core::{
 
 use super::arena::ContentId;
 use super::contract::Fua;
-use super::trace::{CallKind, Command, NONE};
+use super::trace::{CallKind, NONE};
 use super::verified::Question;
 use super::{Disk, Fault, FaultKind};
 use crate::choose::{Chooser, Label, What};
@@ -40,15 +42,6 @@ pub struct Live<'a> {
     chooser: &'a mut dyn Chooser,
     /// How many calls an undisturbed life has, if the power may go during this one.
     cuttable: Option<u32>,
-}
-
-/// The sectors of a command.
-#[derive(Clone, Copy)]
-struct Sectors {
-    at: Lba,
-    count: u64,
-    /// All get the one content.
-    same: bool,
 }
 
 impl<'a> Live<'a> {
@@ -205,69 +198,6 @@ impl<'a> Live<'a> {
         }
         Ok(())
     }
-
-    /// Begins a call of write commands: its number, and their number among such calls.
-    #[inline]
-    fn begin_writes(&mut self) -> (u32, u32) {
-        let trace = &mut self.disk.trace;
-        trace.ranks += 1;
-        (trace.begin_call(CallKind::Write), trace.ranks - 1)
-    }
-
-    /// Records a write command, but for what comes of its sectors.
-    #[inline]
-    fn command(&mut self, sectors: Sectors, content: ContentId, fua: bool, of: (u32, u32)) -> u32 {
-        let disk = &mut *self.disk;
-        let number = disk.trace.commands.len() as u32;
-        disk.trace.commands.push(Command {
-            lba: sectors.at.0,
-            sectors: sectors.count as u32,
-            content,
-            call: of.0,
-            rank: of.1,
-            floor: disk.rules.floor(of.1, disk.trace.epoch_rank),
-            fua: fua && disk.rules.fua_makes_stable(),
-            dropped: false,
-            same: sectors.same,
-            stable_from: NONE,
-            // If each of its sectors has a version of its own.
-            last: (disk.trace.versions.len() as u64 + sectors.count - 1) as u32,
-        });
-        let bytes = sectors.count * u64::from(disk.geometry.logical_bytes);
-        disk.traffic.writes += 1;
-        disk.traffic.fua_writes += u64::from(fua);
-        disk.traffic.bytes_written += bytes;
-        number
-    }
-
-    /// A sector of the newest command has a version of its own.
-    #[inline]
-    fn put(&mut self, lba: u64, content: ContentId, command: u32, call: u32) {
-        let disk = &mut *self.disk;
-        disk.traffic.sectors_rewritten += u64::from(disk.trace.newest(lba) != NONE);
-        disk.trace.put(lba, content, command, call);
-    }
-
-    /// Records one write command.
-    #[inline]
-    fn record(&mut self, write: &Write<'_>, sectors: u64, of: (u32, u32)) {
-        let content = self.disk.trace.arena.push(write.data);
-        let all = Sectors { at: write.at, count: sectors, same: false };
-        let command = self.command(all, content, write.durability == Durability::Fua, of);
-        for i in 0..sectors {
-            self.put(write.at.0 + i, ContentId(content.0 + i as u32), command, of.0);
-        }
-    }
-
-    /// What a completed flush does that covers the calls below `covers`.
-    #[inline]
-    fn flushed(&mut self, covers: u32) {
-        let trace = &mut self.disk.trace;
-        if self.disk.rules.flush_makes_stable() {
-            trace.stable_before = covers;
-        }
-        trace.epoch_rank = trace.ranks;
-    }
 }
 
 impl BlockDevice for Live<'_> {
@@ -278,6 +208,15 @@ impl BlockDevice for Live<'_> {
     fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), DeviceError> {
         self.reading(at, into.len())?;
         self.gather(at.0, into)
+    }
+
+    fn read_to_rewrite(
+        &mut self,
+        at: Lba,
+        into: &mut [u8],
+        overwrites: Range<usize>,
+    ) -> Result<bool, DeviceError> {
+        self.read_for(at, into, &overwrites).map_err(|error| error.of_span(Some(at)))
     }
 
     fn lend<'a>(&'a mut self, at: Lba, scratch: &'a mut [u8]) -> Result<&'a [u8], DeviceError> {

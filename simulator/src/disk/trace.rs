@@ -52,6 +52,8 @@ pub struct Command {
     pub dropped: bool,
     /// All its sectors have the one content.
     pub same: bool,
+    /// Of some of its sectors it has no version: it wrote back what they held.
+    pub keeps: bool,
     /// The first crash point at which it is on the medium for certain, or `NONE`; known once its
     /// life was sealed.
     pub stable_from: u32,
@@ -476,10 +478,8 @@ impl Trace {
             stable_at_end: self.stable_before,
         });
         self.narrow(from, at);
-        self.life_start = self.now();
-        self.life_version = self.versions.len() as u32;
-        self.stable_before = self.now();
-        self.settled = self.now();
+        (self.life_start, self.life_version) = (self.now(), self.versions.len() as u32);
+        (self.stable_before, self.settled) = (self.now(), self.now());
         self.epoch_rank = self.ranks;
         self.sealed = NONE;
     }

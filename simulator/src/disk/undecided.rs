@@ -20,7 +20,7 @@ use super::contract::{CacheOrder, Flush, TearShape};
 use super::denied::Denied;
 use super::held::Held;
 use super::rules::Rules;
-use super::trace::{Cut, NONE, Trace};
+use super::trace::{Cut, NONE, Trace, Version};
 use super::worlds::{Latent, Range, Why, World, narrow};
 use super::{damage, ground};
 use crate::choose::Label;
@@ -199,7 +199,9 @@ pub fn listed(
     for cut in start..trace.cuts.len() as u32 {
         let risk = at_risk(trace, rules, lba, cut);
         // A cut at which nothing was at risk there leaves it as it was, if no neighbour can harm it.
-        if !risk.is_empty() || rules.domain_sectors > 1 || rules.looks_back {
+        let is_kept = rules.contract.damages_writes()
+            && damage::keepers(trace, rules, lba, cut).next().is_some();
+        if !risk.is_empty() || is_kept || rules.domain_sectors > 1 || rules.looks_back {
             put_at_risk(trace, rules, (lba, cut), &risk, &mut whole, &mut damaged);
         }
         if (cut as usize) + 1 < trace.cuts.len() {
@@ -253,25 +255,28 @@ fn put_at_risk(
     damaged.extend(fresh);
 }
 
+/// The versions of a sector that came about in the life of a cut and before it, newest first.
+pub fn of_life(trace: &Trace, lba: u64, cut: u32) -> impl Iterator<Item = Version> + '_ {
+    let ended_by = &trace.cuts[cut as usize];
+    let next_life = trace.cuts.get(cut as usize + 1).map_or(trace.life_start, |c| c.life_start);
+    let mut at = trace.newest(lba);
+    let all = std::iter::from_fn(move || {
+        let version = *trace.versions.get(at as usize)?;
+        at = trace.older(lba, at, version.prev);
+        Some(version)
+    });
+    let later = move |version: &Version| version.call >= next_life || version.call > ended_by.at;
+    let settled = |version: &Version| version.call < ended_by.life_start || version.command == NONE;
+    all.skip_while(later).take_while(move |version| !settled(version))
+}
+
 /// The versions of a sector at risk at a cut, newest first.
 pub fn at_risk(trace: &Trace, rules: &Rules, lba: u64, cut: u32) -> SmallVec<[AtRisk; 4]> {
     let ended_by = &trace.cuts[cut as usize];
-    let next_life = trace.cuts.get(cut as usize + 1).map_or(trace.life_start, |c| c.life_start);
-    let mut risk = SmallVec::new();
-    let mut at = trace.newest(lba);
-    while at != NONE {
-        let version = trace.versions[at as usize];
-        at = trace.older(lba, at, version.prev);
-        if version.call >= next_life || version.call > ended_by.at {
-            continue;
-        }
-        let settled = version.call < ended_by.life_start || version.command == NONE;
-        if settled || is_stable(trace, rules, ended_by, version.command) {
-            break;
-        }
-        risk.push(AtRisk { content: version.content, command: version.command });
-    }
-    risk
+    of_life(trace, lba, cut)
+        .take_while(|version| !is_stable(trace, rules, ended_by, version.command))
+        .map(|version| AtRisk { content: version.content, command: version.command })
+        .collect()
 }
 
 /// Adds to `why` that a command at risk did not persist in this sector. False if impossible.

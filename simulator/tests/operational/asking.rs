@@ -193,6 +193,21 @@ fn programs_that_ask_of_damaged_sectors_see_what_every_image_shows() {
     });
 }
 
+/// Garbage is made of what a write puts there, also where that is what was there before.
+#[test]
+fn programs_that_rewrite_what_they_did_not_read_see_what_every_image_shows() {
+    sweep("asking, rewriting", 300, &|contract, rng| {
+        contract.torn.garbage = true;
+        contract.torn.stale = rng.below(3) == 0;
+        contract.damage_max = 1 + rng.below(2);
+        contract.neighbours = rng.below(2) == 0;
+        contract.physical_bytes = contract.logical_bytes * one_of(rng, &[1, 2, 4]);
+        contract.late_calls = rng.below(3);
+        contract.rollback_max = rng.below(2);
+        contract.lost_writes_max = rng.below(2);
+    });
+}
+
 #[test]
 fn programs_that_ask_of_sectors_that_may_be_lost_at_rest_see_what_every_image_shows() {
     sweep("asking, latent", 300, &|contract, rng| {

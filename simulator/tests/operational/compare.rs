@@ -156,6 +156,15 @@ impl Medium for Eager<'_> {
         Ok(Some(part).filter(|part| !merges || passes(part, test)))
     }
 
+    fn rewrite(&mut self, sectors: Range<usize>, at: usize, data: &[u8]) -> Result<(), ()> {
+        let lba = sectors.start;
+        let mut bytes = self.read(lba, sectors.len(), false).map_err(|_| ())?;
+        bytes[at..at + data.len()].copy_from_slice(data);
+        let data = bytes.chunks(self.bytes).map(<[u8]>::to_vec).collect();
+        self.write(&[Cmd { lba, data, fua: false }]);
+        Ok(())
+    }
+
     fn verify(&mut self, ask: &Ask) -> Result<bool, usize> {
         // Sectors that are in the hole as a whole are not read.
         let bytes = self.bytes;

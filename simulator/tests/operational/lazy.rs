@@ -124,6 +124,20 @@ impl Medium for Lazy<'_> {
         self.live.any(Lba(lba as u64), count as u64, &mut scratch, &test).expect("the power is on")
     }
 
+    fn rewrite(&mut self, sectors: Range<usize>, at: usize, data: &[u8]) -> Result<(), ()> {
+        let first = Lba(sectors.start as u64);
+        let mut bytes = vec![0; sectors.len() * self.live.geometry().logical_bytes as usize];
+        let new = at..at + data.len();
+        match self.live.read_to_rewrite(first, &mut bytes, new.clone()) {
+            Ok(_) => {}
+            Err(DeviceError::Unreadable(lba)) if lba == first => return Err(()),
+            Err(other) => panic!("{other}"),
+        }
+        bytes[new].copy_from_slice(data);
+        self.live.write(&[Write::cached(first, &bytes)]).expect("the power is on");
+        Ok(())
+    }
+
     fn write(&mut self, commands: &[Cmd]) {
         let data: Vec<Vec<u8>> = commands.iter().map(|c| c.data.concat()).collect();
         let durability = |fua| if fua { Durability::Fua } else { Durability::Cached };

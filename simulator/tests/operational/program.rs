@@ -35,6 +35,9 @@ pub trait Medium {
     fn is_whole(&mut self, head: Range<usize>, claims: &dyn Fn(&[u8]) -> Option<Claim>) -> bool;
     /// Whether any of `count` sectors passes it.
     fn any(&mut self, lba: usize, count: usize, test: u64) -> bool;
+    /// Reads sectors and writes them back as one command, with `data` from byte `at` of them on; `Err` if one
+    /// of them is lost.
+    fn rewrite(&mut self, sectors: Range<usize>, at: usize, data: &[u8]) -> Result<(), ()>;
     fn write(&mut self, commands: &[Cmd]);
     fn flush(&mut self);
     fn discard(&mut self, lba: usize, sectors: usize);
@@ -95,6 +98,18 @@ pub fn run(
                 let n = (1 + draw() % 4).min((sectors - lba) as u64) as usize;
                 read(medium, lba, n, draw() % 2 == 0, bytes, transcript);
                 continue;
+            }
+            // Who does not ask must learn from what he is told all that was read.
+            8 | 9 if !program.asks.is_empty() => {
+                let lba = (draw() % sectors as u64) as usize;
+                let n = (1 + draw() % 4).min((sectors - lba) as u64) as usize;
+                let at = (draw() % (n * bytes) as u64) as usize;
+                let len = 1 + (draw() % (n * bytes - at) as u64) as usize;
+                let data: Vec<u8> = (0..len).map(|_| b'a' + (draw() % 26) as u8).collect();
+                if medium.rewrite(lba..lba + n, at, &data).is_err() {
+                    transcript.extend([b'E', lba as u8]);
+                    continue;
+                }
             }
             8..=12 => {
                 let n = 1 + draw() % 2;

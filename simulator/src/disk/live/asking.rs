@@ -304,7 +304,7 @@ impl Live<'_> {
 
     /// A sector that cannot be read ends a checksum, whatever the others hold: so that is asked before
     /// anything else is. The error is of the whole span.
-    fn can_be_read(&mut self, parts: &[Part]) -> Result<(), DeviceError> {
+    pub(super) fn can_be_read(&mut self, parts: &[Part]) -> Result<(), DeviceError> {
         let unreadable = |option: &Admitted| option.content == ContentId::UNREADABLE;
         let doubtful = |part: &&Part| part.options.iter().any(unreadable);
         let doubtful: Vec<&Part> = parts.iter().filter(doubtful).collect();

@@ -18,7 +18,8 @@ use journal_core::{DeviceError, Lba, Span};
 
 use super::super::arena::ContentId;
 use super::super::{Disk, FaultKind};
-use super::{Live, Sectors};
+use super::Live;
+use super::recording::Sectors;
 
 impl Disk {
     /// From now on until [`Disk::settle`] the power is not cut: a journal is being made.
