@@ -127,6 +127,8 @@ pub struct Disk {
     /// During a life whose cut is left open: the first crash point that is still possible.
     open_from: Option<u32>,
     facts: Option<Box<Facts>>,
+    /// Stand-ins were handed out at some time.
+    stands_in: bool,
 }
 
 /// How much there is in the record of a disk: two equal stamps of one life, and nothing was written
@@ -205,6 +207,7 @@ impl Disk {
             stretches: Vec::new(),
             open_from: None,
             facts: None,
+            stands_in: false,
         })
     }
 

@@ -77,21 +77,14 @@ impl Live<'_> {
     /// Records one write command.
     #[inline]
     pub(super) fn record(&mut self, write: &Write<'_>, sectors: u64, of: (u32, u32)) {
-        let stand_ins = self.stand_ins(write);
         let content = self.disk.trace.arena.push(write.data);
         let all = Sectors { at: write.at, count: sectors, same: false };
         let command = self.command(all, content, write.durability == Durability::Fua, of);
+        if self.disk.stands_in {
+            return self.put_but_stand_ins(write, (content, command, of.0));
+        }
         for i in 0..sectors {
-            let lba = write.at.0 + i;
-            match stand_ins.iter().find(|stand_in| stand_in.0 == lba) {
-                None => self.put(lba, ContentId(content.0 + i as u32), command, of.0),
-                Some(&(_, Some(content))) => self.put(lba, content, command, of.0),
-                // It stays open, and has no version of this command.
-                Some((_, None)) => {
-                    let command = &mut self.disk.trace.commands[command as usize];
-                    (command.last, command.keeps) = (command.last - 1, true);
-                }
-            }
+            self.put(write.at.0 + i, ContentId(content.0 + i as u32), command, of.0);
         }
     }
 

@@ -14,7 +14,6 @@
 use std::ops::Range;
 
 use journal_core::{DeviceError, Lba, Write};
-use smallvec::SmallVec;
 
 use super::super::arena::ContentId;
 use super::super::classes::Part;
@@ -28,9 +27,6 @@ fn words(lba: u64) -> impl Iterator<Item = [u8; 8]> {
     let next = |word: &u64| Some(word.rotate_left(9).wrapping_mul(STAND_IN | 1));
     std::iter::successors(Some(STAND_IN ^ lba), next).map(u64::to_le_bytes)
 }
-
-/// Sectors that are written with their stand-ins, with what they hold where that is certain.
-pub(super) type StandIns = SmallVec<[(u64, Option<ContentId>); 8]>;
 
 fn stands_for(lba: u64, sector: &[u8]) -> bool {
     sector.chunks(8).zip(words(lba)).all(|(bytes, word)| *bytes == word[..bytes.len()])
@@ -66,7 +62,7 @@ impl Live<'_> {
                 to.chunks_mut(8)
                     .zip(words(lba))
                     .for_each(|(to, word)| to.copy_from_slice(&word[..to.len()]));
-                all_is_known = false;
+                (all_is_known, self.disk.stands_in) = (false, true);
                 continue;
             }
             match self.content(lba) {
@@ -77,12 +73,29 @@ impl Live<'_> {
         Ok(all_is_known)
     }
 
-    /// Which of a write's sectors is written with its stand-in, and what is known of it by now.
-    #[inline]
-    pub(super) fn stand_ins(&self, write: &Write<'_>) -> StandIns {
+    /// Puts the versions of a command, whose first sector has this content, of the sectors that are not written
+    /// with their stand-ins.
+    #[cold]
+    pub(super) fn put_but_stand_ins(
+        &mut self,
+        write: &Write<'_>,
+        (first, command, call): (ContentId, u32, u32),
+    ) {
         let sector = self.disk.geometry.logical_bytes as usize;
-        let sectors = (write.at.0..).zip(write.data.chunks_exact(sector));
-        let stand_ins = sectors.filter(|&(lba, bytes)| stands_for(lba, bytes));
-        stand_ins.map(|(lba, _)| (lba, self.certain(lba))).collect()
+        for (i, bytes) in (0..).zip(write.data.chunks_exact(sector)) {
+            let lba = write.at.0 + u64::from(i);
+            let content = match stands_for(lba, bytes) {
+                false => Some(ContentId(first.0 + i)),
+                true => self.certain(lba),
+            };
+            match content {
+                Some(content) => self.put(lba, content, command, call),
+                // It stays open, and has no version of this command.
+                None => {
+                    let command = &mut self.disk.trace.commands[command as usize];
+                    (command.last, command.keeps) = (command.last - 1, true);
+                }
+            }
+        }
     }
 }
