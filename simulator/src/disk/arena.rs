@@ -106,6 +106,13 @@ impl Arena {
         self.in_a_row(id, 1)
     }
 
+    /// Whether a content reads as one of these.
+    #[inline]
+    #[must_use]
+    pub fn is_among(&self, contents: &[ContentId], content: ContentId) -> bool {
+        contents.iter().any(|&other| self.same(other, content))
+    }
+
     /// Whether two contents read the same.
     #[inline]
     #[must_use]

@@ -141,7 +141,7 @@ impl Disk {
 
     /// Whether a content is of the class that a literal speaks of.
     pub(super) fn in_class(&self, literal: &Literal, content: ContentId) -> bool {
-        literal.class.iter().any(|&known| self.trace.arena.same(known, content))
+        self.trace.arena.is_among(&literal.class, content)
     }
 
     /// The clauses that do not hold yet, each with its literals that are open.

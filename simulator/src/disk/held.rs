@@ -62,7 +62,7 @@ impl Held {
         let mut own = of_cut.flat_map(|carried| &carried.literals);
         let Some(literal) = own.find(|literal| literal.lba == lba) else { return };
         for content in contents {
-            let differs = !literal.class.iter().any(|&of| arena.same(of, content.content));
+            let differs = !arena.is_among(&literal.class, content.content);
             let range = Range::of(differs.into(), differs.into());
             let says = |why: &mut World| narrow(why, Latent::Held { cut, lba }, range.clone());
             content.why.retain_mut(says);

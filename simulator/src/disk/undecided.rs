@@ -166,7 +166,7 @@ pub fn coupled(
     let denied = denied.of(lba, cut);
     let mut feasible = |contents: &[Content]| {
         for content in contents {
-            if denied.iter().any(|&other| arena.same(other, content.content)) {
+            if arena.is_among(&denied, content.content) {
                 continue;
             }
             let admitted = |why: &&World| admits(content.content, why);

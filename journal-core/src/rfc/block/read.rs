@@ -87,12 +87,7 @@ fn ask_v9<'a>(
     };
     let place = Place { at: layout.lba(seq), at_bytes, head_bytes: HEAD_BYTES, block_bytes };
     let first = &mut scratch[..layout.logical_bytes() as usize];
-    match place.ask(device, first, &|head| claimed(head, seq).is_some(), &claims)? {
-        Held::Whole => Ok(Asked::Reads(block_bytes)),
-        Held::Claimed => Ok(Asked::Is(Seen::Claims)),
-        Held::Lost => Ok(Asked::Is(Seen::Unreadable)),
-        Held::Other => not_claimed(device, at_bytes, block_bytes as u64).map(Asked::Is),
-    }
+    place.ask(device, (first, block_bytes), &|head| claimed(head, seq).is_some(), &claims)
 }
 
 /// What a question about a block came to.
@@ -113,45 +108,43 @@ pub(super) struct Place {
     pub block_bytes: usize,
 }
 
-/// What a place was found to hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Held {
-    /// What the head claims sums to what it says.
-    Whole,
-    /// A head that claims the block, and it is not so.
-    Claimed,
-    /// Such a head, and a sector that cannot be read.
-    Lost,
-    /// No such head.
-    Other,
-}
-
 impl Place {
-    /// What it holds: of a head that `is_one` it is asked whether what it `claims` is so. `first` has room
-    /// for a sector.
-    pub fn ask(
+    /// What it is: of a head that `is_one` it is asked whether what it `claims` is so. `first` has room
+    /// for a sector. Where there is no such head it matters whether so many bytes can be read.
+    pub fn ask<'a>(
         &self,
         device: &mut dyn BlockDevice,
-        first: &mut [u8],
+        (first, foreign_bytes): (&mut [u8], usize),
         is_one: &dyn Fn(&[u8]) -> bool,
         claims: Claims<'_>,
-    ) -> Result<Held, DeviceError> {
+    ) -> Result<Asked<'a>, DeviceError> {
         if !head_passes(device, self.at, first, is_one)? {
-            return Ok(Held::Other);
+            return self.if_readable(device, foreign_bytes, Seen::Foreign).map(Asked::Is);
         }
         // Of a head that makes no sense nothing else is looked at.
         if !head_passes(device, self.at, first, &|first| claims(first).is_some())? {
-            return Ok(Held::Claimed);
+            return Ok(Asked::Is(Seen::Claims));
         }
-        match bytes::can_be_read(device, self.at_bytes, self.block_bytes as u64) {
-            Ok(()) => {}
-            Err(DeviceError::Unreadable(_)) => return Ok(Held::Lost),
-            Err(error) => return Err(error),
-        }
-        Ok(match device.is_whole(self.at_bytes, self.head_bytes, claims)? {
-            true => Held::Whole,
-            false => Held::Claimed,
+        let seen = self.if_readable(device, self.block_bytes, Seen::Claims)?;
+        let can_be_read = !matches!(seen, Seen::Unreadable);
+        Ok(match can_be_read && device.is_whole(self.at_bytes, self.head_bytes, claims)? {
+            true => Asked::Reads(self.block_bytes),
+            false => Asked::Is(seen),
         })
+    }
+
+    /// What it is, if so many of its bytes can be read.
+    pub fn if_readable<'a>(
+        &self,
+        device: &mut dyn BlockDevice,
+        bytes: usize,
+        seen: Seen<'a>,
+    ) -> Result<Seen<'a>, DeviceError> {
+        match bytes::can_be_read(device, self.at_bytes, bytes as u64) {
+            Ok(()) => Ok(seen),
+            Err(DeviceError::Unreadable(_)) => Ok(Seen::Unreadable),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -164,17 +157,4 @@ pub(super) fn head_passes(
     test: &dyn Fn(&[u8]) -> bool,
 ) -> Result<bool, DeviceError> {
     Ok(device.find(at, 1, scratch, &|_, bytes| test(bytes))?.is_some())
-}
-
-/// What a place is that claims nothing, of which so many bytes from `at_bytes` on matter.
-pub(super) fn not_claimed<'a>(
-    device: &mut dyn BlockDevice,
-    at_bytes: u64,
-    len: u64,
-) -> Result<Seen<'a>, DeviceError> {
-    match bytes::can_be_read(device, at_bytes, len) {
-        Ok(()) => Ok(Seen::Foreign),
-        Err(DeviceError::Unreadable(_)) => Ok(Seen::Unreadable),
-        Err(error) => Err(error),
-    }
 }

@@ -382,7 +382,7 @@ impl Live<'_> {
         let now = disk.window();
         let is_feasible = |&i: &usize| {
             let option = &part.options[i];
-            if denied.iter().any(|&other| arena.same(other, option.content)) {
+            if arena.is_among(&denied, option.content) {
                 return false;
             }
             if disk.rules.independent {

@@ -145,7 +145,7 @@ fn differ(
     let (mut never, mut always) = (true, true);
     let mut known: SmallVec<[ContentId; 16]> = SmallVec::new();
     for content in contents {
-        if known.iter().any(|&other| arena.same(other, content)) {
+        if arena.is_among(&known, content) {
             continue;
         }
         for &other in &known {

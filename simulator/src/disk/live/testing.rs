@@ -107,7 +107,7 @@ impl Live<'_> {
         let (demands, denied) = (disk.demands(), disk.denied.of(lba, cut));
         let possible = bits(&|option| {
             let content = option.content;
-            !denied.iter().any(|&other| arena.same(other, content))
+            !arena.is_among(&denied, content)
                 && option.why.iter().any(|why| demands.admits(lba, content, why))
         });
         passing &= possible;

@@ -11,7 +11,7 @@
 
 use super::super::codec::{Block, CRC, MAGIC, SEQ, Seen, TLV_BYTES, TLV_MAX, TYPE_HASH};
 use super::super::layout::Seq;
-use super::super::read::{Asked, Held, Place, head_passes, not_claimed};
+use super::super::read::{Asked, Place, head_passes};
 use super::{HEAD_BYTES, MAGIC_BYTES, SUM_HIGH, VERSION, Variant, array};
 use crate::bytes;
 use crate::checksum::{Checksum, stored};
@@ -69,10 +69,9 @@ impl Variant {
         device.is_whole(at, HEAD_BYTES, &claims)
     }
 
-    /// What the block at a place, a sector and the byte it begins at, is, unless it is good so far as
-    /// its checksum tells. What claims nothing is not looked at
-    /// further: whether its other sectors can be read is of no matter. Without a checksum over all of it
-    /// the sectors behind its entries are of none either.
+    /// What the block at a place, a sector and the byte it begins at, is, unless it is good so far as its
+    /// checksum tells. What claims nothing is not looked at further: whether its other sectors can be read is
+    /// of no matter. Without a checksum over all of it the sectors behind its entries are of none either.
     pub fn ask<'a>(
         &self,
         device: &mut dyn BlockDevice,
@@ -92,12 +91,7 @@ impl Variant {
         if ends_with_entries {
             return self.ask_entries(device, (place, seq), first, &is_one);
         }
-        match place.ask(device, first, &is_one, &claims)? {
-            Held::Whole => Ok(Asked::Reads(block_bytes)),
-            Held::Claimed => Ok(Asked::Is(Seen::Claims)),
-            Held::Lost => Ok(Asked::Is(Seen::Unreadable)),
-            Held::Other => not_claimed(device, at_bytes, sector as u64).map(Asked::Is),
-        }
+        place.ask(device, (first, sector), &is_one, &claims)
     }
 
     /// [`Variant::ask`], of a block without a checksum over all of it: its entries are asked for one by
@@ -112,7 +106,7 @@ impl Variant {
         let Place { at, at_bytes, block_bytes, .. } = place;
         let sector = first.len();
         if !head_passes(device, at, first, is_one)? {
-            return not_claimed(device, at_bytes, sector as u64).map(Asked::Is);
+            return place.if_readable(device, sector, Seen::Foreign).map(Asked::Is);
         }
         let head: [u8; HEAD_BYTES] = match device.peek(at, 0..HEAD_BYTES, first) {
             Ok(head) => array(head, 0),
@@ -128,11 +122,7 @@ impl Variant {
         if self.entry == Checksum::None || self.entries_hold(device, (at_bytes, seq), end)? {
             return Ok(Asked::Reads(needed));
         }
-        match bytes::can_be_read(device, at_bytes, needed as u64) {
-            Ok(()) => Ok(Asked::Is(Seen::Claims)),
-            Err(DeviceError::Unreadable(_)) => Ok(Asked::Is(Seen::Unreadable)),
-            Err(error) => Err(error),
-        }
+        place.if_readable(device, needed, Seen::Claims).map(Asked::Is)
     }
 
     /// Whether the entries of a block fill it up to `end`, each with its checksum.
