@@ -285,10 +285,10 @@ pub trait BlockDevice {
     fn discard(&mut self, at: Lba, sectors: u64) -> Result<(), DeviceError>;
 
     /// Fills `into` with the sectors from `at` on, to be written back to the same place: the read of a
-    /// read-modify-write, of which the bytes `overwrites` will be new. A device need not say what the
-    /// other sectors hold: of those that lie outside of `overwrites` it may hand out *stand-ins*, and answer
-    /// false. Written to where they came from, in this life, they stand for what is there. They are good for
-    /// nothing else. The default reads, and answers true.
+    /// read-modify-write, of which the bytes `overwrites` will be new. A device need not say what all of them
+    /// hold. Of sectors that lie outside of `overwrites` it may hand out *stand-ins*, and answer false: written
+    /// to where they came from, in this life, they stand for what is there, and they are good for nothing else.
+    /// Sectors that lie within it may be left as they are in `into`. The default reads, and answers true.
     ///
     /// # Errors
     /// As for [`BlockDevice::read`], but that [`DeviceError::Unreadable`] names the first sector: a kernel

@@ -5,8 +5,8 @@
 //! that answer.
 //!
 //! Invariant: a cell follows from its strategy and its device alone. It is PROVEN or REFUTED, SENSELESS
-//! where the strategy does not fit the device, and BOUNDED where the bound ended the search: so far in
-//! none on the devices that are asked of by default.
+//! where the strategy does not fit the device, and BOUNDED where the bound ended the search: so far on
+//! `ssd-zheng-hostile` alone, where any bit may flip.
 //!
 //! What it is not: a choice of strategies (`journal_core::rfc::selection`), or of devices.
 
