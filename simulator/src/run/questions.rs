@@ -21,7 +21,7 @@ use crate::oracle::OracleSet;
 /// Leaves that are tried at most for a case of what the tree found.
 const WITNESSES_MAX: u32 = 20_000;
 
-/// The odometer; with an ear, if somebody wants to know the names of its answers.
+/// The odometer; with an ear, if somebody wants to know where the power went.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
     pub odometer: Exhaustive,
