@@ -161,8 +161,8 @@ pub struct TornContents {
     pub zeros: bool,
     /// It reads as 0xFF.
     pub ones: bool,
-    /// It reads as anything; representatives: the new content inverted (where the command that did
-    /// the damage has new content for the sector), and fixed noise.
+    /// It reads as anything; representatives: the new content, inverted and turned by a bit (where
+    /// the command that did the damage has new content for the sector), and fixed noise.
     pub garbage: bool,
     /// It reads as something older of itself (see the meaning).
     #[serde(default, skip_serializing_if = "is_default")]

@@ -150,7 +150,7 @@ pub fn strikes(
             mixes(trace, rules, sector, own, &why, &mut out);
         }
         if is_kept && rules.contract.torn.garbage {
-            inverses(trace, sector, striker, &why, &mut out);
+            spoilt(trace, sector, striker, &why, &mut out);
         }
         let torn = rules.contract.torn;
         let mut add = |how: Torn, content: ContentId| {
@@ -165,10 +165,7 @@ pub fn strikes(
         }
         if torn.garbage {
             if let Some(own) = own {
-                let inverted = trace
-                    .arena
-                    .derive(risk[own].content, |bytes| bytes.iter_mut().for_each(|b| *b = !*b));
-                add(Torn::Garbage(0), inverted);
+                add(Torn::Garbage(0), trace.arena.derive(risk[own].content, spoil));
             }
             add(Torn::Garbage(1), ContentId::NOISE);
         }
@@ -217,8 +214,14 @@ pub fn keepers<'t>(
     })
 }
 
-/// Garbage made of what a command wrote back: of each content that may have been there, its inverse.
-fn inverses(
+/// Makes garbage of what was to be written: inverted, and turned by a bit. Inverted alone, garbage of garbage
+/// would be what was there at first.
+fn spoil(bytes: &mut [u8]) {
+    bytes.iter_mut().for_each(|byte| *byte = !byte.rotate_left(1));
+}
+
+/// Garbage made of what a command wrote back: of each content that may have been there.
+fn spoilt(
     trace: &mut Trace,
     sector: &Sector<'_>,
     striker: u32,
@@ -235,13 +238,9 @@ fn inverses(
         if why.is_empty() {
             continue;
         }
-        let content =
-            trace.arena.derive(older.content, |bytes| bytes.iter_mut().for_each(|b| *b = !*b));
-        out.push(Content {
-            content,
-            label: named(striker, Torn::Garbage(0), older.label, number),
-            why,
-        });
+        let content = trace.arena.derive(older.content, spoil);
+        let label = named(striker, Torn::Garbage(0), older.label, number);
+        out.push(Content { content, label, why });
     }
 }
 

@@ -299,7 +299,7 @@ pub fn fill_image(contract: &Contract, sectors: usize, fill: Fill) -> Image {
 }
 
 /// The fixed noise of sectors of this size, asked of the disk itself: the one content of a torn
-/// sector that is neither old, new, nor the inverse of new.
+/// sector that is neither old, new, nor new inverted and turned.
 pub fn noise(logical_bytes: u32) -> Vec<u8> {
     let contract = Contract {
         logical_bytes,
@@ -327,7 +327,7 @@ pub fn noise(logical_bytes: u32) -> Vec<u8> {
         chooser.rewind();
         let content =
             Lazy::new(Live::new(&mut disk, &mut chooser)).read(0, 1, false).expect("readable");
-        if content != new && content != vec![0; bytes] && content != vec![!0x3C; bytes] {
+        if content != new && content != vec![0; bytes] && content != vec![!0x78; bytes] {
             others.insert(content);
         }
         if !chooser.next_leaf() {

@@ -355,7 +355,7 @@ impl Model {
     }
 
     /// Everything a damaged sector may hold besides mixes. Garbage is told by two representatives;
-    /// the first exists only where there is new content to invert.
+    /// the first exists only where there is new content to spoil: inverted, and turned by a bit.
     fn torn_contents(&self, new: Option<&Vec<u8>>, to: &mut BTreeSet<Sector>) {
         let torn = self.contract.torn;
         if torn.unreadable {
@@ -369,7 +369,7 @@ impl Model {
         }
         if torn.garbage {
             to.insert(Some(self.noise.clone()));
-            to.extend(new.map(|new| Some(new.iter().map(|b| !b).collect())));
+            to.extend(new.map(|new| Some(new.iter().map(|b| !b.rotate_left(1)).collect())));
         }
     }
 

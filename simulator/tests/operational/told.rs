@@ -4,7 +4,7 @@
 //! and a FUA write of `c` at 1 in flight when the power goes. Commands of one call stand side by
 //! side, `drop@1` discards a sector, and a trace without `*` is cut after all its calls. An image
 //! is a word for each sector: its letter, `.` for zeros (and the fill), `#` for 0xFF, `~` for
-//! noise, `A` for an inverted `a`, `a..b` for a mix (by quarters), `!` for unreadable.
+//! noise, `A` for an `a` inverted and turned by a bit, `a..b` for a mix (by quarters), `!` for unreadable.
 //!
 //! Invariant: images come from the disk and from the enumerator, and both say the same.
 
@@ -94,9 +94,12 @@ pub fn word(sector: &Sector, noise: &[u8]) -> String {
     let letter = |byte: u8| match byte {
         0 => '.',
         0xFF => '#',
-        byte if byte.is_ascii_graphic() => byte as char,
-        byte if (!byte).is_ascii_graphic() => (!byte).to_ascii_uppercase() as char,
-        _ => '?',
+        byte if byte.is_ascii_lowercase() => byte as char,
+        byte => match (!byte).rotate_right(1) {
+            spoilt if spoilt.is_ascii_lowercase() => spoilt.to_ascii_uppercase() as char,
+            _ if byte.is_ascii_graphic() => byte as char,
+            _ => '?',
+        },
     };
     let letters: Vec<char> =
         bytes.chunks(bytes.len() / 4).map(|quarter| letter(quarter[0])).collect();
