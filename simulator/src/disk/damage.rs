@@ -15,9 +15,9 @@ use smallvec::smallvec;
 use super::arena::ContentId;
 use super::contract::{DAMAGE_UNBOUNDED, InnerTear, MOSAIC_GRANULES_MAX};
 use super::rules::Rules;
-use super::trace::{Command, NONE, Trace, Version};
+use super::trace::{Command, Trace, Version};
 use super::undecided::{AtRisk, Content, Coupling, at_risk, is_stable, lost, of_life, persisted};
-use super::worlds::{Latent, Range, Why, World, narrow};
+use super::worlds::{Latent, Range, Why, World, both, narrow};
 use crate::choose::{Label, Torn};
 
 /// A sector as a cut finds it.
@@ -71,27 +71,16 @@ pub fn stale(
         let why = older.why.clone();
         all.push(Stale { content: older.content, command: None, below: Err(number), why });
     }
-    let ended_by = &trace.cuts[cut as usize];
-    let next_life = trace.cuts.get(cut as usize + 1).map_or(trace.life_start, |c| c.life_start);
-    let mut at = trace.newest(lba);
-    let mut written = Vec::new();
-    while at != NONE {
-        let version = trace.versions[at as usize];
-        at = trace.older(lba, at, version.prev);
-        if version.call >= next_life || version.call > ended_by.at {
-            continue;
-        }
-        if version.call < ended_by.settled || version.command == NONE {
-            break;
-        }
-        written.push(Stale {
-            content: version.content,
-            command: Some(version.command),
-            below: Ok(Some(version.command)),
-            why: smallvec![World::new()],
-        });
-    }
-    all.extend(written.into_iter().rev());
+    let settled = trace.cuts[cut as usize].settled;
+    let written = of_life(trace, lba, cut).take_while(|version| version.call >= settled);
+    let first_written = all.len();
+    all.extend(written.map(|version| Stale {
+        content: version.content,
+        command: Some(version.command),
+        below: Ok(Some(version.command)),
+        why: smallvec![World::new()],
+    }));
+    all[first_written..].reverse();
     all
 }
 
@@ -132,16 +121,16 @@ pub fn strikes(
         let sectors = domain..domain + rules.domain_sectors;
         sectors.flat_map(|l| at_risk(trace, rules, l, cut)).map(|r| r.command).collect()
     };
-    for lba in domain..domain + rules.domain_sectors {
-        strikers.extend(keepers(trace, rules, lba, cut));
-    }
+    let keepers = |lba| keepers(trace, rules, lba, cut);
+    strikers.extend((domain..domain + rules.domain_sectors).flat_map(keepers));
+    let own_keepers: Vec<u32> = keepers(lba).collect();
     strikers.sort_unstable_by(|a, b| b.cmp(a));
     strikers.dedup();
     for striker in strikers {
         let c = trace.commands[striker as usize];
         let Some(mut why) = struck(rules, cut, domain, striker, &c) else { continue };
         let own = risk.iter().position(|r| r.command == striker);
-        let is_kept = own.is_none() && keepers(trace, rules, lba, cut).any(|n| n == striker);
+        let is_kept = own_keepers.contains(&striker);
         let newer = own.unwrap_or(if is_kept { risk.len() } else { 0 });
         if !risk[..newer].iter().all(|n| lost(trace, rules, cut, lba, n.command, &mut why)) {
             continue;
@@ -173,16 +162,12 @@ pub fn strikes(
             add(Torn::Unreadable, ContentId::UNREADABLE);
         }
         for older in stale.iter().filter(|older| older.command.is_none_or(|n| n < striker)) {
-            let both = |other: &World| {
-                let mut why = why.clone();
-                other.iter().all(|(l, r)| narrow(&mut why, *l, r.clone())).then_some(why)
-            };
             let (write, how) = (striker, Torn::Stale);
             let label = match older.below {
                 Ok(below) => Label::Torn { write, how, below },
                 Err(older) => Label::TornOver { write, how, older },
             };
-            let why: Why = older.why.iter().filter_map(both).collect();
+            let why: Why = older.why.iter().filter_map(|other| both(&why, other)).collect();
             if !why.is_empty() {
                 out.push(Content { content: older.content, label, why });
             }
@@ -230,11 +215,7 @@ fn spoilt(
 ) {
     let below: Vec<_> = sector.below().collect();
     for (older, number) in below {
-        let both = |other: &World| {
-            let mut why = struck.clone();
-            other.iter().all(|(l, r)| narrow(&mut why, *l, r.clone())).then_some(why)
-        };
-        let why: Why = older.why.iter().filter_map(both).collect();
+        let why: Why = older.why.iter().filter_map(|other| both(struck, other)).collect();
         if why.is_empty() {
             continue;
         }

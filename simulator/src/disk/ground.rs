@@ -13,7 +13,7 @@
 use super::arena::ContentId;
 use super::rules::Rules;
 use super::trace::{Cut, NONE, Trace, Version};
-use super::undecided::{AtRisk, Content, is_stable};
+use super::undecided::{AtRisk, Content, is_stable, of_life};
 use super::worlds::{Latent, Range, Why, World, narrow};
 use crate::choose::Label;
 
@@ -58,23 +58,11 @@ fn newest_stable(
 /// The stable versions of a sector that a cut may take back, newest first.
 fn stable(trace: &Trace, rules: &Rules, lba: u64, cut: u32) -> Vec<AtRisk> {
     let ended_by = &trace.cuts[cut as usize];
-    let next_life = trace.cuts.get(cut as usize + 1).map_or(trace.life_start, |c| c.life_start);
-    let mut stable = Vec::new();
-    let mut at = trace.newest(lba);
-    while at != NONE {
-        let version = trace.versions[at as usize];
-        at = trace.older(lba, at, version.prev);
-        if version.call >= next_life || version.call > ended_by.at {
-            continue;
-        }
-        if version.call < ended_by.settled || version.command == NONE {
-            break;
-        }
-        if is_stable(trace, rules, ended_by, version.command) {
-            stable.push(AtRisk { content: version.content, command: version.command });
-        }
-    }
-    stable
+    of_life(trace, lba, cut)
+        .take_while(|version| version.call >= ended_by.settled)
+        .filter(|version| is_stable(trace, rules, ended_by, version.command))
+        .map(|version| AtRisk { content: version.content, command: version.command })
+        .collect()
 }
 
 /// Whether a command reached the medium; where it wrote one sector no other can tell.

@@ -80,7 +80,7 @@ pub(super) fn share(some: &Bonds, others: &Bonds) -> bool {
 }
 
 /// Both boxes at once, if that is possible.
-fn both(a: &World, b: &World) -> Option<World> {
+pub(super) fn both(a: &World, b: &World) -> Option<World> {
     let mut both = a.clone();
     b.iter().all(|(latent, range)| narrow(&mut both, *latent, range.clone())).then_some(both)
 }

@@ -24,7 +24,7 @@ const STAND_IN: u64 = 0x7b1d_3c5a_97e6_f081;
 
 /// The words that stand for what a sector holds.
 fn words(lba: u64) -> impl Iterator<Item = [u8; 8]> {
-    let next = |word: &u64| Some(word.rotate_left(9).wrapping_mul(STAND_IN | 1));
+    let next = |word: &u64| Some(word.rotate_left(9).wrapping_mul(STAND_IN));
     std::iter::successors(Some(STAND_IN ^ lba), next).map(u64::to_le_bytes)
 }
 
