@@ -1,4 +1,4 @@
-//! Damage at rest: what a sector may read as on top of what the cut left there.
+//! Damage at rest, bit by bit: the answers of who reads a sector. Who asks less is told less (`rested.rs`).
 //!
 //! Method. Two kinds are laid over the options of a sector: one bit flipped, and unreadable. Flips
 //! are numbered and not listed, for there are as many as the sector has bits; only those that read
@@ -8,9 +8,8 @@
 //!
 //! Invariant: no two answers read the same, and no explanation is forgotten.
 
-use smallvec::smallvec;
-
 use super::arena::{Arena, ContentId};
+use super::flips::differing;
 use super::undecided::Content;
 use super::worlds::{Budget, Latent, Range, Why, World, Worlds, narrow};
 
@@ -137,55 +136,9 @@ impl AtRest {
         let explain = self.flippable.iter().filter(|(i, _)| one_away(*i));
         explain.flat_map(|(_, why)| why.iter().cloned()).collect()
     }
-
-    /// The answers beyond the options, as far as they are explained alike: how many, and by what. What
-    /// is made for it stays in the arena.
-    pub fn groups(
-        &self,
-        arena: &mut Arena,
-        (cut, lba): (u32, u64),
-        options: &[Content],
-    ) -> Vec<(u64, Why)> {
-        // Flips that are flips of two options; each is listed with the first of them.
-        let mut shared: Vec<(usize, u32)> = Vec::new();
-        for (at, (i, _)) in self.flippable.iter().enumerate() {
-            for (j, _) in &self.flippable[at + 1..] {
-                let (a, b) = (options[*i].content, options[*j].content);
-                if let [a, b] = differing_bits(arena.get(a), arena.get(b))[..] {
-                    shared.extend([(at, a), (at, b)]);
-                }
-            }
-        }
-        shared.sort_unstable();
-        shared.dedup();
-        let number = |&(at, bit): &(usize, u32)| at as u32 * self.bits + bit;
-        shared.retain(|flip| self.struck.binary_search(&number(flip)).is_err());
-        let mut groups: Vec<(u64, Why)> = Vec::new();
-        for (at, (_, why)) in self.flippable.iter().enumerate() {
-            let numbers = at as u32 * self.bits..(at as u32 + 1) * self.bits;
-            let struck = self.struck.iter().filter(|number| numbers.contains(number)).count();
-            let shared = shared.iter().filter(|flip| flip.0 == at).count();
-            let alone = u64::from(self.bits) - (struck + shared) as u64;
-            groups.extend((alone > 0).then(|| (alone, why.clone())));
-        }
-        for (at, bit) in shared {
-            let flipped = arena.derive(options[self.flippable[at].0].content, |bytes| {
-                bytes[bit as usize / 8] ^= 1 << (bit % 8);
-            });
-            groups.push((1, self.why_flipped(arena, flipped, options)));
-        }
-        let lost = World::from_iter([(Latent::Lost { cut, lba }, Range::of(1, 1))]);
-        groups.extend(self.may_lose.then(|| (1, smallvec![lost])));
-        groups
-    }
 }
 
 /// The bits in which two contents differ; at most three of them.
 fn differing_bits(a: &[u8], b: &[u8]) -> Vec<u32> {
-    let bytes = a.iter().zip(b).enumerate().filter(|(_, (a, b))| a != b);
-    let bits = bytes.flat_map(|(i, (a, b))| {
-        let differ = a ^ b;
-        (0..8).filter(move |bit| differ >> bit & 1 == 1).map(move |bit| i as u32 * 8 + bit)
-    });
-    bits.take(3).collect()
+    differing(a, b).take(3).collect()
 }

@@ -16,6 +16,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::arena::{Arena, ContentId};
+use super::flips::Way;
 use super::linear::{self, Changes};
 use super::trace::{NONE, Trace};
 use super::worlds::Why;
@@ -33,6 +34,21 @@ pub struct Admitted {
     pub window: (u32, u32),
     /// Where sectors are coupled, what explains it.
     pub why: Why,
+    /// Where bits of the sector flipped, in which ways, and whether the question notices any of them: then it
+    /// is of no class.
+    pub flipped: Option<(Vec<Way>, bool)>,
+}
+
+impl Admitted {
+    /// A content without a reason.
+    pub fn of(content: ContentId, window: (u32, u32)) -> Admitted {
+        Admitted { content, window, why: Why::new(), flipped: None }
+    }
+
+    /// Whether a bit flipped that the question notices.
+    pub fn is_noticed(&self) -> bool {
+        matches!(self.flipped, Some((_, true)))
+    }
 }
 
 /// One sector of a range.
@@ -67,7 +83,7 @@ impl Part {
         let mut part = Part { lba, open, options, covered, classes: Vec::new() };
         for at in 0..part.options.len() {
             let content = part.options[at].content;
-            if content == ContentId::UNREADABLE {
+            if content == ContentId::UNREADABLE || part.options[at].is_noticed() {
                 continue;
             }
             match part.class_of(arena, content) {
@@ -105,6 +121,11 @@ impl Part {
             }
         }
         part
+    }
+
+    /// Whether bits of it flipped, and not all of them are known.
+    pub fn is_flipped(&self) -> bool {
+        self.options.first().is_some_and(|option| option.flipped.is_some())
     }
 
     /// The class of an option, if it can be read.
@@ -307,7 +328,7 @@ mod tests {
     }
 
     fn parts(trace: &Trace, covered: (usize, usize)) -> Vec<Part> {
-        let option = |content| Admitted { content, window: (0, 0), why: Why::new() };
+        let option = |content| Admitted::of(content, (0, 0));
         let part = |lba: u32| {
             let contents = trace.commands.iter().rev().map(|c| ContentId(c.content.0 + lba));
             let options = contents.map(option).collect();
@@ -339,7 +360,7 @@ mod tests {
     fn contents_that_agree_in_what_is_covered_are_one_class() {
         let mut trace = trace();
         let content = trace.arena.derive(trace.commands[0].content, |bytes| bytes[40] ^= 1);
-        let again = Admitted { content, window: (0, 0), why: Why::new() };
+        let again = Admitted::of(content, (0, 0));
         let mut options = parts(&trace, (0, SECTOR))[0].options.clone();
         options.push(again);
         let classes = |covered| {

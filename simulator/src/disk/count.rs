@@ -20,13 +20,12 @@
 use num_bigint::BigUint;
 
 use super::arena::ContentId;
-use super::at_rest::AtRest;
 use super::boxes::bytes_of;
 use super::product::Product;
 use super::readings;
 use super::residuals::{About, Contents, Counting, DeniedOf, Left, Residuals, Shape};
 use super::undecided::Content;
-use super::worlds::{Why, World, Worlds, merged};
+use super::worlds::{Why, World, merged};
 use super::{Disk, trace};
 
 /// The sectors of a disk that may hold more than one content, as of a cut.
@@ -43,7 +42,7 @@ pub struct Universe {
 }
 
 /// What explains the contents of a sector, each so many, and what they read as.
-type AtRestOf = (Vec<(u64, Why)>, Vec<ContentId>);
+type AtRestOf = (Vec<(u128, Why)>, Vec<ContentId>);
 
 /// A sector that is open.
 #[derive(Clone, Debug)]
@@ -84,12 +83,9 @@ impl Disk {
             let listed = self.listed(lba);
             let (options, _) = self.possible(lba, &listed, false);
             if self.rules.contract.damages_at_rest() {
-                let arena = self.trace.arena.len();
-                if let Some((contents, held)) = self.at_rest(lba, options) {
+                if let Some((contents, held)) = self.at_rest(lba, &options) {
                     into.add(lba, contents, held);
                 }
-                // What is damaged was made to be counted.
-                self.forget_contents(arena);
                 continue;
             }
             let held = options.iter().map(|option| option.content).collect();
@@ -99,29 +95,20 @@ impl Disk {
     }
 
     /// What explains the contents of a sector with damage at rest laid over what the cut may have left
-    /// there, and what they read as, unless bits flip; `None` if that is one certain content, as it is nearly
-    /// everywhere.
-    fn at_rest(&mut self, lba: u64, mut options: Vec<Content>) -> Option<AtRestOf> {
-        let certain =
-            |o: &Content| o.content != ContentId::UNREADABLE && o.why.contains(&World::new());
-        if let [option] = &options[..]
+    /// there, and what they read as; `None` if that is one certain content, as it is nearly everywhere.
+    fn at_rest(&mut self, lba: u64, options: &[Content]) -> Option<AtRestOf> {
+        let arena = &self.trace.arena;
+        let certain = |o: &Content| {
+            let known = o.content != ContentId::UNREADABLE && arena.ways(o.content).is_none();
+            known && o.why.contains(&World::new())
+        };
+        if let [option] = options
             && certain(option)
         {
             return None;
         }
-        let at = (self.trace.cuts.len() as u32 - 1, lba);
-        let (worlds, budget) = (Worlds::default(), self.rules.budget);
-        let rest = AtRest::new(&self.trace.arena, &worlds, budget, at, &mut options);
-        let mut contents = rest.groups(&mut self.trace.arena, at, &options);
-        let mut held = Vec::new();
-        if budget.flips == 0 {
-            // Besides the options there is but that it is lost.
-            held.resize(contents.len(), ContentId::UNREADABLE);
-            held.extend(options.iter().map(|option| option.content));
-        }
-        contents.extend(options.into_iter().map(|option| (1, option.why)));
-        let merge = |(many, why)| (many, merged(why));
-        Some((contents.into_iter().map(merge).collect(), held))
+        let rested = self.rested(lba);
+        Some(rested.entries().map(|(many, why, held)| ((many, why), held)).unzip())
     }
 
     /// What numbers of images depend on besides the sectors.
@@ -227,6 +214,25 @@ impl Disk {
         self.geometry.sectors - told.count() as u64
     }
 
+    /// How many images there are of the sectors of which it was told that bits flipped.
+    fn images_told(&self) -> BigUint {
+        let mut images = BigUint::from(1u32);
+        if self.rules.budget.flips == 0 {
+            return images;
+        }
+        let versions = &self.trace.versions;
+        let is_told = |version: &&trace::Version| version.command == trace::NONE;
+        for (next, version) in (1..).zip(versions).skip(self.trace.life_version as usize) {
+            let known = self.trace.arena.images(version.content);
+            // Whoever asked further knows more.
+            let mut told_later = versions[next..].iter().filter(is_told);
+            if is_told(&version) && known > 1 && !told_later.any(|v| v.prev as usize == next - 1) {
+                images *= known;
+            }
+        }
+        images
+    }
+
     /// What a sector was found to hold after the last cut, whatever was written there since; `None` if nobody
     /// was told. What was written over before it was read may have held anything.
     #[inline]
@@ -261,7 +267,7 @@ impl Disk {
 
 impl Universe {
     /// Adds a sector with what explains its contents, and what they read as.
-    fn add(&mut self, lba: u64, contents: Vec<(u64, Why)>, held: Vec<ContentId>) {
+    fn add(&mut self, lba: u64, contents: Vec<(u128, Why)>, held: Vec<ContentId>) {
         let shape = self.residuals.shape(contents);
         let sector = Sector { lba, shape, held };
         self.bytes += sector.kept_bytes(self.residuals.contents(shape));
@@ -305,7 +311,9 @@ impl Universe {
         };
         let shape = |(at, left): (u32, Left)| (sectors[at as usize].shape, left);
         let left: Vec<(Shape, Left)> = left.into_iter().map(shape).collect();
-        residuals.count(&counting, &left, alike, &disk.worlds)
+        // What was told of some sectors is that bits flipped, and not which.
+        let told = disk.images_told();
+        residuals.count(&counting, &left, alike, &disk.worlds) * told
     }
 }
 

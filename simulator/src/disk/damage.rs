@@ -154,7 +154,7 @@ pub fn strikes(
         }
         if torn.garbage {
             if let Some(own) = own {
-                add(Torn::Garbage(0), trace.arena.derive(risk[own].content, spoil));
+                add(Torn::Garbage(0), trace.arena.spoil(risk[own].content));
             }
             add(Torn::Garbage(1), ContentId::NOISE);
         }
@@ -199,12 +199,6 @@ pub fn keepers<'t>(
     })
 }
 
-/// Makes garbage of what was to be written: inverted, and turned by a bit. Inverted alone, garbage of garbage
-/// would be what was there at first.
-fn spoil(bytes: &mut [u8]) {
-    bytes.iter_mut().for_each(|byte| *byte = !byte.rotate_left(1));
-}
-
 /// Garbage made of what a command wrote back: of each content that may have been there.
 fn spoilt(
     trace: &mut Trace,
@@ -219,7 +213,7 @@ fn spoilt(
         if why.is_empty() {
             continue;
         }
-        let content = trace.arena.derive(older.content, spoil);
+        let content = trace.arena.spoil(older.content);
         let label = named(striker, Torn::Garbage(0), older.label, number);
         out.push(Content { content, label, why });
     }

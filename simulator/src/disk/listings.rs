@@ -21,6 +21,7 @@ use smallvec::smallvec;
 
 use super::Disk;
 use super::arena::ContentId;
+use super::rested::Rested;
 use super::undecided::{self, Content, Listed};
 use super::worlds::{World, Worlds};
 
@@ -38,6 +39,8 @@ struct List {
     listed: Arc<Listed>,
     /// How many contents must be kept, if any was made for it.
     needs: usize,
+    /// The same with damage at rest, once that was asked for.
+    rested: Option<Arc<Rested>>,
 }
 
 /// The lists that are kept: for each of the cuts that there are.
@@ -55,6 +58,19 @@ impl Listings {
             of.lists.clear();
         }
         &mut self.0[cuts - 1]
+    }
+
+    /// What a sector with a list may read as after the last of so many cuts, if that is known.
+    pub(super) fn rested(&self, cuts: usize, lba: u64) -> Option<Arc<Rested>> {
+        self.0.get(cuts - 1)?.lists.get(&lba)?.rested.clone()
+    }
+
+    /// Keeps that, where there is a list.
+    pub(super) fn keep_rested(&mut self, cuts: usize, lba: u64, rested: &Arc<Rested>) {
+        let list = self.0.get_mut(cuts - 1).and_then(|of| of.lists.get_mut(&lba));
+        if let Some(list) = list {
+            list.rested = Some(Arc::clone(rested));
+        }
     }
 
     /// Forgets the lists that name others than the first `len` contents.
@@ -149,7 +165,7 @@ impl Disk {
         let needs = if now == contents { 0 } else { now };
         let of = self.listings.of(cuts, id);
         of.needs = of.needs.max(needs);
-        of.lists.insert(lba, List { listed: Arc::clone(&listed), needs });
+        of.lists.insert(lba, List { listed: Arc::clone(&listed), needs, rested: None });
         listed
     }
 }

@@ -10,9 +10,10 @@
 mod asking;
 mod claimed;
 mod deciding;
-mod lost;
+mod flipped;
 mod peeking;
 mod recording;
+mod resting;
 mod rewriting;
 mod same;
 mod searching;
@@ -146,7 +147,8 @@ impl<'a> Live<'a> {
         }
         let version = trace.versions[newest as usize];
         if newest >= trace.life_version {
-            return Some(version.content);
+            // Not all is known of one in which bits flipped.
+            return Some(version.content).filter(|content| trace.arena.ways(*content).is_none());
         }
         if !self.disk.rules.independent {
             return None;

@@ -25,6 +25,7 @@ mod denied;
 mod drawn;
 mod facts;
 mod fault;
+mod flips;
 mod ground;
 mod held;
 mod kept;
@@ -37,6 +38,7 @@ pub mod presets;
 mod product;
 mod readings;
 mod residuals;
+mod rested;
 mod rules;
 mod trace;
 mod undecided;
@@ -300,12 +302,11 @@ impl Disk {
     /// From now on [`Live`] asks, where a checksum or a search covers undecided sectors, only what
     /// the answer tells of them: each question then names a class of contents ([`What::Class`])
     /// and not a content. For searches that visit every answer; a case can not name such answers.
-    /// Where bits flip at rest every sector is read.
     ///
     /// [`What::Class`]: crate::choose::What::Class
     pub fn ask_classes(&mut self, whether: bool) {
         self.visits_all = whether;
-        self.asks_classes = whether && self.rules.contract.bit_flips == 0;
+        self.asks_classes = whether;
     }
 
     /// Whether, since it was last set, a checksum over more contents than can be tried was answered
@@ -480,10 +481,11 @@ impl Disk {
     pub fn peek(&self, lba: Lba) -> Option<Result<&[u8], DeviceError>> {
         let newest = self.trace.newest(lba.0);
         let content = if newest != NONE {
-            if newest < self.trace.life_version {
+            let content = self.trace.versions[newest as usize].content;
+            if newest < self.trace.life_version || self.trace.arena.ways(content).is_some() {
                 return None;
             }
-            self.trace.versions[newest as usize].content
+            content
         } else if self.trace.cuts.is_empty() {
             self.trace.original(lba.0)
         } else {

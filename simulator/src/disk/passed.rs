@@ -114,10 +114,9 @@ mod tests {
     use super::*;
     use crate::disk::arena::{Arena, ContentId};
     use crate::disk::classes::Admitted;
-    use crate::disk::worlds::Why;
 
     fn part(arena: &Arena, contents: &[ContentId], covered: (usize, usize)) -> Part {
-        let option = |&content| Admitted { content, window: (0, 0), why: Why::new() };
+        let option = |&content| Admitted::of(content, (0, 0));
         let options = contents.iter().map(option).collect();
         Part::new(arena, (0, true), options, vec![covered])
     }

@@ -102,7 +102,7 @@ const NODE_BYTES: u64 = 16;
 const DEPTH_MAX: usize = 256;
 
 /// What a sector may hold: what explains each content, and how many are explained so.
-pub type Contents = [(u64, Why)];
+pub type Contents = [(u128, Why)];
 
 /// What else a number of images depends on: events per cut, the number of the cut, and the bits of a
 /// sector.
@@ -154,7 +154,7 @@ impl Residuals {
     }
 
     /// The shape of a sector that may hold this.
-    pub fn shape(&mut self, contents: Vec<(u64, Why)>) -> Shape {
+    pub fn shape(&mut self, contents: Vec<(u128, Why)>) -> Shape {
         if let Some(&known) = self.shapes.get(&contents[..]) {
             return known;
         }
@@ -244,8 +244,8 @@ impl Residuals {
         counting: &Counting<'_>,
         link: &Link,
         (worlds, all_of_class): (&Worlds, bool),
-    ) -> SmallVec<[(Worlds, bool, u64); 4]> {
-        let mut behind: SmallVec<[(Worlds, bool, u64); 4]> = SmallVec::new();
+    ) -> SmallVec<[(Worlds, bool, u128); 4]> {
+        let mut behind: SmallVec<[(Worlds, bool, u128); 4]> = SmallVec::new();
         for (number, (many, why)) in (0..).zip(self.contents(link.sector as Shape)) {
             if link.left.denied.contains(&number) {
                 continue;
@@ -262,7 +262,7 @@ impl Residuals {
             let Some(worlds) = worlds.and(why, counting.budget) else { continue };
             let worlds = self.narrowed(link.next, worlds);
             let same =
-                |known: &&mut (Worlds, bool, u64)| (known.1, &known.0) == (all_of_class, &worlds);
+                |known: &&mut (Worlds, bool, u128)| (known.1, &known.0) == (all_of_class, &worlds);
             match behind.iter_mut().find(same) {
                 Some((.., contents)) => *contents += many,
                 None => behind.push((worlds, all_of_class, *many)),
@@ -342,7 +342,7 @@ mod tests {
     const BUDGET: Budget = Budget { strikes: 2, flips: 0, lost: 0, rollbacks: 0, absent: 0 };
 
     /// A sector whole in one of two ways, or struck.
-    fn sector(lba: u32) -> Vec<(u64, Why)> {
+    fn sector(lba: u32) -> Vec<(u128, Why)> {
         let struck = (Latent::Strike { cut: 0, lba: u64::from(lba) }, Range::of(1, 1));
         vec![
             (1, smallvec![World::new()]),

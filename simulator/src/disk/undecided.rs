@@ -22,7 +22,7 @@ use super::held::Held;
 use super::rules::Rules;
 use super::trace::{Cut, NONE, Trace, Version};
 use super::worlds::{Latent, Range, Why, World, narrow};
-use super::{damage, ground};
+use super::{damage, ground, rested};
 use crate::choose::Label;
 
 /// A content that a sector may hold, and why it may.
@@ -134,7 +134,7 @@ pub fn independent(trace: &Trace, denied: &Denied, lba: u64, into: &mut Vec<Cand
 
 /// What the contract allows a sector to hold, whatever else was read since the last cut: each newest
 /// first. Some may read the same.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Listed {
     /// Whole contents.
     pub whole: Vec<Content>,
@@ -208,6 +208,10 @@ pub fn listed(
             let stands = |c: &Content| !denied.after(&trace.arena, lba, cut + 1, c.content);
             whole.retain(stands);
             damaged.retain(stands);
+            if denied.after(&trace.arena, lba, cut + 1, ContentId::FLIPPED) {
+                let of = (&mut whole[..], &mut damaged[..]);
+                rested::explain_flips(trace, rules.budget, (cut, lba), of);
+            }
             let contents = whole.iter_mut().chain(&mut damaged);
             held.tell_apart(&trace.arena, (cut, lba), contents);
         }

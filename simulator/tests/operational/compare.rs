@@ -370,7 +370,13 @@ fn eager_life(
     let mut branches = Branches::default();
     loop {
         *runs += 1;
-        if *runs > RUNS_MAX {
+        // Two flips, of one life or of two, come in every pair of bits.
+        let contract = &case.contract;
+        let harms = contract.bit_flips + contract.latent_errors;
+        let pairs =
+            contract.bit_flips > 0 && (harms > 1 || case.program.lives.len() > 1);
+        let most = if pairs { 10 * RUNS_MAX } else { RUNS_MAX };
+        if *runs > most {
             return None;
         }
         let mut transcript = so_far.clone();

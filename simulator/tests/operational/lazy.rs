@@ -21,7 +21,7 @@ use crate::traces::{Ask, Call, Cmd};
 pub fn merges(contract: &Contract) -> bool {
     let bytes = u64::from(contract.logical_bytes);
     let disk = Disk::new(contract, bytes, Fill::Zeros).expect("a valid contract");
-    !disk.leaves_cuts_open() && contract.bit_flips == 0
+    !disk.leaves_cuts_open()
 }
 
 /// The product's disk at work.

@@ -290,8 +290,21 @@ pub fn program(rng: &mut Rng, lives: u32) -> Program {
     }
 }
 
-/// A case under a contract, or under one drawn with it.
+/// A case under a contract, or under one drawn with it. Of one life where bits flip, which has many images.
 pub fn case(seed: u64, change: &dyn Fn(&mut Contract, &mut Rng)) -> Case {
+    let lives = |contract: &Contract, rng: &mut Rng| match contract.bit_flips {
+        0 => 1 + rng.below(3),
+        _ => 1,
+    };
+    case_of(seed, change, &lives)
+}
+
+/// The same of as many lives as are drawn.
+pub fn case_of(
+    seed: u64,
+    change: &dyn Fn(&mut Contract, &mut Rng),
+    lives: &dyn Fn(&Contract, &mut Rng) -> u32,
+) -> Case {
     let mut rng = Rng::new(seed);
     let mut contract = contract(&mut rng);
     change(&mut contract, &mut rng);
@@ -311,7 +324,7 @@ pub fn case(seed: u64, change: &dyn Fn(&mut Contract, &mut Rng)) -> Case {
         1 => calls.len() - 1,
         _ => calls.len(),
     };
-    let lives = if at_rest && contract.bit_flips > 0 { 1 } else { 1 + rng.below(3) };
+    let lives = lives(&contract, &mut rng);
     let program = program(&mut rng, lives);
     let fill = one_of(&mut rng, &[Fill::Zeros, Fill::Ones, Fill::Noise]);
     Case { contract, sectors, fill, calls, cut, program }

@@ -36,8 +36,8 @@ use super::super::linear::Changes;
 use super::super::passed::Segment;
 use super::super::trace::NONE;
 use super::super::undecided;
-use super::super::worlds::Why;
 use super::Live;
+use super::flipped::{Notice, is_sure, may_miss};
 use crate::choose::{Label, What};
 
 /// One answer of a question.
@@ -124,6 +124,11 @@ impl Live<'_> {
             Ok(false) => return Some(Err(self.no_bytes(first))),
             Err(error) => return Some(Err(error)),
         }
+        let bytes = |piece: &Piece<'_>| match *piece {
+            Piece::Given(bytes) => bytes.len() as u64,
+            Piece::Device { bytes, .. } => bytes,
+        };
+        let may_miss = may_miss(sum, pieces.iter().map(bytes).sum());
         let parts: Vec<Part> = lbas
             .iter()
             .enumerate()
@@ -132,7 +137,10 @@ impl Live<'_> {
                     Segment::Of { part, from, to } if part == number => Some((from, to)),
                     _ => None,
                 });
-                self.part(lba, covered.collect())
+                match may_miss && self.flipped(lba).is_some() {
+                    true => self.part_of_flipped(lba, &covered.collect::<Vec<_>>(), &Notice::Tells),
+                    false => self.part(lba, covered.collect()),
+                }
             })
             .collect();
         let passing = self.passing((sum, expected), &segments, &parts)?;
@@ -152,20 +160,28 @@ impl Live<'_> {
             return Some(Vec::new());
         }
         let disk = &mut *self.disk;
-        let known = disk.verified.passed.of((sum, expected), segments, parts);
-        if known.is_some() {
-            return known;
+        if let Some(known) = disk.verified.passed.of((sum, expected), segments, parts) {
+            disk.modulo_collisions |= !is_sure(sum, parts, !known.is_empty());
+            return Some(known);
         }
         let of = |contents: &[ContentId]| summed(&disk.trace.arena, sum, segments, contents);
         let (passing, modulo_collisions) =
             classes::summing(&disk.trace, parts, &of, Changes::of(sum), expected);
-        if modulo_collisions && sum.is_weak() {
+        let bytes = segments.iter().map(|segment| match *segment {
+            Segment::Given(bytes) => bytes.len(),
+            Segment::Of { from, to, .. } => to - from,
+        });
+        let flipped = parts.iter().any(Part::is_flipped);
+        if modulo_collisions
+            && (sum.is_weak() || flipped && may_miss(sum, bytes.sum::<usize>() as u64))
+        {
             return None;
         }
         disk.modulo_collisions |= modulo_collisions;
         if !modulo_collisions {
             disk.verified.passed.remember(parts, &passing);
         }
+        disk.modulo_collisions |= !is_sure(sum, parts, !passing.is_empty());
         Some(passing)
     }
 
@@ -180,7 +196,8 @@ impl Live<'_> {
         if !(lba..lba + each).any(is_open) {
             return None;
         }
-        if self.loses() {
+        let alone = each == 1;
+        if self.rests() {
             match self.none_is_lost(lba..lba + each) {
                 Ok(true) => {}
                 cannot => return Some(cannot),
@@ -189,8 +206,11 @@ impl Live<'_> {
             if !(lba..lba + each).any(is_open) {
                 return None;
             }
+            let flipped = (lba..lba + each).any(|lba| self.flipped(lba).is_some());
+            if flipped {
+                return alone.then(|| self.test_flipped(lba, test));
+            }
         }
-        let alone = each == 1;
         let answer = match self.disk.rules.independent {
             _ if !alone => None,
             true => self.test_sector(lba, test),
@@ -213,11 +233,14 @@ impl Live<'_> {
 
     /// What a sector may hold.
     pub(super) fn part(&mut self, lba: u64, covered: Vec<(usize, usize)>) -> Part {
+        if self.flipped(lba).is_some() {
+            return self.part_of_flipped(lba, &covered, &Notice::Fails);
+        }
         let window = self.disk.window();
-        let admitted = |content| Admitted { content, window, why: Why::new() };
+        let admitted = |content| Admitted::of(content, window);
         let mut certain = self.certain(lba);
         let is_coupled = certain.is_none() && !self.disk.rules.independent;
-        let listed = is_coupled.then(|| self.disk.listed(lba));
+        let listed = is_coupled.then(|| self.listing(lba));
         if let Some(listed) = &listed {
             certain = self.settle(lba, listed);
         }
@@ -395,6 +418,11 @@ impl Live<'_> {
 
     /// Takes in what an answer tells of a sector.
     pub(super) fn keep(&mut self, part: &Part, answer: &Answer) {
+        if part.is_flipped() {
+            let flipped = |i: &usize| part.options[*i].flipped.iter().flat_map(|(ways, _)| ways);
+            let ways = answer.group.iter().flat_map(flipped).cloned().collect();
+            return self.flipped_in(part.lba, ways);
+        }
         if answer.window != self.disk.window() {
             self.disk.trace.narrow(answer.window.0, answer.window.1);
         }

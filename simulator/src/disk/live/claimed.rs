@@ -16,9 +16,10 @@ use journal_core::{Claim, Claims, DeviceError, Lba};
 use smallvec::SmallVec;
 
 use super::super::arena::ContentId;
-use super::super::classes::{Choice, Members, Part};
+use super::super::classes::{Admitted, Choice, Members, Part};
 use super::super::passed::Segment;
 use super::Live;
+use super::flipped::may_miss;
 
 /// Most heads that are looked at.
 const HEADS_MAX: u64 = 256;
@@ -50,14 +51,14 @@ impl Live<'_> {
                 return None;
             }
         }
-        let heads = self.heads(head);
+        let heads = self.heads(head, claims)?;
         let claimed = self.claimed(&heads, head, claims)?;
         let Some((_, first)) = claimed.first() else { return Some(Ok(false)) };
         let summed = span_of(first);
         let is_one = claimed.iter().all(|(_, claim)| span_of(claim) == summed);
         // A claim that leaves the device is an error where that head is, and nowhere else; and where nothing
         // is claimed nothing else is read, so nothing else is lost at rest.
-        if is_one && !self.leaves(summed) && !self.loses() {
+        if is_one && !self.leaves(summed) && !self.rests() {
             return self.ask_claims(heads, (head, summed), claims);
         }
         let which = claimed.into_iter().map(|(choice, _)| choice).collect();
@@ -68,7 +69,7 @@ impl Live<'_> {
             Err(error) => return Some(Err(error)),
         }
         // What is left of the head claims the same, whichever it is.
-        let heads = self.heads(head);
+        let heads = self.heads(head, claims)?;
         let claimed = self.claimed(&heads, head, claims)?;
         let Some((_, claim)) = claimed.first() else { return Some(Ok(false)) };
         self.ask_claims(heads, (head, span_of(claim)), claims)
@@ -115,9 +116,13 @@ impl Live<'_> {
     }
 
     /// The sectors of a head, as far as the head tells what they hold apart.
-    fn heads(&mut self, head: Span) -> Vec<Part> {
+    fn heads(&mut self, head: Span, claims: Claims<'_>) -> Option<Vec<Part>> {
         let sector = u64::from(self.disk.geometry.logical_bytes);
-        lbas(head, sector).map(|lba| self.part(lba, within(&[head], lba, sector))).collect()
+        let part = |lba| match self.flipped(lba) {
+            Some(_) => self.head_of_flipped(lba, (head, false), claims),
+            None => Some(self.part(lba, within(&[head], lba, sector))),
+        };
+        lbas(head, sector).map(part).collect()
     }
 
     /// Asks whether something is whole of which all heads that claim anything claim the same bytes; `None`
@@ -141,13 +146,15 @@ impl Live<'_> {
             cannot => return Some(cannot),
         }
         let (count, of_head) = (heads.len(), lbas(head, sector));
-        let arena = &self.disk.trace.arena;
         let covered = |lba| within(&[head, summed], lba, sector);
         let again = |part: Part| {
             let lba = part.lba;
-            part.covering(arena, covered(lba))
+            match self.flipped(lba) {
+                Some(_) => self.head_of_flipped(lba, (head, true), claims),
+                None => Some(part.covering(&self.disk.trace.arena, covered(lba))),
+            }
         };
-        let mut parts: Vec<Part> = heads.into_iter().map(again).collect();
+        let mut parts: Vec<Part> = heads.into_iter().map(again).collect::<Option<_>>()?;
         let others = sectors.filter(|lba| !of_head.contains(lba));
         parts.extend(others.map(|lba| self.part(lba, covered(lba))));
         if !parts.iter().any(|part| part.open) {
@@ -205,6 +212,11 @@ impl Live<'_> {
             for ((part, classes), &class) in parts.iter_mut().zip(&all).zip(&choice) {
                 part.classes = vec![classes[class as usize].clone()];
             }
+            let bytes = claim.before().len() as u64 + (claim.bytes().end - claim.bytes().start);
+            let noticed = |part: &Part| part.options.iter().any(Admitted::is_noticed);
+            if may_miss(claim.sum, bytes) && parts.iter().any(noticed) {
+                return None;
+            }
             let segments = segments(&claim, parts, summed, sector);
             let found = self.passing((claim.sum, claim.expected), &segments, parts)?;
             passing.extend(found.into_iter().map(|mut found| {
@@ -231,7 +243,7 @@ fn lbas(span: Span, sector: u64) -> Range<u64> {
 }
 
 /// What of some spans lies in a sector, in bytes from its start.
-fn within(spans: &[Span], lba: u64, sector: u64) -> Vec<(usize, usize)> {
+pub(super) fn within(spans: &[Span], lba: u64, sector: u64) -> Vec<(usize, usize)> {
     let base = lba * sector;
     let clip = |&(from, to): &Span| {
         let (from, to) = (from.max(base), to.min(base + sector));

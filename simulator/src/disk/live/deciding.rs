@@ -95,18 +95,28 @@ impl Live<'_> {
     }
 
     pub(super) fn decide(&mut self, lba: u64) -> ContentId {
-        let listed = self.disk.listed(lba);
+        let mut budget = self.disk.rules.budget;
+        if self.disk.asks_classes && self.rests() {
+            match self.is_lost(lba) {
+                Ok(false) => {}
+                _ => return ContentId::UNREADABLE,
+            }
+            if let Some(content) = self.certain(lba) {
+                return content;
+            }
+            if self.flipped(lba).is_some() {
+                return self.which(lba);
+            }
+            // Who was told that it rested unharmed is told no more of that.
+            (budget.flips, budget.lost) = (0, 0);
+        }
+        let listed = self.listing(lba);
         if let Some(content) = self.settle(lba, &listed) {
             return content;
         }
         let disk = &mut *self.disk;
         let (mut options, whole) = disk.possible(lba, &listed, true);
-        let (cut, mut budget) = (disk.trace.cuts.len() as u32 - 1, disk.rules.budget);
-        // Who was told that it can be read, and no more, is not told now that it is lost.
-        let unreadable = ContentId::UNREADABLE;
-        if budget.lost > 0 && disk.denied.after(&disk.trace.arena, lba, cut + 1, unreadable) {
-            budget.lost = 0;
-        }
+        let cut = disk.trace.cuts.len() as u32 - 1;
         let rest = AtRest::new(&disk.trace.arena, &disk.worlds, budget, (cut, lba), &mut options);
         let count = options.len() as u32;
         let answers = count + rest.answers();

@@ -15,8 +15,10 @@ use journal_core::{DeviceError, Lba};
 use smallvec::SmallVec;
 
 use super::super::arena::{Arena, ContentId};
+use super::super::classes::Part;
 use super::Live;
 use super::asking::Means;
+use super::flipped::Notice;
 
 /// How far the contents that a sector may hold differ in some bytes.
 enum Differ {
@@ -56,12 +58,22 @@ impl Live<'_> {
         lba: u64,
         covered: (usize, usize),
     ) -> Result<(ContentId, bool), DeviceError> {
-        if self.loses() {
+        if self.rests() {
             if !self.none_is_lost([lba])? {
                 return Err(self.no_bytes(lba));
             }
             if let Some(content) = self.certain(lba) {
                 return Ok((content, true));
+            }
+            if self.flipped(lba).is_some() {
+                let part = self.part_of_flipped(lba, &[covered], &Notice::Tells);
+                if let Some(content) = self.certain(lba) {
+                    return Ok((content, true));
+                }
+                return match self.question(&part, &|option| class(&part, option))? {
+                    Means::Class(class) => Ok((part.content(class), false)),
+                    _ => Err(self.no_bytes(lba)),
+                };
             }
         }
         match self.differ(lba, covered) {
@@ -73,8 +85,7 @@ impl Live<'_> {
         let part = self.part(lba, vec![covered]);
         let by_clauses = self.disk.part_by_clauses(&part);
         let part = by_clauses.as_ref().unwrap_or(&part);
-        let means = |option| part.class_with(option).map_or(Means::Unreadable, Means::Class);
-        match self.question(part, &means)? {
+        match self.question(part, &|option| class(part, option))? {
             Means::Class(class) => Ok((part.content(class), false)),
             _ => Err(self.no_bytes(lba)),
         }
@@ -91,10 +102,14 @@ impl Live<'_> {
     ) -> Result<Option<&[u8]>, DeviceError> {
         self.reading(at, bytes)?;
         let (lba, covered) = (at.0, (part.start, part.end));
-        if self.loses() && !self.none_is_lost([lba])? {
+        if self.rests() && !self.none_is_lost([lba])? {
             return Err(self.no_bytes(lba));
         }
-        let held = self.part(lba, vec![covered]);
+        let is_told = |bytes: &[u8]| passes(&bytes[part.clone()]);
+        let held = match self.flipped(lba) {
+            Some(_) => self.part_of_flipped(lba, &[covered], &Notice::TellsIf(&is_told)),
+            None => self.part(lba, vec![covered]),
+        };
         let arena = &self.disk.trace.arena;
         if !held.open {
             return match held.options[0].content {
@@ -105,6 +120,7 @@ impl Live<'_> {
         let passing = |class: u32| passes(&arena.get(held.content(class))[part.clone()]);
         let passing: Vec<bool> = (0..held.classes.len() as u32).map(passing).collect();
         let means = |option: usize| match held.class_with(option) {
+            None if held.is_flipped() => Means::Other,
             None => Means::Unreadable,
             Some(class) if passing[class as usize] => Means::Class(class),
             Some(_) => Means::Other,
@@ -124,7 +140,7 @@ impl Live<'_> {
             let contents = self.disk.options.iter().map(|option| option.content);
             return differ(&self.disk.trace.arena, contents, covered);
         }
-        let listed = self.disk.listed(lba);
+        let listed = self.listing(lba);
         if self.settle(lba, &listed).is_some() {
             return Differ::Always;
         }
@@ -134,6 +150,11 @@ impl Live<'_> {
         let all = listed.whole.iter().chain(&listed.damaged).map(|option| option.content);
         differ(arena, all.filter(stands), covered)
     }
+}
+
+/// What an option means to who asks for bytes.
+fn class(part: &Part, option: usize) -> Means {
+    part.class_with(option).map_or(Means::Unreadable, Means::Class)
 }
 
 fn differ(

@@ -89,7 +89,7 @@ impl Live<'_> {
         lba: u64,
         test: &dyn Fn(&[u8]) -> bool,
     ) -> Option<Result<bool, DeviceError>> {
-        let listed = self.disk.listed(lba);
+        let listed = self.listing(lba);
         let options = || listed.whole.iter().chain(&listed.damaged);
         if options().count() > u64::BITS as usize {
             return None;

@@ -1,0 +1,397 @@
+//! Sectors in which bits are known to have flipped: asking which, as far as it matters.
+//!
+//! Method. A question covers some bytes of a sector. If no bit of them flipped the sector is in these bytes what
+//! it was before: of the same class. If one did, most questions have one answer, whichever it was: a
+//! checksum of 32 bits or more does not hold. That is exact where a CRC would hold but for the one flip, and
+//! told to be modulo collisions elsewhere. A test is tried with every bit, and who asks for bytes that a bit
+//! flipped in is told which. Where that would take too many tries, as when two bits flipped, it is asked which
+//! bit it was, and tried again.
+//!
+//! Invariant: the images behind an answer are told by ways (`flips.rs`), and answers share none.
+//!
+//! What it is not: a question whether any bit flipped (`resting.rs`).
+
+use std::num::NonZeroU32;
+
+use journal_core::{Checksum, Claim, Claims, DeviceError};
+use rustc_hash::FxHashMap;
+use smallvec::smallvec;
+
+use super::super::arena::ContentId;
+use super::super::classes::{Admitted, Part};
+use super::super::flips::{self, Bits, Way};
+use super::super::linear::Changes;
+use super::super::trace::NONE;
+use super::super::worlds::{Latent, Range, World};
+use super::Live;
+use super::asking::Means;
+use super::claimed::within;
+use crate::choose::{Label, What};
+
+/// Most images of which each is tried.
+const TRIED_MAX: u128 = 1 << 16;
+
+/// What a question makes of a sector with a flipped bit among the covered ones.
+pub(super) enum Notice<'t> {
+    /// It does not pass.
+    Fails,
+    /// It is told by its bytes.
+    Tells,
+    /// If this passes it is told by its bytes, and does not pass otherwise.
+    TellsIf(&'t dyn Fn(&[u8]) -> bool),
+    /// The same for a head, which claims something of other bytes too: no other bit may be open then.
+    Claims(&'t dyn Fn(&[u8]) -> bool),
+}
+
+fn flip(bytes: &mut [u8], bit: u32) {
+    bytes[bit as usize / 8] ^= 1 << (bit % 8);
+}
+
+impl Live<'_> {
+    /// The content of a sector in which bits flipped, not all of which are known.
+    #[inline]
+    pub(super) fn flipped(&self, lba: u64) -> Option<ContentId> {
+        let trace = &self.disk.trace;
+        let newest = trace.newest(lba);
+        if newest == NONE || newest < trace.life_version {
+            return None;
+        }
+        let content = trace.versions[newest as usize].content;
+        trace.arena.ways(content).map(|_| content)
+    }
+
+    /// What is known now of a sector in which bits flipped.
+    pub(super) fn flipped_in(&mut self, lba: u64, ways: Vec<Way>) {
+        let content = self.flipped(lba).expect("bits of it flipped");
+        let trace = &mut self.disk.trace;
+        let (content, now) = (trace.arena.flip(content, ways), trace.life_start);
+        trace.put(lba, content, NONE, now);
+    }
+
+    /// Asks which bits flipped, to the last.
+    pub(super) fn which(&mut self, lba: u64) -> ContentId {
+        while self.flipped(lba).is_some() {
+            self.which_first(lba);
+        }
+        self.certain(lba).unwrap_or(ContentId::UNREADABLE)
+    }
+
+    /// Asks for one of the bits that flipped.
+    fn which_first(&mut self, lba: u64) {
+        let content = self.flipped(lba).expect("bits of it flipped");
+        let arena = &self.disk.trace.arena;
+        let bits = arena.bits();
+        let mut answers: Vec<Way> = Vec::new();
+        for way in arena.ways(content).expect("bits of it flipped").iter() {
+            let Some(open) = way.iter().position(|(set, n)| set.len() > *n) else {
+                answers.push(way.clone());
+                continue;
+            };
+            let (set, n) = &way[open];
+            let all: Vec<u32> = set.iter().collect();
+            // Its first bit; the others lie behind it.
+            for (at, &bit) in all.iter().enumerate().take(all.len() - (*n as usize - 1)) {
+                let mut known = way.clone();
+                known[open] = (Bits::one(bits, bit), 1);
+                if *n > 1 {
+                    known.push((Bits::from_iter(bits, all[at + 1..].iter().copied()), n - 1));
+                }
+                known.sort_unstable();
+                answers.push(known);
+            }
+        }
+        let mut answer = 0;
+        if let Some(count) = NonZeroU32::new(answers.len() as u32).filter(|count| count.get() > 1) {
+            let what = What::Class { cut: self.disk.cuts(), lba };
+            self.disk.traffic.decided += 1;
+            answer = self.chooser.choose(what, count, &Label::Index) as usize;
+        }
+        let way = answers.swap_remove(answer);
+        self.flipped_in(lba, vec![way]);
+    }
+
+    /// A sector in which bits flipped, for a question that covers some of its bytes.
+    pub(super) fn part_of_flipped(
+        &mut self,
+        lba: u64,
+        covered: &[(usize, usize)],
+        notice: &Notice<'_>,
+    ) -> Part {
+        let bits = self.disk.trace.arena.bits();
+        let all = Bits::of_bytes(bits, covered);
+        loop {
+            let Some(content) = self.flipped(lba) else { return self.part(lba, covered.to_vec()) };
+            let ways = self.disk.trace.arena.ways(content).expect("bits of it flipped");
+            let (outside, inside) = flips::split(bits, ways, &all);
+            let told = self.options(content, (outside, Vec::new(), &inside), &all, notice);
+            if let Some(options) = told {
+                return Part::new(&self.disk.trace.arena, (lba, true), options, covered.to_vec());
+            }
+            self.which_first(lba);
+        }
+    }
+
+    /// What it may hold: where nothing flipped that is noticed, where something did that fails, and of
+    /// what is left, where that tells; `None` where it must be asked first which bits they are.
+    fn options(
+        &mut self,
+        content: ContentId,
+        (unnoticed, mut failing, open): (Vec<Way>, Vec<Way>, &[Way]),
+        covered: &Bits,
+        notice: &Notice<'_>,
+    ) -> Option<Vec<Admitted>> {
+        let window = self.disk.window();
+        let option = |content, ways: Vec<Way>, noticed| Admitted {
+            content,
+            window,
+            why: smallvec![World::new()],
+            flipped: Some((ways, noticed)),
+        };
+        let mut options = Vec::new();
+        if !unnoticed.is_empty() {
+            options.push(option(content, unnoticed, false));
+        }
+        for way in open {
+            if matches!(notice, Notice::Fails) {
+                failing.push(way.clone());
+                continue;
+            }
+            // In which set of bits the one that is covered lies; the others are of no concern.
+            let mut covers = way.iter().enumerate().filter(|(_, (set, _))| !set.and(covered).is_empty());
+            let one = covers.next().filter(|(_, (_, n))| *n == 1 && covers.next().is_none());
+            let Some((at, (set, _))) = one else {
+                if !self.all_fail(content, way, covered, notice) {
+                    return None;
+                }
+                failing.push(way.clone());
+                continue;
+            };
+            let (mut fails, mut tells) = (Vec::new(), Vec::new());
+            let mut bytes = self.disk.trace.arena.get(content).to_vec();
+            for bit in set.iter() {
+                flip(&mut bytes, bit);
+                let passes = match notice {
+                    Notice::TellsIf(passes) | Notice::Claims(passes) => passes(&bytes),
+                    _ => true,
+                };
+                if passes { &mut tells } else { &mut fails }.push(bit);
+                flip(&mut bytes, bit);
+            }
+            if matches!(notice, Notice::Claims(_)) && way.len() > 1 && !tells.is_empty() {
+                return None;
+            }
+            let bits = self.disk.trace.arena.bits();
+            let with = |set: Bits| {
+                let mut way = way.clone();
+                way[at].0 = set;
+                way.sort_unstable();
+                way
+            };
+            if !fails.is_empty() {
+                failing.push(with(Bits::from_iter(bits, fails)));
+            }
+            for bit in tells {
+                let one: Way = smallvec![(Bits::one(bits, bit), 1)];
+                let reads_as = self.disk.trace.arena.flip(content, vec![one]);
+                options.push(option(reads_as, vec![with(Bits::one(bits, bit))], false));
+            }
+        }
+        if !failing.is_empty() {
+            options.push(option(content, failing, true));
+        }
+        Some(options)
+    }
+
+    /// Whether nothing passes that has bits flipped in this way, as far as that can be tried.
+    fn all_fail(&self, content: ContentId, way: &Way, covered: &Bits, notice: &Notice<'_>) -> bool {
+        let (Notice::TellsIf(passes) | Notice::Claims(passes)) = notice else { return false };
+        let within: Way =
+            way.iter().filter(|(set, _)| !set.and(covered).is_empty()).cloned().collect();
+        if flips::images(&within) > TRIED_MAX {
+            return false;
+        }
+        let mut bytes = self.disk.trace.arena.get(content).to_vec();
+        flips::each(&within).iter().all(|flipped| {
+            flipped.iter().for_each(|&bit| flip(&mut bytes, bit));
+            let fails = !passes(&bytes);
+            flipped.iter().for_each(|&bit| flip(&mut bytes, bit));
+            fails
+        })
+    }
+
+    /// Whether such a sector passes a test; `None` where too many images would have to be tried.
+    pub(super) fn test_flipped(
+        &mut self,
+        lba: u64,
+        test: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<bool, DeviceError> {
+        let sector = self.disk.geometry.logical_bytes as usize;
+        let part = self.part_of_flipped(lba, &[(0, sector)], &Notice::TellsIf(test));
+        if !part.is_flipped() {
+            let content = self.certain(lba).expect("it was asked which bits flipped");
+            return Ok(self.passes(content, test));
+        }
+        let means = |option: usize| match part.class_with(option) {
+            Some(_) => Means::Passes,
+            None => Means::Other,
+        };
+        Ok(self.question(&part, &means)? == Means::Passes)
+    }
+
+    /// The sector in which bits flipped and a head lies: what is told of them is whether something else is
+    /// claimed that may hold and, `with_summed`, whether they lie in what is claimed. `None` where that takes
+    /// reading.
+    pub(super) fn head_of_flipped(
+        &mut self,
+        lba: u64,
+        (head, with_summed): ((u64, u64), bool),
+        claims: Claims<'_>,
+    ) -> Option<Part> {
+        let sector = u64::from(self.disk.geometry.logical_bytes);
+        let base = lba * sector;
+        // A head in two sectors is read.
+        let from = head.0.checked_sub(base)? as usize;
+        let to = (head.1 <= base + sector).then(|| (head.1 - base) as usize)?;
+        loop {
+            let Some(content) = self.flipped(lba) else {
+                return Some(self.part(lba, vec![(from, to)]));
+            };
+            let bits = self.disk.trace.arena.bits();
+            let mut bytes = self.disk.trace.arena.get(content).to_vec();
+            let claim = claims(&bytes[from..to]);
+            let device = |claim: &Claim| claim.bytes().end - claim.bytes().start;
+            let bytes_of = |claim: &Claim| claim.before().len() as u64 + device(claim);
+            if claim.is_some_and(|claim| may_miss(claim.sum, bytes_of(&claim))) {
+                return None;
+            }
+            let mut changes = Vec::new();
+            let mut claimed: Vec<Claim> = claim.into_iter().collect();
+            for bit in from as u32 * 8..to as u32 * 8 {
+                flip(&mut bytes, bit);
+                let other = claims(&bytes[from..to]);
+                flip(&mut bytes, bit);
+                if !same(&claim, &other) {
+                    changes.push(bit);
+                    claimed.extend(other);
+                }
+            }
+            if !self.may_rest_worse() {
+                for claim in &claimed {
+                    self.none_is_lost(self.sectors_of(claim)).ok()?;
+                }
+            }
+            let claimed_now = claim.filter(|_| with_summed).map(|claim| claim.bytes());
+            let summed = claimed_now.map_or((0, 0), |bytes| (bytes.start, bytes.end));
+            let summed = Bits::of_bytes(bits, &within(&[summed], lba, sector));
+            let changes = Bits::from_iter(bits, changes);
+            let ways = self.disk.trace.arena.ways(content).expect("bits of it flipped");
+            let (others, open) = flips::split(bits, ways, &changes);
+            let (unnoticed, failing) = flips::split(bits, &others, &summed);
+            let contents: FxHashMap<u64, Option<Vec<u8>>> = claimed
+                .iter()
+                .flat_map(|claim| self.sectors_of(claim))
+                .filter_map(|other| Some((other, self.certain(other)?)))
+                .map(|(other, content)| (other, self.bytes_of(content)))
+                .collect();
+            let passes = |bytes: &[u8]| match claims(&bytes[from..to]) {
+                None => false,
+                Some(other) if same(&claim, &Some(other)) => false,
+                Some(other) => holds(&other, (lba, bytes), sector, &contents) != Some(false),
+            };
+            let known = (unnoticed, failing, &open[..]);
+            if let Some(options) = self.options(content, known, &changes, &Notice::Claims(&passes)) {
+                return Some(Part::new(
+                    &self.disk.trace.arena,
+                    (lba, true),
+                    options,
+                    vec![(from, to)],
+                ));
+            }
+            self.which_first(lba);
+        }
+    }
+
+    /// Whether more may have been damaged at rest since the last cut than is known.
+    fn may_rest_worse(&self) -> bool {
+        const NO_SECTOR: u64 = 1 << 63;
+        let (cut, lba) = (self.disk.cuts() - 1, NO_SECTOR);
+        let (worlds, budget) = (&self.disk.worlds, self.disk.rules.budget);
+        let worse = |latent| World::from_iter([(latent, Range::of(1, 1))]);
+        worlds.admit(&[worse(Latent::Flip { cut, lba }), worse(Latent::Lost { cut, lba })], budget)
+    }
+
+    /// The sectors that a claim is about, as far as the device has them.
+    fn sectors_of(&self, claim: &Claim) -> std::ops::Range<u64> {
+        let (sector, bytes) = (u64::from(self.disk.geometry.logical_bytes), claim.bytes());
+        let end = bytes.end.div_ceil(sector).min(self.disk.geometry.sectors);
+        if bytes.is_empty() { 0..0 } else { bytes.start / sector..end }
+    }
+
+    fn bytes_of(&self, content: ContentId) -> Option<Vec<u8>> {
+        let readable = content != ContentId::UNREADABLE;
+        readable.then(|| self.disk.trace.arena.get(content).to_vec())
+    }
+}
+
+/// Whether a checksum of so many bytes may hold though a bit of them flipped, and not by a rare chance: short
+/// ones, and SQLite's leave out what is behind the last pair of words.
+pub(super) fn may_miss(sum: Checksum, bytes: u64) -> bool {
+    sum.is_weak() || Changes::of(sum) == Some(Changes::Words) && !bytes.is_multiple_of(8)
+}
+
+/// Whether it is sure that a checksum does not hold over parts in which it is taken that it does not for a
+/// flipped bit.
+pub(super) fn is_sure(sum: Checksum, parts: &[Part], passes: bool) -> bool {
+    let noticed = |part: &Part| part.options.iter().any(Admitted::is_noticed);
+    let mut noticing = parts.iter().filter(|part| noticed(part)).peekable();
+    if noticing.peek().is_none() {
+        return true;
+    }
+    // A CRC that holds is wrong with any one bit flipped, and so is a sum of words.
+    let one = |option: &Admitted| {
+        let ways = option.flipped.iter().filter(|(_, noticed)| *noticed).flat_map(|(ways, _)| ways);
+        ways.into_iter().all(|way| way.iter().map(|(_, n)| n).sum::<u32>() == 1)
+    };
+    let single = noticing.next().is_some_and(|part| part.options.iter().all(one));
+    let is_linear = Changes::of(sum).is_some();
+    let known = parts.iter().all(|part| part.classes.len() <= 1);
+    is_linear && single && noticing.next().is_none() && known && passes
+}
+
+/// Whether a claim holds, if what it is about is known: of one sector these bytes, of others the contents,
+/// or that they cannot be read.
+fn holds(
+    claim: &Claim,
+    (own, bytes): (u64, &[u8]),
+    sector: u64,
+    contents: &FxHashMap<u64, Option<Vec<u8>>>,
+) -> Option<bool> {
+    let mut running = claim.sum.begin();
+    running.update(claim.before());
+    let span = claim.bytes();
+    let mut at = span.start;
+    while at < span.end {
+        let lba = at / sector;
+        let (base, end) = (lba * sector, span.end.min((lba + 1) * sector));
+        let held = match lba == own {
+            true => bytes,
+            false => match contents.get(&lba)? {
+                Some(held) => held,
+                None => return Some(false),
+            },
+        };
+        running.update(&held[(at - base) as usize..(end - base) as usize]);
+        at = end;
+    }
+    Some(running.finish() == claim.expected)
+}
+
+/// Whether two heads claim the same.
+fn same(one: &Option<Claim>, other: &Option<Claim>) -> bool {
+    let of = |claim: &Claim| (claim.sum, claim.expected, claim.bytes());
+    match (one, other) {
+        (Some(a), Some(b)) => of(a) == of(b) && a.before() == b.before(),
+        (None, None) => true,
+        _ => false,
+    }
+}
