@@ -350,6 +350,13 @@ pub trait BlockDevice {
         self.peek(at, part, scratch).map(Some)
     }
 
+    /// Whether it pays to ask of what lies in one sector part by part, its head first and whether the rest is as
+    /// the head claims behind it, and not for all its bytes at once. By default it does not: a device that
+    /// reads has read them all.
+    fn pays_by_parts(&self) -> bool {
+        false
+    }
+
     /// Whether the checksum of the concatenated pieces is `expected`: a question that a device may
     /// answer without handing out the contents. The default reads and computes.
     ///

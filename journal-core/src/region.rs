@@ -126,6 +126,10 @@ impl BlockDevice for Region<'_> {
         self.below.peek(place, part, scratch).map_err(|e| bounds.own(e))
     }
 
+    fn pays_by_parts(&self) -> bool {
+        self.below.pays_by_parts()
+    }
+
     fn peek_if<'a>(
         &'a mut self,
         at: Lba,

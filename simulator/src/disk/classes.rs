@@ -13,10 +13,12 @@
 //!
 //! What it is not: a question. It does not know what is asked of whom.
 
+use std::sync::Arc;
+
 use smallvec::{SmallVec, smallvec};
 
 use super::arena::{Arena, ContentId};
-use super::flips::Way;
+use super::flips::{Bits, Way};
 use super::linear::{self, Changes};
 use super::trace::{NONE, Trace};
 use super::worlds::Why;
@@ -34,9 +36,35 @@ pub struct Admitted {
     pub window: (u32, u32),
     /// Where sectors are coupled, what explains it.
     pub why: Why,
-    /// Where bits of the sector flipped, in which ways, and whether the question notices any of them: then it
-    /// is of no class.
-    pub flipped: Option<(Vec<Way>, bool)>,
+    /// Where bits of the sector flipped.
+    pub flipped: Option<Flips>,
+}
+
+/// That bits of a sector flipped.
+#[derive(Clone, Debug)]
+pub struct Flips {
+    /// In which ways.
+    pub ways: Arc<[Way]>,
+    /// Of a set of bits one of which flipped, this one: in those of the ways that have such a set.
+    pub bit: Option<u32>,
+    /// Whether the question notices it, and it is of no class.
+    pub noticed: bool,
+}
+
+impl Flips {
+    /// The ways, with the bit.
+    pub fn known(&self, bits: u32) -> Vec<Way> {
+        let Some(bit) = self.bit else { return self.ways.to_vec() };
+        let one = Bits::one(bits, bit);
+        let known = |way: &Way| {
+            let at = way.iter().position(|(set, n)| *n == 1 && !set.and(&one).is_empty())?;
+            let mut way = way.clone();
+            way[at].0.clone_from(&one);
+            way.sort_unstable();
+            Some(way)
+        };
+        self.ways.iter().filter_map(known).collect()
+    }
 }
 
 impl Admitted {
@@ -47,7 +75,7 @@ impl Admitted {
 
     /// Whether a bit flipped that the question notices.
     pub fn is_noticed(&self) -> bool {
-        matches!(self.flipped, Some((_, true)))
+        self.flipped.as_ref().is_some_and(|flips| flips.noticed)
     }
 }
 
@@ -81,9 +109,15 @@ impl Part {
         covered: Vec<(usize, usize)>,
     ) -> Part {
         let mut part = Part { lba, open, options, covered, classes: Vec::new() };
+        if part.is_flipped() {
+            // No two of them read the same, and what is noticed comes last.
+            let told = part.options.iter().filter(|option| !option.is_noticed()).count();
+            part.classes = (0..told).map(|at| smallvec![at]).collect();
+            return part;
+        }
         for at in 0..part.options.len() {
             let content = part.options[at].content;
-            if content == ContentId::UNREADABLE || part.options[at].is_noticed() {
+            if content == ContentId::UNREADABLE {
                 continue;
             }
             match part.class_of(arena, content) {
@@ -130,6 +164,9 @@ impl Part {
 
     /// The class of an option, if it can be read.
     pub fn class_with(&self, option: usize) -> Option<u32> {
+        if self.is_flipped() && self.classes.get(option).is_some_and(|class| class[..] == [option]) {
+            return Some(option as u32);
+        }
         let class = self.classes.iter().position(|class| class.contains(&option));
         class.map(|class| class as u32)
     }

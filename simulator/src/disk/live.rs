@@ -265,6 +265,11 @@ impl BlockDevice for Live<'_> {
         self.peek_passing(at, part, scratch.len(), passes)
     }
 
+    fn pays_by_parts(&self) -> bool {
+        // Where a bit flipped all bytes tell it apart from each of the others.
+        self.disk.asks_classes && self.disk.rules.budget.flips > 0
+    }
+
     fn find(
         &mut self,
         at: Lba,

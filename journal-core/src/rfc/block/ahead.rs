@@ -65,7 +65,7 @@ impl Walk {
     ) -> Result<bool, DeviceError> {
         let (stop, end) = (self.cursor.seq, self.ahead_end());
         let proves = |block: Block<'_>| block.durable_upto() > stop;
-        if self.layout.is_sector() {
+        if self.layout.is_read_whole() {
             // A log usually ends where nothing good follows: one question.
             let behind = (ahead.next, end);
             let good = self.any_behind(device, scratch, behind, |_| true)?;
@@ -113,9 +113,9 @@ impl Walk {
         // A block of several sectors is whole, as far as its checksum tells, or it is not.
         let block_bytes = scratch.len();
         let by_its_claim = match front {
-            Front::V9(..) => V9 && (HEAD_BYTES..block_bytes).contains(&sector),
+            Front::V9(..) => V9 && (HEAD_BYTES..=block_bytes).contains(&sector),
             Front::Variant(variant) => variant.can_be_asked(sector, block_bytes),
-        };
+        } && !layout.is_read_whole();
         while by_its_claim && from < end {
             let at_bytes = layout.at_bytes(from);
             let claims = |head: &[u8]| match front {
@@ -139,6 +139,7 @@ impl Walk {
         // Of one without a checksum over all of it what is there is read, up to its last entry.
         while let Front::Variant(variant) = front
             && variant.ends_with_entries(sector, block_bytes)
+            && !layout.is_read_whole()
             && from < end
         {
             let claims = |first: &[u8]| variant.claimed(first, from).is_some_and(&says);

@@ -79,6 +79,8 @@ pub(super) struct Layout {
     /// Sectors of a tail slot; 0 where there are none.
     slot_sectors: u16,
     first: Lba,
+    /// The device would rather be asked of a block part by part, though it is one sector.
+    pub by_parts: bool,
 }
 
 /// Bytes of a tail slot: the largest physical sector, so that two slots never share one.
@@ -127,6 +129,7 @@ impl Layout {
             unit,
             slot_sectors,
             first,
+            by_parts: false,
         };
         Ok((pair, layout))
     }
@@ -163,6 +166,7 @@ impl Layout {
             unit,
             slot_sectors,
             first,
+            by_parts: false,
         })
     }
 
@@ -197,6 +201,12 @@ impl Layout {
     /// Whether a block is one sector.
     pub fn is_sector(&self) -> bool {
         self.block_bytes == self.logical_bytes
+    }
+
+    /// Whether a block is asked for by all its bytes at once.
+    #[inline(always)]
+    pub fn is_read_whole(&self) -> bool {
+        self.is_sector() && !self.by_parts
     }
 
     /// First byte of a block.

@@ -31,7 +31,7 @@ pub(super) fn read<'a, const V9: bool>(
     let scratch = &mut scratch[..layout.block_bytes as usize];
     let mut bytes = scratch.len();
     let at = layout.lba(seq);
-    let held = if layout.is_sector() {
+    let held = if layout.is_read_whole() {
         // What is no block of ours is not told from anything else that is none.
         let is_ours = |bytes: &[u8]| !matches!(see::<V9>(bytes, seq, front), Seen::Foreign);
         device.peek_if(at, 0..bytes, scratch, &is_ours)
@@ -49,8 +49,8 @@ pub(super) fn read<'a, const V9: bool>(
     }
 }
 
-/// What a block of several sectors is, unless it is good so far as its checksum tells: the first
-/// sector says what it claims to be, and whether that is so is asked of the device, which need not
+/// What a block of several sectors, or one that is asked for in parts, is, unless it is good so far as its
+/// checksum tells: the first sector says what it claims to be, and whether that is so is asked of the device, which need not
 /// say what the others hold.
 #[cold]
 fn ask<'a, const V9: bool>(

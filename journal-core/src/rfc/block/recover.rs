@@ -224,7 +224,8 @@ impl Walk {
         let geometry = device.geometry();
         let pair = layout::pair(options, geometry)?;
         let newest = pair.read_newest(device, options.magic())?;
-        let layout = Layout::of(options, &newest.header, &pair, geometry)?;
+        let mut layout = Layout::of(options, &newest.header, &pair, geometry)?;
+        layout.by_parts = device.pays_by_parts();
         let front = options.front(newest.header.salt, &layout);
         Ok(Walk::over(newest, pair, layout, front))
     }

@@ -26,6 +26,7 @@
 use std::num::NonZeroU32;
 
 use journal_core::{Checksum, DeviceError, Piece};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::super::arena::{Arena, ContentId};
@@ -382,11 +383,21 @@ impl Live<'_> {
     fn answers(&self, part: &Part, means: &dyn Fn(usize) -> Means) -> Vec<Answer> {
         let now = self.disk.window();
         let mut groups: Vec<(Means, Vec<usize>)> = Vec::new();
+        let mut groups_of: FxHashMap<u32, usize> = FxHashMap::default();
         for option in self.feasible(part, &self.disk.demands()) {
             let means = means(option);
-            match groups.iter_mut().find(|(known, _)| *known == means) {
-                Some((_, group)) => group.push(option),
-                None => groups.push((means, vec![option])),
+            let of_class = match means {
+                Means::Class(class) => groups_of.get(&class).copied(),
+                _ => groups.iter().position(|(known, _)| *known == means),
+            };
+            match of_class {
+                Some(group) => groups[group].1.push(option),
+                None => {
+                    if let Means::Class(class) = means {
+                        groups_of.insert(class, groups.len());
+                    }
+                    groups.push((means, vec![option]));
+                }
             }
         }
         let mut answers = Vec::new();
@@ -419,8 +430,9 @@ impl Live<'_> {
     /// Takes in what an answer tells of a sector.
     pub(super) fn keep(&mut self, part: &Part, answer: &Answer) {
         if part.is_flipped() {
-            let flipped = |i: &usize| part.options[*i].flipped.iter().flat_map(|(ways, _)| ways);
-            let ways = answer.group.iter().flat_map(flipped).cloned().collect();
+            let bits = self.disk.trace.arena.bits();
+            let flips = answer.group.iter().filter_map(|i| part.options[*i].flipped.as_ref());
+            let ways = flips.flat_map(|flips| flips.known(bits)).collect();
             return self.flipped_in(part.lba, ways);
         }
         if answer.window != self.disk.window() {

@@ -12,13 +12,14 @@
 //! What it is not: a question whether any bit flipped (`resting.rs`).
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use journal_core::{Checksum, Claim, Claims, DeviceError};
 use rustc_hash::FxHashMap;
 use smallvec::smallvec;
 
 use super::super::arena::ContentId;
-use super::super::classes::{Admitted, Part};
+use super::super::classes::{Admitted, Flips, Part};
 use super::super::flips::{self, Bits, Way};
 use super::super::linear::Changes;
 use super::super::trace::NONE;
@@ -141,16 +142,18 @@ impl Live<'_> {
         notice: &Notice<'_>,
     ) -> Option<Vec<Admitted>> {
         let window = self.disk.window();
-        let option = |content, ways: Vec<Way>, noticed| Admitted {
+        let option = |content, flips| Admitted {
             content,
             window,
             why: smallvec![World::new()],
-            flipped: Some((ways, noticed)),
+            flipped: Some(flips),
         };
         let mut options = Vec::new();
         if !unnoticed.is_empty() {
-            options.push(option(content, unnoticed, false));
+            let flips = Flips { ways: unnoticed.into(), bit: None, noticed: false };
+            options.push(option(content, flips));
         }
+        let mut told: Vec<u32> = Vec::new();
         for way in open {
             if matches!(notice, Notice::Fails) {
                 failing.push(way.clone());
@@ -181,23 +184,24 @@ impl Live<'_> {
                 return None;
             }
             let bits = self.disk.trace.arena.bits();
-            let with = |set: Bits| {
-                let mut way = way.clone();
-                way[at].0 = set;
-                way.sort_unstable();
-                way
-            };
             if !fails.is_empty() {
-                failing.push(with(Bits::from_iter(bits, fails)));
+                let mut way = way.clone();
+                way[at].0 = Bits::from_iter(bits, fails);
+                way.sort_unstable();
+                failing.push(way);
             }
-            for bit in tells {
-                let one: Way = smallvec![(Bits::one(bits, bit), 1)];
-                let reads_as = self.disk.trace.arena.flip(content, vec![one]);
-                options.push(option(reads_as, vec![with(Bits::one(bits, bit))], false));
-            }
+            told.extend(tells);
+        }
+        told.sort_unstable();
+        told.dedup();
+        let ways: Arc<[Way]> = open.into();
+        for bit in told {
+            let reads_as = self.disk.trace.arena.derive(content, |bytes| flip(bytes, bit));
+            let flips = Flips { ways: Arc::clone(&ways), bit: Some(bit), noticed: false };
+            options.push(option(reads_as, flips));
         }
         if !failing.is_empty() {
-            options.push(option(content, failing, true));
+            options.push(option(content, Flips { ways: failing.into(), bit: None, noticed: true }));
         }
         Some(options)
     }
@@ -349,8 +353,9 @@ pub(super) fn is_sure(sum: Checksum, parts: &[Part], passes: bool) -> bool {
     }
     // A CRC that holds is wrong with any one bit flipped, and so is a sum of words.
     let one = |option: &Admitted| {
-        let ways = option.flipped.iter().filter(|(_, noticed)| *noticed).flat_map(|(ways, _)| ways);
-        ways.into_iter().all(|way| way.iter().map(|(_, n)| n).sum::<u32>() == 1)
+        let noticed = option.flipped.iter().filter(|flips| flips.noticed);
+        let mut ways = noticed.flat_map(|flips| flips.ways.iter());
+        ways.all(|way| way.iter().map(|(_, n)| n).sum::<u32>() == 1)
     };
     let single = noticing.next().is_some_and(|part| part.options.iter().all(one));
     let is_linear = Changes::of(sum).is_some();

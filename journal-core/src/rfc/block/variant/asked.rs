@@ -23,12 +23,12 @@ impl Variant {
     /// several sectors: then what lies behind the entries is of no matter.
     pub fn ends_with_entries(&self, sector: usize, block_bytes: usize) -> bool {
         let whole = self.block != Checksum::None || self.sector != Checksum::None;
-        !whole && (HEAD_BYTES..block_bytes).contains(&sector)
+        !whole && (HEAD_BYTES..=block_bytes).contains(&sector)
     }
 
     /// Whether blocks of so many bytes are asked of sectors of so many.
     pub fn can_be_asked(&self, sector: usize, block_bytes: usize) -> bool {
-        self.block != Checksum::None && (HEAD_BYTES..block_bytes).contains(&sector)
+        self.block != Checksum::None && (HEAD_BYTES..=block_bytes).contains(&sector)
     }
 
     /// Block `seq` as the first sector of a place has it, if that says that it is: a head to look
