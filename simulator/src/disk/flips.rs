@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 /// A set of bits of a sector: bit i of byte n has the number 8 n + i.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,8 +52,16 @@ impl Bits {
     #[must_use]
     pub fn of_bytes(bits: u32, bytes: &[(usize, usize)]) -> Bits {
         let mut set = Bits::none(bits);
-        for byte in bytes.iter().flat_map(|&(from, to)| from..to) {
-            set.0[byte / 8] |= 0xff << (byte % 8 * 8);
+        for &(from, to) in bytes {
+            // Whole words where there are, and bytes at either end.
+            for byte in (from..to).take_while(|byte| byte % 8 != 0) {
+                set.0[byte / 8] |= 0xff << (byte % 8 * 8);
+            }
+            let (first, last) = (from.next_multiple_of(8).min(to), (to / 8 * 8).max(from));
+            set.0[first / 8..last.max(first) / 8].fill(u64::MAX);
+            for byte in last.max(first)..to {
+                set.0[byte / 8] |= 0xff << (byte % 8 * 8);
+            }
         }
         set
     }
@@ -218,15 +226,28 @@ impl Cells {
     }
 }
 
-/// Ways that cover none of some bits, and those that do.
+/// Ways in which none of some bits flipped, and those in which one did.
 #[must_use]
-pub fn split(bits: u32, ways: &[Way], covered: &Bits) -> (Vec<Way>, Vec<Way>) {
+pub fn split(ways: &[Way], covered: &Bits) -> (Vec<Way>, Vec<Way>) {
     let (mut outside, mut inside) = (Vec::new(), Vec::new());
     for way in ways {
-        let cells = Cells::new(bits, way.iter().map(|(set, _)| set).chain([covered]));
-        for numbers in cells.numbers(way) {
-            let way = cells.way(&numbers);
-            let noticed = way.iter().any(|(set, _)| !set.and(covered).is_empty());
+        let mut begun: SmallVec<[(Way, bool); 2]> = smallvec![(Way::new(), false)];
+        for (set, n) in way {
+            let (within, without) = (set.and(covered), set.minus(covered));
+            let (most, others) = (within.len().min(*n), without.len());
+            let with = |&(ref begun, noticed): &(Way, bool)| {
+                let begun = begun.clone();
+                let part = |set: &Bits, n: u32| (n > 0).then(|| (set.clone(), n));
+                let (within, without) = (within.clone(), without.clone());
+                (n.saturating_sub(others)..=most).map(move |inside| {
+                    let parts = part(&within, inside).into_iter().chain(part(&without, n - inside));
+                    (begun.iter().cloned().chain(parts).collect::<Way>(), noticed || inside > 0)
+                })
+            };
+            begun = begun.iter().flat_map(with).collect();
+        }
+        for (mut way, noticed) in begun {
+            way.sort_unstable();
             if noticed { &mut inside } else { &mut outside }.push(way);
         }
     }
@@ -343,6 +364,16 @@ mod tests {
     }
 
     #[test]
+    fn bits_of_bytes_are_eight_each() {
+        for from in 0..40 {
+            for to in from..=40 {
+                let bits: Vec<u32> = Bits::of_bytes(320, &[(from, to)]).iter().collect();
+                assert_eq!(bits, (8 * from as u32..8 * to as u32).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
     fn ways_are_split_cut_and_moved_as_their_images_are() {
         let mut rng = Rng::new(1);
         for _ in 0..2_000 {
@@ -350,7 +381,7 @@ mod tests {
             let covered: Vec<u32> = (0..BITS).filter(|_| below(&mut rng, 2) == 0).collect();
             let mask = covered.iter().fold(0u64, |mask, bit| mask | 1 << bit);
             let covered = Bits::from_iter(BITS, covered);
-            let (outside, inside) = split(BITS, std::slice::from_ref(&way), &covered);
+            let (outside, inside) = split(std::slice::from_ref(&way), &covered);
             let all: BTreeSet<u64> = all_of(&way).into_iter().collect();
             let number = |bits: &SmallVec<[u32; 4]>| bits.iter().fold(0, |image, b| image | 1 << b);
             let listed: Vec<u64> = each(&way).iter().map(number).collect();

@@ -123,7 +123,7 @@ impl Live<'_> {
         loop {
             let Some(content) = self.flipped(lba) else { return self.part(lba, covered.to_vec()) };
             let ways = self.disk.trace.arena.ways(content).expect("bits of it flipped");
-            let (outside, inside) = flips::split(bits, ways, &all);
+            let (outside, inside) = flips::split(ways, &all);
             let told = self.options(content, (outside, Vec::new(), &inside), &all, notice);
             if let Some(options) = told {
                 return Part::new(&self.disk.trace.arena, (lba, true), options, covered.to_vec());
@@ -289,8 +289,8 @@ impl Live<'_> {
             let summed = Bits::of_bytes(bits, &within(&[summed], lba, sector));
             let changes = Bits::from_iter(bits, changes);
             let ways = self.disk.trace.arena.ways(content).expect("bits of it flipped");
-            let (others, open) = flips::split(bits, ways, &changes);
-            let (unnoticed, failing) = flips::split(bits, &others, &summed);
+            let (others, open) = flips::split(ways, &changes);
+            let (unnoticed, failing) = flips::split(&others, &summed);
             let contents: FxHashMap<u64, Option<Vec<u8>>> = claimed
                 .iter()
                 .flat_map(|claim| self.sectors_of(claim))
