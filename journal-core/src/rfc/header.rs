@@ -34,6 +34,7 @@
 
 use crate::bytes;
 use crate::checksum::{Checksum, crc32c};
+use crate::claim::Claim;
 use crate::device::{BlockDevice, DeviceError, Geometry, Lba, Piece};
 use crate::journal::{Entropy, Error};
 
@@ -345,6 +346,19 @@ impl HeaderPair {
         let mut bytes = [0; FILLER];
         let at_bytes = copy * HEADER_BYTES as u64;
         let is_ours = |bytes: &[u8]| bytes[MAGIC..CRC] == magic.0;
+        if device.pays_by_parts() {
+            // Of what it says before it is whole nothing but its number is of use.
+            let read = bytes::read_if(device, at_bytes, &mut bytes[..CRC], &is_ours);
+            let ours = read.map(|told| told && is_ours(&bytes));
+            let (at, number) = (at_bytes + HEADER_SEQ as u64, &mut bytes[HEADER_SEQ..GENERATION]);
+            let read = |ours: bool| ours.then(|| bytes::read(device, at, number)).transpose();
+            return match ours.and_then(read) {
+                Ok(Some(())) => Ok(Facts::Claimed(Header::fields(&bytes), 0)),
+                Ok(None) => Ok(Facts::Foreign),
+                Err(DeviceError::Unreadable(lba)) => Ok(Facts::Unreadable(lba)),
+                Err(error) => Err(error),
+            };
+        }
         match bytes::read_if(device, at_bytes, &mut bytes, &is_ours) {
             Ok(told) if told && is_ours(&bytes) => {
                 Ok(Facts::Claimed(Header::fields(&bytes), u32_at(&bytes, CRC)))
@@ -407,6 +421,9 @@ impl HeaderPair {
             Facts::Unreadable(lba) => return Ok(CopyState::Unreadable(lba)),
         };
         let at_bytes = copy * HEADER_BYTES as u64;
+        if device.pays_by_parts() {
+            return self.believe_by_parts(device, copy);
+        }
         let pieces = [
             Piece::Device { at_bytes, bytes: CRC as u64 },
             Piece::Given(&[0; UNIT_BYTES - CRC]),
@@ -420,9 +437,44 @@ impl HeaderPair {
             Err(DeviceError::Unreadable(lba)) => return Ok(CopyState::Unreadable(lba)),
             Err(error) => return Err(error),
         };
-        Ok(if !whole {
-            CopyState::Bad("wrong checksum")
-        } else if header.header_seq.copy() != copy {
+        Ok(match whole {
+            true => self.accept(copy, header),
+            false => CopyState::Bad("wrong checksum"),
+        })
+    }
+
+    /// [`HeaderPair::believe`], of a copy with the magic, where its facts are read once it is whole.
+    #[cold]
+    fn believe_by_parts(
+        &self,
+        device: &mut dyn BlockDevice,
+        copy: u64,
+    ) -> Result<CopyState, DeviceError> {
+        let at_bytes = copy * HEADER_BYTES as u64;
+        let end = at_bytes + HEADER_BYTES as u64;
+        let claims = |head: &[u8]| {
+            let before = [&head[..CRC], &[0; UNIT_BYTES - CRC]];
+            let bytes = at_bytes + UNIT_BYTES as u64..end;
+            Some(Claim::new(Checksum::Crc32c, u64::from(u32_at(head, CRC)), &before, bytes))
+        };
+        let mut bytes = [0; FILLER];
+        let read = bytes::can_be_read(device, at_bytes, HEADER_BYTES as u64)
+            .and_then(|()| device.is_whole(at_bytes, UNIT_BYTES, &claims))
+            .and_then(|whole| match whole {
+                true => bytes::read(device, at_bytes, &mut bytes).map(|()| true),
+                false => Ok(false),
+            });
+        match read {
+            Ok(true) => Ok(self.accept(copy, Header::fields(&bytes))),
+            Ok(false) => Ok(CopyState::Bad("wrong checksum")),
+            Err(DeviceError::Unreadable(lba)) => Ok(CopyState::Unreadable(lba)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a copy is whose checksum was right.
+    fn accept(&self, copy: u64, header: Header) -> CopyState {
+        if header.header_seq.copy() != copy {
             CopyState::Bad("header_seq of the other copy")
         } else if header.header_seq.0 >= COUNTER_MAX || header.generation.0 >= COUNTER_MAX {
             CopyState::Bad("a counter beyond its limit")
@@ -430,7 +482,7 @@ impl HeaderPair {
             CopyState::Bad("another unit size")
         } else {
             CopyState::Good(header)
-        })
+        }
     }
 }
 

@@ -130,7 +130,8 @@ pub fn only(way: &Way) -> Option<Vec<u32>> {
 /// Whether these bits, ascending, may be those that flipped.
 #[must_use]
 pub fn fits(way: &Way, flipped: &[u32]) -> bool {
-    let within = |bits: &Bits| bits.and(&Bits::from_iter(64 * bits.0.len() as u32, flipped.iter().copied()));
+    let within =
+        |bits: &Bits| bits.and(&Bits::from_iter(64 * bits.0.len() as u32, flipped.iter().copied()));
     let all: u32 = way.iter().map(|(_, n)| n).sum();
     all as usize == flipped.len() && way.iter().all(|(bits, n)| within(bits).len() == *n)
 }
@@ -141,7 +142,8 @@ pub fn each(way: &Way) -> Vec<SmallVec<[u32; 4]>> {
     let mut all = vec![SmallVec::new()];
     for (set, n) in way {
         let bits: Vec<u32> = set.iter().collect();
-        let mut chosen: Vec<(usize, SmallVec<[u32; 4]>)> = all.into_iter().map(|of| (0, of)).collect();
+        let mut chosen: Vec<(usize, SmallVec<[u32; 4]>)> =
+            all.into_iter().map(|of| (0, of)).collect();
         for _ in 0..*n {
             let more = chosen.iter().flat_map(|(from, of)| {
                 let next = bits.iter().enumerate().skip(*from);
@@ -336,7 +338,9 @@ mod tests {
     /// Every image of a way, as a number.
     fn all_of(way: &Way) -> Vec<u64> {
         (0..1u64 << BITS)
-            .filter(|image| fits(way, &(0..BITS).filter(|b| image >> b & 1 == 1).collect::<Vec<_>>()))
+            .filter(|image| {
+                fits(way, &(0..BITS).filter(|b| image >> b & 1 == 1).collect::<Vec<_>>())
+            })
             .collect()
     }
 
@@ -387,7 +391,8 @@ mod tests {
             let listed: Vec<u64> = each(&way).iter().map(number).collect();
             assert_eq!(listed.len(), all.len());
             assert_eq!(listed.into_iter().collect::<BTreeSet<u64>>(), all);
-            let (out, within): (BTreeSet<u64>, _) = all.iter().partition(|image| **image & mask == 0);
+            let (out, within): (BTreeSet<u64>, _) =
+                all.iter().partition(|image| **image & mask == 0);
             assert_eq!((images_listed(&outside), images_listed(&inside)), (out, within));
             let cut: BTreeSet<u64> = all.iter().map(|image| image & !mask).collect();
             assert_eq!(images_listed(&without(BITS, std::slice::from_ref(&way), &covered)), cut);

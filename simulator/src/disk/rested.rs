@@ -61,7 +61,9 @@ impl Rested {
             _ => true,
         });
         if budget.lost > 0 {
-            rested.unreadable.push(World::from_iter([(Latent::Lost { cut, lba }, Range::of(1, 1))]));
+            rested
+                .unreadable
+                .push(World::from_iter([(Latent::Lost { cut, lba }, Range::of(1, 1))]));
         }
         rested.unreadable = merged(rested.unreadable);
         let flips = |option: &Content| -> Why {
@@ -216,11 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn flips_of_contents_that_differ_much_are_one_entry_each_and_of_those_that_differ_little_some_are_shared() {
+    fn flips_of_contents_that_differ_much_are_one_entry_each_and_of_those_that_differ_little_some_are_shared()
+     {
         let mut arena = Arena::new(64);
         let (zeros, bits) = (ContentId::ZEROS, u128::from(arena.bits()));
         let apart = |arena: &mut Arena, bits: &[u32]| {
-            arena.derive(zeros, |bytes| bits.iter().for_each(|b| bytes[*b as usize / 8] ^= 1 << (b % 8)))
+            arena.derive(zeros, |bytes| {
+                bits.iter().for_each(|b| bytes[*b as usize / 8] ^= 1 << (b % 8))
+            })
         };
         let mut entries = |differ: &[u32]| {
             let other = apart(&mut arena, differ);

@@ -373,8 +373,7 @@ fn eager_life(
         // Two flips, of one life or of two, come in every pair of bits.
         let contract = &case.contract;
         let harms = contract.bit_flips + contract.latent_errors;
-        let pairs =
-            contract.bit_flips > 0 && (harms > 1 || case.program.lives.len() > 1);
+        let pairs = contract.bit_flips > 0 && (harms > 1 || case.program.lives.len() > 1);
         let most = if pairs { 10 * RUNS_MAX } else { RUNS_MAX };
         if *runs > most {
             return None;

@@ -160,7 +160,8 @@ impl Live<'_> {
                 continue;
             }
             // In which set of bits the one that is covered lies; the others are of no concern.
-            let mut covers = way.iter().enumerate().filter(|(_, (set, _))| !set.and(covered).is_empty());
+            let mut covers =
+                way.iter().enumerate().filter(|(_, (set, _))| !set.and(covered).is_empty());
             let one = covers.next().filter(|(_, (_, n))| *n == 1 && covers.next().is_none());
             let Some((at, (set, _))) = one else {
                 if !self.all_fail(content, way, covered, notice) {
@@ -303,7 +304,8 @@ impl Live<'_> {
                 Some(other) => holds(&other, (lba, bytes), sector, &contents) != Some(false),
             };
             let known = (unnoticed, failing, &open[..]);
-            if let Some(options) = self.options(content, known, &changes, &Notice::Claims(&passes)) {
+            if let Some(options) = self.options(content, known, &changes, &Notice::Claims(&passes))
+            {
                 return Some(Part::new(
                     &self.disk.trace.arena,
                     (lba, true),
