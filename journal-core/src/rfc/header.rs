@@ -420,10 +420,10 @@ impl HeaderPair {
             Facts::Foreign => return Ok(CopyState::Bad("no magic")),
             Facts::Unreadable(lba) => return Ok(CopyState::Unreadable(lba)),
         };
-        let at_bytes = copy * HEADER_BYTES as u64;
         if device.pays_by_parts() {
             return self.believe_by_parts(device, copy);
         }
+        let at_bytes = copy * HEADER_BYTES as u64;
         let pieces = [
             Piece::Device { at_bytes, bytes: CRC as u64 },
             Piece::Given(&[0; UNIT_BYTES - CRC]),
@@ -450,8 +450,7 @@ impl HeaderPair {
         device: &mut dyn BlockDevice,
         copy: u64,
     ) -> Result<CopyState, DeviceError> {
-        let at_bytes = copy * HEADER_BYTES as u64;
-        let end = at_bytes + HEADER_BYTES as u64;
+        let (at_bytes, end) = (copy * HEADER_BYTES as u64, (copy + 1) * HEADER_BYTES as u64);
         let claims = |head: &[u8]| {
             let before = [&head[..CRC], &[0; UNIT_BYTES - CRC]];
             let bytes = at_bytes + UNIT_BYTES as u64..end;
