@@ -9,6 +9,7 @@ mod block_crash;
 mod block_format;
 mod block_model;
 mod block_python;
+mod by_parts;
 mod file_device;
 mod fixtures;
 mod formats_properties;

@@ -1,0 +1,116 @@
+//! A device that would rather be asked part by part is told the same by a journal, and asked of the same sectors.
+//!
+//! Method. Every point of the grid, with a few commits in it; then bits flip, sectors are lost or go back to zeros,
+//! the newest ones mostly. The same image is opened twice: on a device that is asked for all bytes at once, and on
+//! one that says that it pays to ask by parts. What is shown, what is told of it, and which sectors were read must
+//! be equal.
+
+use std::collections::BTreeSet;
+
+use journal_core::rfc::{RfcJournal, RfcOptions, Strategy};
+use journal_core::{
+    BlockDevice, DeviceError, Entropy, Geometry, Journal, Lba, MemoryDevice, Resume, Survivors,
+    Write,
+};
+
+const GEOMETRY: Geometry = Geometry { logical_bytes: 512, physical_bytes: 4096, sectors: 256 };
+
+/// Notes what is read.
+struct Asked {
+    below: MemoryDevice,
+    by_parts: bool,
+    read: BTreeSet<u64>,
+}
+
+impl BlockDevice for Asked {
+    fn geometry(&self) -> Geometry {
+        self.below.geometry()
+    }
+
+    fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), DeviceError> {
+        self.read.extend(at.0..at.0 + (into.len() / 512) as u64);
+        self.below.read(at, into)
+    }
+
+    fn write(&mut self, writes: &[Write<'_>]) -> Result<(), DeviceError> {
+        self.below.write(writes)
+    }
+
+    fn flush(&mut self) -> Result<(), DeviceError> {
+        self.below.flush()
+    }
+
+    fn discard(&mut self, at: Lba, sectors: u64) -> Result<(), DeviceError> {
+        self.below.discard(at, sectors)
+    }
+
+    fn pays_by_parts(&self) -> bool {
+        self.by_parts
+    }
+}
+
+struct Rng(u64);
+
+impl Rng {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (self.0 >> 33) as usize % n
+    }
+}
+
+fn opened(image: &MemoryDevice, strategy: Strategy, by_parts: bool) -> (String, BTreeSet<u64>) {
+    let mut device = Asked { below: image.clone(), by_parts, read: BTreeSet::new() };
+    let mut shown = Vec::new();
+    let result = RfcJournal::open(&mut device, &RfcOptions { strategy }, &mut |entry| {
+        shown.push((entry.lsn, entry.payload.to_vec()));
+    });
+    let told = result.map(|(_, opened)| opened);
+    (format!("{told:?} {shown:?}"), device.read)
+}
+
+#[test]
+fn what_is_asked_by_parts_is_told_as_what_is_read_at_once_and_of_the_same_sectors() {
+    let (mut rng, mut differ, mut all) = (Rng(7), BTreeSet::new(), 0);
+    for strategy in Strategy::all().into_iter().filter(|s| s.to_string().starts_with("block")) {
+        let mut device = MemoryDevice::new(GEOMETRY, 0);
+        let mut touched: Vec<usize> = Vec::new();
+        let options = RfcOptions { strategy };
+        let entropy = |n: u8| -> Entropy { [n; 16] };
+        RfcJournal::format(&mut device, &options, entropy(1)).unwrap();
+        let mut before = device.bytes().to_vec();
+        for life in 0..2u8 {
+            let (mut journal, _) = RfcJournal::open(&mut device, &options, &mut |_| ()).unwrap();
+            let how = Resume { survivors: Survivors::Carry, entropy: entropy(2 + life) };
+            journal.resume(&mut device, how).unwrap();
+            for commit in 0..2u8 {
+                journal.append(&mut device, &[life * 2 + commit; 60]).unwrap();
+                journal.commit(&mut device).unwrap();
+                let bytes = device.bytes();
+                touched.extend((0..bytes.len()).filter(|&i| bytes[i] != before[i]));
+                before.clear();
+                before.extend_from_slice(bytes);
+            }
+        }
+        for _ in 0..6 {
+            let mut image = device.clone();
+            for _ in 0..1 + rng.below(2) {
+                let at = match rng.below(4) {
+                    0 => rng.below(2 * 4096),
+                    _ => touched[touched.len() - 1 - rng.below(touched.len().min(600))],
+                };
+                match rng.below(6) {
+                    0 => image.lose(Lba(at as u64 / 512)),
+                    1 => image.bytes_mut()[at / 512 * 512..][..512].fill(0),
+                    _ => image.bytes_mut()[at] ^= 1 << rng.below(8),
+                }
+            }
+            let (whole, parts) = (opened(&image, strategy, false), opened(&image, strategy, true));
+            all += 1;
+            assert_eq!(whole.0, parts.0, "{strategy}");
+            if whole.1 != parts.1 {
+                differ.insert(strategy.to_string());
+            }
+        }
+    }
+    assert!(differ.is_empty(), "{} of {all}: {differ:?}", differ.len());
+}
