@@ -224,7 +224,7 @@ impl Live<'_> {
         })
     }
 
-    /// Whether such a sector passes a test; `None` where too many images would have to be tried.
+    /// Whether such a sector passes a test.
     pub(super) fn test_flipped(
         &mut self,
         lba: u64,
@@ -291,6 +291,17 @@ impl Live<'_> {
             let changes = Bits::from_iter(bits, changes);
             let ways = self.disk.trace.arena.ways(content).expect("bits of it flipped");
             let (others, open) = flips::split(ways, &changes);
+            // What no bit of the head changes two may.
+            let (_, in_head) = flips::split(&others, &Bits::of_bytes(bits, &[(from, to)]));
+            let mut same_by_two = true;
+            for way in &in_head {
+                same_by_two &=
+                    flipped_alike(way, (from, to), &mut bytes, &|head| same(&claim, &claims(head)));
+            }
+            if !same_by_two {
+                self.which_first(lba);
+                continue;
+            }
             let (unnoticed, failing) = flips::split(&others, &summed);
             let contents: FxHashMap<u64, Option<Vec<u8>>> = claimed
                 .iter()
@@ -363,6 +374,28 @@ pub(super) fn is_sure(sum: Checksum, parts: &[Part], passes: bool) -> bool {
     let is_linear = Changes::of(sum).is_some();
     let known = parts.iter().all(|part| part.classes.len() <= 1);
     is_linear && single && noticing.next().is_none() && known && passes
+}
+
+/// Whether the bytes from one to another come to the same, whichever of their bits flipped in this way, if
+/// two did at least. False where that is too much to try.
+fn flipped_alike(
+    way: &Way,
+    (from, to): (usize, usize),
+    bytes: &mut [u8],
+    is_same: &dyn Fn(&[u8]) -> bool,
+) -> bool {
+    let all = Bits::of_bytes(8 * bytes.len() as u32, &[(from, to)]);
+    let within: Way = way.iter().filter(|(set, _)| !set.and(&all).is_empty()).cloned().collect();
+    if within.iter().map(|(_, n)| n).sum::<u32>() < 2 {
+        return true;
+    }
+    flips::images(&within) <= TRIED_MAX
+        && flips::each(&within).iter().all(|flipped| {
+            flipped.iter().for_each(|&bit| flip(bytes, bit));
+            let same = is_same(&bytes[from..to]);
+            flipped.iter().for_each(|&bit| flip(bytes, bit));
+            same
+        })
 }
 
 /// Whether a claim holds, if what it is about is known: of one sector these bytes, of others the contents,
