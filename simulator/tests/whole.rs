@@ -113,7 +113,8 @@ const JOURNALS: [&str; 13] = [
 #[test]
 fn a_clause_finds_what_each_sector_at_fault_finds_on_every_device() {
     let (mut compared, mut fewer, mut leaves) = (0, 0, (0u64, 0u64));
-    for preset in presets::all() {
+    // Of what may be damaged at rest nothing is asked as a whole.
+    for preset in presets::all().into_iter().filter(|p| !p.contract.damages_at_rest()) {
         for journal in JOURNALS {
             let one_life: &[&[u32]] = &[&[240, 240, 240, 240]];
             let two_lives: &[&[u32]] = &[&[48, 240], &[240]];

@@ -224,13 +224,13 @@ fn programs_that_ask_of_sectors_that_may_be_lost_at_rest_see_what_every_image_sh
 
 #[test]
 fn programs_that_ask_of_sectors_in_which_bits_may_flip_see_what_every_image_shows() {
-    sweep("asking, flips", 100, &|contract, rng| {
+    sweep("asking, flips", 60, &|contract, rng| {
         contract.bit_flips = 1;
         contract.torn.unreadable = rng.below(3) == 0;
         contract.torn.garbage = rng.below(2) == 0;
         contract.rollback_max = rng.below(2);
     });
-    sweep("asking, flips and latent", 30, &|contract, rng| {
+    sweep("asking, flips and latent", 20, &|contract, rng| {
         (contract.bit_flips, contract.latent_errors) = (1 + rng.below(2), rng.below(2));
     });
 }
