@@ -71,7 +71,7 @@ fn opened(image: &MemoryDevice, strategy: Strategy, by_parts: bool) -> (String, 
 #[test]
 fn what_is_asked_by_parts_is_told_as_what_is_read_at_once_and_of_the_same_sectors() {
     let (mut rng, mut differ, mut all) = (Rng(7), BTreeSet::new(), 0);
-    for strategy in Strategy::all().into_iter().filter(|s| s.to_string().starts_with("block")) {
+    for strategy in Strategy::all().filter(|s| s.to_string().starts_with("block")) {
         let mut device = MemoryDevice::new(GEOMETRY, 0);
         let mut touched: Vec<usize> = Vec::new();
         let options = RfcOptions { strategy };
