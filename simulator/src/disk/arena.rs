@@ -124,7 +124,7 @@ impl Arena {
         };
         let Some(only) = only else { return self.flipped.push((newest, ways.into())) };
         let start = newest.0 as usize * self.sector;
-        only.iter().for_each(|&bit| self.bytes[start + bit as usize / 8] ^= 1 << (bit % 8));
+        only.iter().for_each(|&bit| flips::flip(&mut self.bytes[start..], bit));
     }
 
     /// Keeps whole sectors; names the first.

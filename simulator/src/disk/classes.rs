@@ -164,8 +164,8 @@ impl Part {
 
     /// The class of an option, if it can be read.
     pub fn class_with(&self, option: usize) -> Option<u32> {
-        if self.is_flipped() && self.classes.get(option).is_some_and(|class| class[..] == [option])
-        {
+        // Where many bits flipped there are as many classes, each with its one option.
+        if self.classes.get(option).is_some_and(|class| class[..] == [option]) {
             return Some(option as u32);
         }
         let class = self.classes.iter().position(|class| class.contains(&option));

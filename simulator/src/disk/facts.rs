@@ -123,7 +123,7 @@ impl Disk {
             (_, Some(_)) if facts.unflipped.contains(&place) => false,
             (content, Some(bit)) => {
                 let mut flipped = self.trace.arena.get(content).to_vec();
-                flipped[bit as usize / 8] ^= 1 << (bit % 8);
+                flips::flip(&mut flipped, bit);
                 facts.admits(place, Some(&flipped))
             }
         };

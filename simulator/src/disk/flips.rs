@@ -156,6 +156,12 @@ pub fn each(way: &Way) -> Vec<SmallVec<[u32; 4]>> {
     all
 }
 
+/// Flips a bit, or back.
+#[inline]
+pub fn flip(bytes: &mut [u8], bit: u32) {
+    bytes[bit as usize / 8] ^= 1 << (bit % 8);
+}
+
 /// The bits in which two contents differ, ascending.
 pub fn differing<'b>(a: &'b [u8], b: &'b [u8]) -> impl Iterator<Item = u32> + 'b {
     let bytes = (0..).zip(a.iter().zip(b)).filter(|(_, (a, b))| a != b);
@@ -331,10 +337,6 @@ mod tests {
 
     const BITS: u32 = 8;
 
-    fn below(rng: &mut Rng, n: u32) -> u32 {
-        rng.below(n)
-    }
-
     /// Every image of a way, as a number.
     fn all_of(way: &Way) -> Vec<u64> {
         (0..1u64 << BITS)
@@ -347,11 +349,11 @@ mod tests {
     fn drawn(rng: &mut Rng) -> Way {
         let mut left: Vec<u32> = (0..BITS).collect();
         let mut way = Way::new();
-        for _ in 0..below(rng, 3) {
-            let set: Vec<u32> = left.iter().copied().filter(|_| below(rng, 2) == 0).collect();
+        for _ in 0..rng.below(3) {
+            let set: Vec<u32> = left.iter().copied().filter(|_| rng.below(2) == 0).collect();
             left.retain(|bit| !set.contains(bit));
             if !set.is_empty() {
-                let n = 1 + below(rng, set.len().min(2) as u32);
+                let n = 1 + rng.below(set.len().min(2) as u32);
                 way.push((Bits::from_iter(BITS, set), n));
             }
         }
@@ -382,7 +384,7 @@ mod tests {
         let mut rng = Rng::new(1);
         for _ in 0..2_000 {
             let way = drawn(&mut rng);
-            let covered: Vec<u32> = (0..BITS).filter(|_| below(&mut rng, 2) == 0).collect();
+            let covered: Vec<u32> = (0..BITS).filter(|_| rng.below(2) == 0).collect();
             let mask = covered.iter().fold(0u64, |mask, bit| mask | 1 << bit);
             let covered = Bits::from_iter(BITS, covered);
             let (outside, inside) = split(std::slice::from_ref(&way), &covered);
@@ -406,10 +408,10 @@ mod tests {
     fn ways_over_several_contents_are_joined_into_disjoint_ones_that_know_all_their_reasons() {
         let mut rng = Rng::new(2);
         for _ in 0..2_000 {
-            let contents: Vec<(u64, Vec<Way>, bool)> = (0..1 + below(&mut rng, 3))
+            let contents: Vec<(u64, Vec<Way>, bool)> = (0..1 + rng.below(3))
                 .map(|n| {
-                    let apart = if n == 0 { 0 } else { u64::from(below(&mut rng, 1 << BITS)) };
-                    (apart, vec![drawn(&mut rng)], below(&mut rng, 2) == 0)
+                    let apart = if n == 0 { 0 } else { u64::from(rng.below(1 << BITS)) };
+                    (apart, vec![drawn(&mut rng)], rng.below(2) == 0)
                 })
                 .collect();
             let bits_of = |image: u64| (0..BITS).filter(|b| image >> b & 1 == 1).collect();

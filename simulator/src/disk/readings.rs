@@ -32,7 +32,7 @@ pub fn of_alike(worlds: &Worlds, budget: Budget, cut: u32, sectors: u64, bits: u
 
 /// That so many sectors besides those that were asked about are damaged. They stand for any: no device
 /// has sectors of such numbers, and no projection names them so.
-fn damaged(cut: u32, flips: u64, lost: u64) -> World {
+pub fn damaged(cut: u32, flips: u64, lost: u64) -> World {
     const NO_SECTOR: u64 = 1 << 63;
     let one = || Range::of(1, 1);
     let flips = (0..flips).map(|n| (Latent::Flip { cut, lba: NO_SECTOR + n }, one()));

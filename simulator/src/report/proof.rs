@@ -310,5 +310,11 @@ fn limits(report: &Report, cell: &CellRow, experiment: &Experiment, width: usize
         true => "some contents (garbage, fine mixes) are covered by representatives only",
         false => "none: every content that the contract allows was tried",
     };
-    out + &wrap("  representatives  ", representatives, width)
+    out += &wrap("  representatives  ", representatives, width);
+    if experiment.modulo_collisions {
+        let checksums = "modulo collisions: that mixtures or flipped bits which nobody ever wrote pass \
+                         a checksum was not looked for everywhere";
+        out += &wrap("  checksums        ", checksums, width);
+    }
+    out
 }

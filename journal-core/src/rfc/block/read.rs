@@ -49,9 +49,9 @@ pub(super) fn read<'a, const V9: bool>(
     }
 }
 
-/// What a block of several sectors, or one that is asked for in parts, is, unless it is good so far as its
-/// checksum tells: the first sector says what it claims to be, and whether that is so is asked of the device, which need not
-/// say what the others hold.
+/// What a block that is not asked for by all its bytes at once is, unless it is good so far as its checksum
+/// tells: its head says what it claims to be, and whether that is so is asked of the device, which need not
+/// say what the rest holds.
 #[cold]
 fn ask<'a, const V9: bool>(
     device: &mut dyn BlockDevice,

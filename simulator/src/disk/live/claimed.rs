@@ -19,7 +19,7 @@ use super::super::arena::ContentId;
 use super::super::classes::{Admitted, Choice, Members, Part};
 use super::super::passed::Segment;
 use super::Live;
-use super::flipped::may_miss;
+use super::flipped::misses;
 
 /// Most heads that are looked at.
 const HEADS_MAX: u64 = 256;
@@ -212,9 +212,8 @@ impl Live<'_> {
             for ((part, classes), &class) in parts.iter_mut().zip(&all).zip(&choice) {
                 part.classes = vec![classes[class as usize].clone()];
             }
-            let bytes = claim.before().len() as u64 + (claim.bytes().end - claim.bytes().start);
             let noticed = |part: &Part| part.options.iter().any(Admitted::is_noticed);
-            if may_miss(claim.sum, bytes) && parts.iter().any(noticed) {
+            if misses(&claim) && parts.iter().any(noticed) {
                 return None;
             }
             let segments = segments(&claim, parts, summed, sector);
@@ -230,12 +229,12 @@ impl Live<'_> {
 }
 
 /// What a claim is about.
-fn span_of(claim: &Claim) -> Span {
+pub(super) fn span_of(claim: &Claim) -> Span {
     (claim.bytes().start, claim.bytes().end)
 }
 
 /// The sectors that a span lies in, if it is of any.
-fn lbas(span: Span, sector: u64) -> Range<u64> {
+pub(super) fn lbas(span: Span, sector: u64) -> Range<u64> {
     match span.0 < span.1 {
         true => span.0 / sector..span.1.div_ceil(sector),
         false => 0..0,

@@ -15,6 +15,7 @@ use smallvec::smallvec;
 
 use super::super::arena::ContentId;
 use super::super::at_rest::{AtRest, Pick};
+use super::super::flips::flip;
 use super::super::trace::NONE;
 use super::super::undecided::Listed;
 use super::super::worlds::Worlds;
@@ -158,9 +159,7 @@ impl Live<'_> {
             }
             Pick::Flip(of, bit) => {
                 let arena = &mut self.disk.trace.arena;
-                let flipped = arena.derive(options[of].content, |bytes| {
-                    bytes[bit as usize / 8] ^= 1 << (bit % 8);
-                });
+                let flipped = arena.derive(options[of].content, |bytes| flip(bytes, bit));
                 (flipped, rest.why_flipped(arena, flipped, &options))
             }
         };

@@ -20,13 +20,14 @@ use smallvec::smallvec;
 
 use super::super::arena::ContentId;
 use super::super::classes::{Admitted, Flips, Part};
-use super::super::flips::{self, Bits, Way};
+use super::super::flips::{self, Bits, Way, flip};
 use super::super::linear::Changes;
+use super::super::readings::damaged;
 use super::super::trace::NONE;
-use super::super::worlds::{Latent, Range, World};
+use super::super::worlds::World;
 use super::Live;
 use super::asking::Means;
-use super::claimed::within;
+use super::claimed::{lbas, span_of, within};
 use crate::choose::{Label, What};
 
 /// Most images of which each is tried.
@@ -42,10 +43,6 @@ pub(super) enum Notice<'t> {
     TellsIf(&'t dyn Fn(&[u8]) -> bool),
     /// The same for a head, which claims something of other bytes too: no other bit may be open then.
     Claims(&'t dyn Fn(&[u8]) -> bool),
-}
-
-fn flip(bytes: &mut [u8], bit: u32) {
-    bytes[bit as usize / 8] ^= 1 << (bit % 8);
 }
 
 impl Live<'_> {
@@ -210,18 +207,8 @@ impl Live<'_> {
     /// Whether nothing passes that has bits flipped in this way, as far as that can be tried.
     fn all_fail(&self, content: ContentId, way: &Way, covered: &Bits, notice: &Notice<'_>) -> bool {
         let (Notice::TellsIf(passes) | Notice::Claims(passes)) = notice else { return false };
-        let within: Way =
-            way.iter().filter(|(set, _)| !set.and(covered).is_empty()).cloned().collect();
-        if flips::images(&within) > TRIED_MAX {
-            return false;
-        }
         let mut bytes = self.disk.trace.arena.get(content).to_vec();
-        flips::each(&within).iter().all(|flipped| {
-            flipped.iter().for_each(|&bit| flip(&mut bytes, bit));
-            let fails = !passes(&bytes);
-            flipped.iter().for_each(|&bit| flip(&mut bytes, bit));
-            fails
-        })
+        all_images(way, covered, &mut bytes, &|bytes| !passes(bytes))
     }
 
     /// Whether such a sector passes a test.
@@ -264,9 +251,7 @@ impl Live<'_> {
             let bits = self.disk.trace.arena.bits();
             let mut bytes = self.disk.trace.arena.get(content).to_vec();
             let claim = claims(&bytes[from..to]);
-            let device = |claim: &Claim| claim.bytes().end - claim.bytes().start;
-            let bytes_of = |claim: &Claim| claim.before().len() as u64 + device(claim);
-            if claim.is_some_and(|claim| may_miss(claim.sum, bytes_of(&claim))) {
+            if claim.is_some_and(|claim| misses(&claim)) {
                 return None;
             }
             let mut changes = Vec::new();
@@ -285,19 +270,21 @@ impl Live<'_> {
                     self.none_is_lost(self.sectors_of(claim)).ok()?;
                 }
             }
-            let claimed_now = claim.filter(|_| with_summed).map(|claim| claim.bytes());
-            let summed = claimed_now.map_or((0, 0), |bytes| (bytes.start, bytes.end));
+            let summed = claim.filter(|_| with_summed).map_or((0, 0), |claim| span_of(&claim));
             let summed = Bits::of_bytes(bits, &within(&[summed], lba, sector));
             let changes = Bits::from_iter(bits, changes);
             let ways = self.disk.trace.arena.ways(content).expect("bits of it flipped");
             let (others, open) = flips::split(ways, &changes);
             // What no bit of the head changes two may.
-            let (_, in_head) = flips::split(&others, &Bits::of_bytes(bits, &[(from, to)]));
-            let mut same_by_two = true;
-            for way in &in_head {
-                same_by_two &=
-                    flipped_alike(way, (from, to), &mut bytes, &|head| same(&claim, &claims(head)));
-            }
+            let of_head = Bits::of_bytes(bits, &[(from, to)]);
+            let (_, in_head) = flips::split(&others, &of_head);
+            let two =
+                |way: &&Way| covered_of(way, &of_head).iter().map(|(_, n)| n).sum::<u32>() > 1;
+            let is_same = |bytes: &[u8]| same(&claim, &claims(&bytes[from..to]));
+            let same_by_two = in_head
+                .iter()
+                .filter(two)
+                .all(|way| all_images(way, &of_head, &mut bytes, &is_same));
             if !same_by_two {
                 self.which_first(lba);
                 continue;
@@ -330,18 +317,15 @@ impl Live<'_> {
 
     /// Whether more may have been damaged at rest since the last cut than is known.
     fn may_rest_worse(&self) -> bool {
-        const NO_SECTOR: u64 = 1 << 63;
-        let (cut, lba) = (self.disk.cuts() - 1, NO_SECTOR);
-        let (worlds, budget) = (&self.disk.worlds, self.disk.rules.budget);
-        let worse = |latent| World::from_iter([(latent, Range::of(1, 1))]);
-        worlds.admit(&[worse(Latent::Flip { cut, lba }), worse(Latent::Lost { cut, lba })], budget)
+        let cut = self.disk.cuts() - 1;
+        let worse = [damaged(cut, 1, 0), damaged(cut, 0, 1)];
+        self.disk.worlds.admit(&worse, self.disk.rules.budget)
     }
 
     /// The sectors that a claim is about, as far as the device has them.
     fn sectors_of(&self, claim: &Claim) -> std::ops::Range<u64> {
-        let (sector, bytes) = (u64::from(self.disk.geometry.logical_bytes), claim.bytes());
-        let end = bytes.end.div_ceil(sector).min(self.disk.geometry.sectors);
-        if bytes.is_empty() { 0..0 } else { bytes.start / sector..end }
+        let sectors = lbas(span_of(claim), u64::from(self.disk.geometry.logical_bytes));
+        sectors.start..sectors.end.min(self.disk.geometry.sectors)
     }
 
     fn bytes_of(&self, content: ContentId) -> Option<Vec<u8>> {
@@ -354,6 +338,12 @@ impl Live<'_> {
 /// ones, and SQLite's leave out what is behind the last pair of words.
 pub(super) fn may_miss(sum: Checksum, bytes: u64) -> bool {
     sum.is_weak() || Changes::of(sum) == Some(Changes::Words) && !bytes.is_multiple_of(8)
+}
+
+/// [`may_miss`], of what a claim is about.
+pub(super) fn misses(claim: &Claim) -> bool {
+    let (from, to) = span_of(claim);
+    may_miss(claim.sum, claim.before().len() as u64 + (to - from))
 }
 
 /// Whether it is sure that a checksum does not hold over parts in which it is taken that it does not for a
@@ -376,25 +366,21 @@ pub(super) fn is_sure(sum: Checksum, parts: &[Part], passes: bool) -> bool {
     is_linear && single && noticing.next().is_none() && known && passes
 }
 
-/// Whether the bytes from one to another come to the same, whichever of their bits flipped in this way, if
-/// two did at least. False where that is too much to try.
-fn flipped_alike(
-    way: &Way,
-    (from, to): (usize, usize),
-    bytes: &mut [u8],
-    is_same: &dyn Fn(&[u8]) -> bool,
-) -> bool {
-    let all = Bits::of_bytes(8 * bytes.len() as u32, &[(from, to)]);
-    let within: Way = way.iter().filter(|(set, _)| !set.and(&all).is_empty()).cloned().collect();
-    if within.iter().map(|(_, n)| n).sum::<u32>() < 2 {
-        return true;
-    }
+/// Of the covered bits that flipped in a way.
+fn covered_of(way: &Way, covered: &Bits) -> Way {
+    way.iter().filter(|(set, _)| !set.and(covered).is_empty()).cloned().collect()
+}
+
+/// Whether something holds of some bytes, whichever of the covered bits flipped in this way. False where that
+/// is too much to try.
+fn all_images(way: &Way, covered: &Bits, bytes: &mut [u8], holds: &dyn Fn(&[u8]) -> bool) -> bool {
+    let within = covered_of(way, covered);
     flips::images(&within) <= TRIED_MAX
         && flips::each(&within).iter().all(|flipped| {
             flipped.iter().for_each(|&bit| flip(bytes, bit));
-            let same = is_same(&bytes[from..to]);
+            let here = holds(bytes);
             flipped.iter().for_each(|&bit| flip(bytes, bit));
-            same
+            here
         })
 }
 

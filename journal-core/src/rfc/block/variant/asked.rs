@@ -20,7 +20,7 @@ use crate::device::{BlockDevice, DeviceError, Lba};
 
 impl Variant {
     /// Whether blocks of so many bytes have no checksum over all of them, but of their entries at most, and
-    /// several sectors: then what lies behind the entries is of no matter.
+    /// a head within their first sector: then what lies behind the entries is of no matter.
     pub fn ends_with_entries(&self, sector: usize, block_bytes: usize) -> bool {
         let whole = self.block != Checksum::None || self.sector != Checksum::None;
         !whole && (HEAD_BYTES..=block_bytes).contains(&sector)
