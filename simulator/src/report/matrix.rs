@@ -431,5 +431,5 @@ pub const LIMITS: &str = "A proof here covers these workloads on these contracts
 
 /// What it does not say where checksums were too long.
 pub const COLLISIONS: &str = "Modulo checksum collisions: some checksum covered more mixtures of old and \
-    new sectors than can be tried; that a mixture of different writes has the checksum of another \
-    by chance is left out.";
+    new sectors, or more bits that may have flipped, than can be tried; that a mixture of different writes, \
+    or one with a flipped bit, has the checksum of another by chance is left out.";

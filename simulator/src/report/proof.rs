@@ -9,7 +9,7 @@
 //! What it is not: the matrix. It draws the first experiment of the first cell.
 
 use super::figures::{chance, large, percent, share};
-use super::matrix::Look;
+use super::matrix::{COLLISIONS, Look};
 use super::model::{CellRow, Experiment, ImagesRow, ProbabilityRow, Report, SampleRow, ShareRow};
 use super::text::{bytes, count, grouped, wrap, wrap_parts};
 use super::{device, picture, summary};
@@ -312,9 +312,7 @@ fn limits(report: &Report, cell: &CellRow, experiment: &Experiment, width: usize
     };
     out += &wrap("  representatives  ", representatives, width);
     if experiment.modulo_collisions {
-        let checksums = "modulo collisions: that mixtures or flipped bits which nobody ever wrote pass \
-                         a checksum was not looked for everywhere";
-        out += &wrap("  checksums        ", checksums, width);
+        out += &wrap("  checksums        ", COLLISIONS, width);
     }
     out
 }
