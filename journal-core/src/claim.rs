@@ -12,7 +12,7 @@
 use core::ops::Range;
 
 use crate::bytes;
-use crate::checksum::Checksum;
+use crate::checksum::{Checksum, stored};
 use crate::device::{BlockDevice, DeviceError, Piece};
 
 /// Most bytes of a head.
@@ -26,12 +26,20 @@ const BEFORE_MAX: usize = 64;
 pub struct Claim {
     /// The algorithm.
     pub sum: Checksum,
-    /// What it must come to.
-    pub expected: u64,
+    expected: Expected,
     from: u64,
     to: u64,
     before: [u8; BEFORE_MAX],
     before_bytes: u8,
+}
+
+/// What a checksum must come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// This.
+    Is(u64),
+    /// What is stored right behind the bytes that are summed, see [`stored`].
+    Behind,
 }
 
 impl Claim {
@@ -42,6 +50,7 @@ impl Claim {
     #[must_use]
     pub fn new(sum: Checksum, expected: u64, before: &[&[u8]], bytes: Range<u64>) -> Claim {
         let Range { start: from, end: to } = bytes;
+        let expected = Expected::Is(expected);
         let mut claim = Claim { sum, expected, from, to, before: [0; BEFORE_MAX], before_bytes: 0 };
         for &piece in before {
             let at = usize::from(claim.before_bytes);
@@ -49,6 +58,16 @@ impl Claim {
             claim.before_bytes += piece.len() as u8;
         }
         claim
+    }
+
+    /// That `before`, and behind it these bytes from the start of the device, have the checksum that is stored
+    /// right behind them.
+    ///
+    /// # Panics
+    /// As [`Claim::new`].
+    #[must_use]
+    pub fn stored_behind(sum: Checksum, before: &[&[u8]], bytes: Range<u64>) -> Claim {
+        Claim { expected: Expected::Behind, ..Claim::new(sum, 0, before, bytes) }
     }
 
     /// That of a head to which nothing belongs: what it is depends on itself alone.
@@ -76,15 +95,40 @@ impl Claim {
         self.from..self.to
     }
 
+    /// What it must come to.
+    #[must_use]
+    pub const fn expected(&self) -> Expected {
+        self.expected
+    }
+
+    /// All bytes of the device that it depends on: those that are summed, and the checksum behind them if
+    /// it is stored there.
+    #[must_use]
+    pub const fn span(&self) -> Range<u64> {
+        let behind = match self.expected {
+            Expected::Is(_) => 0,
+            Expected::Behind => self.sum.bytes() as u64,
+        };
+        self.from..self.to + behind
+    }
+
     /// Asks whether it holds.
     ///
     /// # Errors
-    /// As for [`BlockDevice::verify`].
+    /// As for [`BlockDevice::verify`], and for [`BlockDevice::read`] where the checksum is stored.
     pub fn verify<D: BlockDevice + ?Sized>(&self, device: &mut D) -> Result<bool, DeviceError> {
+        let expected = match self.expected {
+            Expected::Is(expected) => expected,
+            Expected::Behind => {
+                let trailer = &mut [0; 8][..self.sum.bytes()];
+                bytes::read(device, self.to, trailer)?;
+                stored(trailer)
+            }
+        };
         let behind = Piece::Device { at_bytes: self.from, bytes: self.to - self.from };
         let pieces = [Piece::Given(self.before()), behind];
         let pieces = if self.from < self.to { &pieces } else { &pieces[..1] };
-        device.verify(pieces, self.sum, self.expected)
+        device.verify(pieces, self.sum, expected)
     }
 }
 

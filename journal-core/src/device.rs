@@ -357,6 +357,13 @@ pub trait BlockDevice {
         false
     }
 
+    /// Whether the device knows what this sector holds, so that it makes no difference how much of it is read.
+    /// By default it does.
+    fn knows(&self, at: Lba) -> bool {
+        let _ = at;
+        true
+    }
+
     /// Whether the checksum of the concatenated pieces is `expected`: a question that a device may
     /// answer without handing out the contents. The default reads and computes.
     ///

@@ -31,7 +31,7 @@ pub mod same;
 pub mod steps;
 
 pub use checksum::Checksum;
-pub use claim::{Claim, Claims};
+pub use claim::{Claim, Claims, Expected};
 pub use device::{BlockDevice, DeviceError, Durability, Geometry, Lba, Piece, Write};
 #[cfg(feature = "std")]
 pub use file_device::FileDevice;

@@ -130,6 +130,10 @@ impl BlockDevice for Region<'_> {
         self.below.pays_by_parts()
     }
 
+    fn knows(&self, at: Lba) -> bool {
+        self.bounds.run(at, 1).is_ok_and(|place| self.below.knows(place))
+    }
+
     fn peek_if<'a>(
         &'a mut self,
         at: Lba,
@@ -203,7 +207,7 @@ impl BlockDevice for Region<'_> {
         let leaves = Cell::new(None);
         let moved = |head: &[u8]| {
             let claim = claims(head)?;
-            Some(match bounds.bytes(claim.bytes()) {
+            Some(match bounds.bytes(claim.span()) {
                 Ok(from) => claim.moved(from),
                 Err(error) => {
                     leaves.set(Some(error));

@@ -34,10 +34,10 @@
 
 use crate::bytes;
 use crate::checksum::{Checksum, crc32c};
-use crate::claim::Claim;
 use crate::device::{BlockDevice, DeviceError, Geometry, Lba, Piece};
 use crate::journal::{Entropy, Error};
 
+mod by_parts;
 mod inspect;
 
 /// Bytes of a copy: max(unit, 4096), and no unit is larger than 4096.
@@ -194,6 +194,8 @@ pub enum CopyState {
 enum Facts {
     /// These fields and this checksum.
     Claimed(Header, u32),
+    /// It has our magic, and was not read further (`by_parts.rs`).
+    Ours,
     /// Nothing of ours.
     Foreign,
     /// The device cannot return it.
@@ -329,8 +331,10 @@ impl HeaderPair {
         magic: Magic,
         current: HeaderSeq,
     ) -> Result<bool, DeviceError> {
-        Ok(match self.facts(device, magic, 1 - current.copy())? {
+        let copy = 1 - current.copy();
+        Ok(match self.facts(device, magic, copy)? {
             Facts::Claimed(header, _) => header.header_seq > current,
+            Facts::Ours => self.is_newer_by_parts(device, copy, current)?,
             Facts::Foreign => false,
             Facts::Unreadable(_) => true,
         })
@@ -343,22 +347,12 @@ impl HeaderPair {
         magic: Magic,
         copy: u64,
     ) -> Result<Facts, DeviceError> {
+        if device.pays_by_parts() {
+            return self.facts_by_parts(device, magic, copy);
+        }
         let mut bytes = [0; FILLER];
         let at_bytes = copy * HEADER_BYTES as u64;
         let is_ours = |bytes: &[u8]| bytes[MAGIC..CRC] == magic.0;
-        if device.pays_by_parts() {
-            // Of what it says before it is whole nothing but its number is of use.
-            let read = bytes::read_if(device, at_bytes, &mut bytes[..CRC], &is_ours);
-            let ours = read.map(|told| told && is_ours(&bytes));
-            let (at, number) = (at_bytes + HEADER_SEQ as u64, &mut bytes[HEADER_SEQ..GENERATION]);
-            let read = |ours: bool| ours.then(|| bytes::read(device, at, number)).transpose();
-            return match ours.and_then(read) {
-                Ok(Some(())) => Ok(Facts::Claimed(Header::fields(&bytes), 0)),
-                Ok(None) => Ok(Facts::Foreign),
-                Err(DeviceError::Unreadable(lba)) => Ok(Facts::Unreadable(lba)),
-                Err(error) => Err(error),
-            };
-        }
         match bytes::read_if(device, at_bytes, &mut bytes, &is_ours) {
             Ok(told) if told && is_ours(&bytes) => {
                 Ok(Facts::Claimed(Header::fields(&bytes), u32_at(&bytes, CRC)))
@@ -377,11 +371,17 @@ impl HeaderPair {
     /// sectors.
     pub fn read_newest(&self, device: &mut dyn BlockDevice, magic: Magic) -> Result<Newest, Error> {
         let facts = [self.facts(device, magic, 0)?, self.facts(device, magic, 1)?];
+        // What has our magic claims more than what has not.
         let claim = |copy: u64| match facts[copy as usize] {
             Facts::Claimed(header, _) => Some(header.header_seq),
+            Facts::Ours => Some(HeaderSeq(0)),
             _ => None,
         };
-        let (one, two) = if claim(0) >= claim(1) { (0, 1) } else { (1, 0) };
+        let one = match facts {
+            [Facts::Ours, Facts::Ours] => self.newer_by_parts(device)?,
+            _ => u64::from(claim(1) > claim(0)),
+        };
+        let two = 1 - one;
         let each = HEADER_BYTES as u64;
         if let CopyState::Good(header) = self.believe(device, one, facts[one as usize])? {
             let spoiled = claim(two).is_none().then_some(two * each);
@@ -417,12 +417,10 @@ impl HeaderPair {
     ) -> Result<CopyState, DeviceError> {
         let (header, crc) = match facts {
             Facts::Claimed(header, crc) => (header, crc),
+            Facts::Ours => return self.believe_by_parts(device, copy),
             Facts::Foreign => return Ok(CopyState::Bad("no magic")),
             Facts::Unreadable(lba) => return Ok(CopyState::Unreadable(lba)),
         };
-        if device.pays_by_parts() {
-            return self.believe_by_parts(device, copy);
-        }
         let at_bytes = copy * HEADER_BYTES as u64;
         let pieces = [
             Piece::Device { at_bytes, bytes: CRC as u64 },
@@ -441,34 +439,6 @@ impl HeaderPair {
             true => self.accept(copy, header),
             false => CopyState::Bad("wrong checksum"),
         })
-    }
-
-    /// [`HeaderPair::believe`], of a copy with the magic, where its facts are read once it is whole.
-    #[cold]
-    fn believe_by_parts(
-        &self,
-        device: &mut dyn BlockDevice,
-        copy: u64,
-    ) -> Result<CopyState, DeviceError> {
-        let (at_bytes, end) = (copy * HEADER_BYTES as u64, (copy + 1) * HEADER_BYTES as u64);
-        let claims = |head: &[u8]| {
-            let before = [&head[..CRC], &[0; UNIT_BYTES - CRC]];
-            let bytes = at_bytes + UNIT_BYTES as u64..end;
-            Some(Claim::new(Checksum::Crc32c, u64::from(u32_at(head, CRC)), &before, bytes))
-        };
-        let mut bytes = [0; FILLER];
-        let read = bytes::can_be_read(device, at_bytes, HEADER_BYTES as u64)
-            .and_then(|()| device.is_whole(at_bytes, UNIT_BYTES, &claims))
-            .and_then(|whole| match whole {
-                true => bytes::read(device, at_bytes, &mut bytes).map(|()| true),
-                false => Ok(false),
-            });
-        match read {
-            Ok(true) => Ok(self.accept(copy, Header::fields(&bytes))),
-            Ok(false) => Ok(CopyState::Bad("wrong checksum")),
-            Err(DeviceError::Unreadable(lba)) => Ok(CopyState::Unreadable(lba)),
-            Err(error) => Err(error),
-        }
     }
 
     /// What a copy is whose checksum was right.

@@ -10,8 +10,7 @@
 //! equal is equality of what they say.
 //!
 //! Invariant: equal names, equal trees of answers below, up to what contents are called. Where that cannot
-//! be told there is no name: under damage at rest, which is drawn as sectors are read, and where sectors
-//! are independent, since there a cut may be left open.
+//! be told there is no name: where sectors are independent, since there a cut may be left open.
 //!
 //! What it is not: canonical. Two states that are the same by an argument, and are written down in two ways,
 //! have two names.
@@ -20,6 +19,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::arena::ContentId;
 use super::count::Universe;
+use super::flips::Way;
 use super::worlds::{Latent, Worlds};
 use super::{Disk, Mark, ground, trace};
 
@@ -45,6 +45,19 @@ impl Names {
         self.size
     }
 
+    /// Bytes of a sector, and the ways in which bits of them may have flipped.
+    fn flipped(&mut self, bytes: &[u8], ways: &[Way]) -> u64 {
+        let mut all = bytes.to_vec();
+        for way in ways {
+            all.extend((way.len() as u32).to_le_bytes());
+            for (bits, n) in way {
+                all.extend(n.to_le_bytes());
+                all.extend(bits.words().iter().flat_map(|word| word.to_le_bytes()));
+            }
+        }
+        self.bytes(&all)
+    }
+
     fn bytes(&mut self, bytes: &[u8]) -> u64 {
         if let Some(&known) = self.bytes.get(bytes) {
             return u64::from(known);
@@ -60,9 +73,13 @@ impl Names {
         if content == ContentId::UNREADABLE {
             return UNREADABLE;
         }
+        let arena = &disk.trace.arena;
         let at = content.0 as usize;
         if at >= stay {
-            return self.bytes(disk.trace.arena.get(content));
+            return match arena.ways(content) {
+                Some(ways) => self.flipped(arena.get(content), ways),
+                None => self.bytes(arena.get(content)),
+            };
         }
         if self.kept.len() <= at {
             self.kept.resize(at + 1, None);
@@ -70,7 +87,7 @@ impl Names {
         if let Some(known) = self.kept[at] {
             return u64::from(known);
         }
-        let number = self.bytes(disk.trace.arena.get(content));
+        let number = self.bytes(arena.get(content));
         self.kept[at] = Some(number as u32);
         number
     }
@@ -90,7 +107,7 @@ impl Disk {
     /// Whether crash states of this disk have names.
     #[must_use]
     pub fn has_names(&self) -> bool {
-        !self.rules.independent && !self.rules.contract.damages_at_rest()
+        !self.rules.independent
     }
 
     /// Forgets, right after a cut, what is known of explanations that explain nothing any more.
@@ -119,7 +136,16 @@ impl Disk {
         name.push(universe.sectors.len() as u64);
         for sector in &universe.sectors {
             name.extend([sector.lba, u64::from(sector.shape), sector.held.len() as u64]);
-            name.extend(sector.held.iter().map(|&held| names.content(self, stay, held)));
+            let is_flipped = |held: &&ContentId| **held == ContentId::FLIPPED;
+            let plain = sector.held.iter().filter(|held| !is_flipped(held));
+            name.extend(plain.map(|&held| names.content(self, stay, held)));
+            if sector.held.iter().any(|held| is_flipped(&held)) {
+                // What it is that flipped, in the order of what explains it.
+                let rested = self.rested(sector.lba);
+                let arena = &self.trace.arena;
+                let flipped = rested.flipped.iter();
+                name.extend(flipped.map(|of| names.flipped(arena.get(of.over), &of.ways)));
+            }
         }
         for lba in self.trace.touched_since(&ready.trace) {
             // Of a sector with versions of its own the device says less without reading (`live/same.rs`).
@@ -130,8 +156,7 @@ impl Disk {
             let content = ground::settled(&self.trace, &self.rules, lba);
             // What a list says, which is too long to be made for each.
             if cfg!(debug_assertions) {
-                let listed = self.listed(lba);
-                assert_eq!(self.only_content(&listed), Some(content), "sector {lba}");
+                assert_eq!(self.listed(lba).only(), Some(content), "sector {lba}");
             }
             name.extend([lba, names.content(self, stay, content)]);
         }

@@ -78,6 +78,12 @@ impl Bits {
         Bits(self.0.iter().zip(&other.0).map(|(a, b)| a & !b).collect())
     }
 
+    /// They, 64 to a word.
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        &self.0
+    }
+
     /// How many they are.
     #[must_use]
     pub fn len(&self) -> u32 {

@@ -270,6 +270,10 @@ impl BlockDevice for Live<'_> {
         self.disk.asks_classes && self.disk.rules.budget.flips > 0
     }
 
+    fn knows(&self, at: Lba) -> bool {
+        self.certain(at.0).is_some()
+    }
+
     fn find(
         &mut self,
         at: Lba,

@@ -108,8 +108,7 @@ pub struct Disk {
     asks_classes: bool,
     /// Every answer of every question will be visited.
     visits_all: bool,
-    /// Contents that pass a checksum were looked for among those once written, and not among all.
-    modulo_collisions: bool,
+    collisions: Collisions,
     /// The power is not cut before the disk was settled.
     prepares: bool,
     /// The power went during the last call.
@@ -131,6 +130,16 @@ pub struct Disk {
     facts: Option<Box<Facts>>,
     /// Stand-ins were handed out at some time.
     stands_in: bool,
+}
+
+/// What was taken for granted of checksums, that none of their collisions came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collisions {
+    /// Something was, so what was found is true but for collisions.
+    pub excluded: bool,
+    /// Contents that pass a checksum were looked for among those once written, and not among all: what was
+    /// found follows from how the disk came to be, and not from its crash state alone.
+    pub by_history: bool,
 }
 
 /// How much there is in the record of a disk: two equal stamps of one life, and nothing was written
@@ -195,7 +204,7 @@ impl Disk {
             listings: Listings::default(),
             asks_classes: false,
             visits_all: false,
-            modulo_collisions: false,
+            collisions: Collisions::default(),
             prepares: false,
             dead: false,
             operations: 0,
@@ -309,10 +318,9 @@ impl Disk {
         self.asks_classes = whether;
     }
 
-    /// Whether, since it was last set, a checksum over more contents than can be tried was answered
-    /// by trying those that were once written: true but for collisions of that checksum.
-    pub fn set_modulo_collisions(&mut self, whether: bool) -> bool {
-        std::mem::replace(&mut self.modulo_collisions, whether)
+    /// What has been taken for granted since this was last asked.
+    pub fn take_collisions(&mut self) -> Collisions {
+        std::mem::take(&mut self.collisions)
     }
 
     /// Operations since the fault was set.

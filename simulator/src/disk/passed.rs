@@ -21,6 +21,9 @@ const WORDS_MAX: usize = 1 << 16;
 /// Most given bytes of a question that is remembered.
 const GIVEN_MAX: usize = 64;
 
+/// No part has such a number.
+const STORED: u64 = 1 << 63;
+
 /// Questions, and what passes.
 #[derive(Clone, Debug, Default)]
 pub struct Passed {
@@ -40,7 +43,17 @@ struct Known {
 /// A part of what is summed: bytes at hand, or bytes of a sector.
 pub enum Segment<'p> {
     Given(&'p [u8]),
-    Of { part: usize, from: usize, to: usize },
+    Of {
+        part: usize,
+        from: usize,
+        to: usize,
+    },
+    /// The checksum, or a part of it, is stored in these.
+    Stored {
+        part: usize,
+        from: usize,
+        to: usize,
+    },
 }
 
 impl Passed {
@@ -69,6 +82,9 @@ impl Passed {
                 }
                 Segment::Of { part, from, to } => {
                     key.extend([part as u64, (from as u64) << 32 | to as u64]);
+                }
+                Segment::Stored { part, from, to } => {
+                    key.extend([STORED | part as u64, (from as u64) << 32 | to as u64]);
                 }
             }
         }

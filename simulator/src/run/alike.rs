@@ -15,7 +15,7 @@
 //! visited one by one.
 //!
 //! What it is not: for lives before the last, which write, and whose leaves begin others; nor for checksums
-//! that are exact but for collisions, whose answers follow from what was once written.
+//! over more contents than can be tried, whose answers follow from what was once written.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use rustc_hash::FxHashMap;
 use super::kept::Reads;
 use super::{Images, Leaf, Run, Tree};
 use crate::choose::Path;
-use crate::disk::Names;
+use crate::disk::{Collisions, Names};
 use crate::oracle::{Evaluated, Judgement, Ledger, Obligation, Oracle, OracleSet};
 
 /// What was found in the leaves below a crash state.
@@ -100,8 +100,8 @@ struct Visiting {
     /// What had been counted before, since it was last taken.
     since: (Images, Evaluated, u64),
     kept: u64,
-    /// Some answer is exact but for collisions.
-    collides: bool,
+    /// Some answer follows from how the state came to be.
+    by_history: bool,
 }
 
 /// What is known of crash states by name.
@@ -220,11 +220,11 @@ impl<R> Tree<R> {
         self.alike.states = (states, 0);
     }
 
-    /// Whether some answer of the path that just ended is exact but for collisions.
-    pub(super) fn note_collisions(&mut self, whether: bool) {
-        self.modulo_collisions |= whether;
+    /// What was taken for granted on the path that just ended.
+    pub(super) fn note_collisions(&mut self, collisions: Collisions) {
+        self.modulo_collisions |= collisions.excluded;
         if let Some(visiting) = &mut self.alike.visiting {
-            visiting.collides |= whether;
+            visiting.by_history |= collisions.by_history;
         }
     }
 }
@@ -233,7 +233,7 @@ impl<J: Stepwise> Run<'_, J> {
     /// The counts so far are about to be taken: what belongs to the state that is being visited is noted.
     pub fn count_visited(&mut self, tree: &mut Tree<J::Recovery>) {
         let Some(visiting) = &mut tree.alike.visiting else { return };
-        if tree.questions.told_twice || visiting.collides {
+        if tree.questions.told_twice || visiting.by_history {
             tree.alike.visiting = None;
             return;
         }
@@ -287,7 +287,7 @@ impl<J: Stepwise> Run<'_, J> {
         alike.name.extend(name_past(&self.ledger, point.owed, &begun.leaf, begun.shown));
         let names = (&mut alike.names, &mut alike.name);
         self.disk.name(&begun.universe, (&self.ready, &self.end), names.0, names.1);
-        tree.modulo_collisions |= self.disk.set_modulo_collisions(false);
+        tree.modulo_collisions |= self.disk.take_collisions().excluded;
         tree.set_states_apart(life - 1);
         let kept = self.kept_before(tree, life);
         let alike = &mut tree.alike;
@@ -309,7 +309,7 @@ impl<J: Stepwise> Run<'_, J> {
         let name = alike.name[..].into();
         let depth = tree.questions.odometer.depth();
         let found = Below::default();
-        alike.visiting = Some(Visiting { name, depth, found, since, kept, collides: false });
+        alike.visiting = Some(Visiting { name, depth, found, since, kept, by_history: false });
         false
     }
 }

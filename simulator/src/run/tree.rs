@@ -63,7 +63,7 @@ impl<J: Stepwise> Run<'_, J> {
             Ok(going) => self.go_on(tree, going),
             Err(leaf) => leaf,
         };
-        tree.note_collisions(self.disk.set_modulo_collisions(false));
+        tree.note_collisions(self.disk.take_collisions());
         Some(leaf)
     }
 

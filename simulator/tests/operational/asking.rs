@@ -26,13 +26,18 @@ use crate::traces::{Ask, Call, Case, case_of, mix, one_of};
 
 /// What the sectors held after some calls, each sector of a command written or (with gaps) not.
 fn written(case: &Case, rng: &mut Rng, gaps: bool) -> Image {
-    let mut image = fill_image(&case.contract, case.sectors, case.fill);
     let until = rng.below(case.calls.len() as u32 + 1) as usize;
+    written_by(case, until, &mut |_| !gaps || rng.below(4) > 0)
+}
+
+/// What they hold after so many calls, of which those sectors were written that `is_written`.
+fn written_by(case: &Case, until: usize, is_written: &mut dyn FnMut(usize) -> bool) -> Image {
+    let mut image = fill_image(&case.contract, case.sectors, case.fill);
     for call in &case.calls[..until] {
         let Call::Write(commands) = call else { continue };
         for command in commands {
             for (i, data) in command.data.iter().enumerate() {
-                if !gaps || rng.below(4) > 0 {
+                if is_written(command.lba + i) {
                     image[command.lba + i] = Some(data.clone());
                 }
             }
@@ -58,13 +63,36 @@ fn ask(case: &Case, rng: &mut Rng) -> Ask {
         &[Checksum::Crc32c, Checksum::SqliteBig, Checksum::SqliteLittle, Checksum::Crc32],
     );
     let (lba, sectors, from, to) = (lba as usize, sectors as usize, from as usize, to as usize);
-    let mut ask = Ask { lba, sectors, from, to, hole, sum, expected: 0, claimed: 0 };
+    let mut ask = Ask { lba, sectors, from, to, hole, sum, expected: 0, claimed: 0, behind: false };
     let gaps = rng.below(3) == 0;
     let image = written(case, rng, gaps);
     let content: Vec<u8> =
         image[lba..lba + sectors].iter().flat_map(|s| s.clone().expect("readable")).collect();
     (ask.expected, ask.claimed) = (ask.of(&content), ask.of_all(&content));
     ask
+}
+
+/// Makes a command write what its sectors claim to come to into the last bytes of one of them.
+fn sign(case: &mut Case, ask: &mut Ask, rng: &mut Rng) {
+    let (bytes, width) = (case.contract.logical_bytes as usize, ask.sum.bytes());
+    let (end, last) = (ask.sectors * bytes, ask.lba + ask.sectors - 1);
+    let covers = |call: &Call| {
+        let Call::Write(commands) = call else { return None };
+        commands.iter().position(|c| (c.lba..c.lba + c.data.len()).contains(&last))
+    };
+    let signing: Vec<(usize, usize)> =
+        (0..).zip(&case.calls).filter_map(|(at, call)| Some((at, covers(call)?))).collect();
+    if signing.is_empty() || width > bytes || ask.from + width > end {
+        return;
+    }
+    let (at, number) = one_of(rng, &signing);
+    let image = written_by(case, at + 1, &mut |_| true);
+    let sectors = image[ask.lba..=last].iter().flat_map(|s| s.clone().expect("readable"));
+    let sum = ask.of_all(&sectors.collect::<Vec<u8>>()[..end - width]).to_be_bytes();
+    let Call::Write(commands) = &mut case.calls[at] else { unreachable!("it writes") };
+    let lba = commands[number].lba;
+    commands[number].data[last - lba][bytes - width..].copy_from_slice(&sum[8 - width..]);
+    ask.behind = true;
 }
 
 fn asking(seed: u64, change: &dyn Fn(&mut Contract, &mut Rng)) -> Case {
@@ -77,7 +105,10 @@ fn asking(seed: u64, change: &dyn Fn(&mut Contract, &mut Rng)) -> Case {
         return case;
     }
     let mut rng = Rng::new(mix(&[seed, 1]));
-    case.program.asks = (0..6).map(|_| ask(&case, &mut rng)).collect();
+    let mut signed: Vec<Ask> = (0..2).map(|_| ask(&case, &mut rng)).collect();
+    signed.iter_mut().for_each(|ask| sign(&mut case, ask, &mut rng));
+    let others = (0..4).map(|_| ask(&case, &mut rng));
+    case.program.asks = others.chain(signed).collect();
     case
 }
 
@@ -100,7 +131,7 @@ fn lazy(case: &Case, (classes, clauses): (bool, bool)) -> Option<HashSet<Transcr
         assert_eq!(chooser.nondeterminism(), None, "{case:?}");
         if !chooser.next_leaf() {
             // Where bits flip nearly all is told so; but there is no collision here.
-            let modulo_collisions = disk.set_modulo_collisions(false);
+            let modulo_collisions = disk.take_collisions().excluded;
             return (!modulo_collisions || case.contract.bit_flips > 0).then_some(found);
         }
     }

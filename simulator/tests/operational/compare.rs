@@ -11,7 +11,8 @@
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
-use journal_core::Claim;
+use journal_core::checksum::stored;
+use journal_core::{Claim, Expected};
 use simulator::choose::{Chooser, Exhaustive, Undisturbed};
 use simulator::disk::contract::{Contract, TornContents};
 use simulator::disk::{Disk, Fill, Live};
@@ -204,8 +205,14 @@ impl Medium for Eager<'_> {
             Some(read[range.start - first..range.end - first].to_vec())
         };
         let Some(claim) = bytes(head).and_then(|head| claims(&head)) else { return false };
-        let summed = bytes(claim.bytes().start as usize..claim.bytes().end as usize);
-        summed.is_some_and(|summed| claim.sum.of(&[claim.before(), &summed]) == claim.expected)
+        let span = claim.span().start as usize..claim.span().end as usize;
+        let Some(summed) = bytes(span) else { return false };
+        let (summed, behind) = summed.split_at((claim.bytes().end - claim.bytes().start) as usize);
+        let expected = match claim.expected() {
+            Expected::Is(expected) => expected,
+            Expected::Behind => stored(behind),
+        };
+        claim.sum.of(&[claim.before(), summed]) == expected
     }
 
     fn any(&mut self, lba: usize, count: usize, test: u64) -> bool {

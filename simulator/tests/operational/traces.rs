@@ -56,6 +56,8 @@ pub struct Ask {
     pub expected: u64,
     /// What the sectors are claimed to come to, from `from` to the end of the last.
     pub claimed: u64,
+    /// What is claimed is stored in the last bytes of the sectors.
+    pub behind: bool,
 }
 
 impl Ask {
@@ -71,6 +73,10 @@ impl Ask {
     pub fn claim(&self, bytes: usize) -> Claim {
         let from = (self.lba * bytes + self.from) as u64;
         let to = ((self.lba + self.sectors) * bytes) as u64;
+        if self.behind {
+            let to = to - self.sum.bytes() as u64;
+            return Claim::stored_behind(self.sum, &[Ask::GIVEN], from..to);
+        }
         Claim::new(self.sum, self.claimed, &[Ask::GIVEN], from..to)
     }
 

@@ -115,6 +115,30 @@ pub struct LogReader {
     found: LogEnd,
 }
 
+/// What a header says is at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// A fragment, as far as its header tells.
+    Record(Header),
+    /// Its length leaves the block.
+    TooLong,
+    /// Nothing was ever written here.
+    Preallocated,
+    /// A fragment that does not fit its checksum, whichever it is.
+    Torn,
+}
+
+impl Found {
+    /// Of a header with so many bytes left of its block, its own among them.
+    fn of(header: Header, left: u64) -> Found {
+        match u64::from(header.length) {
+            length if HEADER_BYTES + length > left => Found::TooLong,
+            0 if header.kind == 0 => Found::Preallocated,
+            _ => Found::Record(header),
+        }
+    }
+}
+
 impl LogReader {
     /// Before the first byte of the log in `area`.
     #[must_use]
@@ -172,26 +196,76 @@ impl LogReader {
         if self.skip_preallocated(device, tell) {
             return Ok(self.at < self.area.bytes());
         }
-        let mut header = [0; HEADER_BYTES as usize];
-        if self.lost(self.area.read(device, self.at, &mut header), left, tell)? {
-            return Ok(false);
-        }
-        let header = Header::decode(&header);
-        let length = u64::from(header.length);
-        if HEADER_BYTES + length > left {
-            if !whole_block {
+        let found = match device.pays_by_parts() {
+            true => self.found_by_parts(device, left),
+            false => Ok(None),
+        };
+        let found = found.and_then(|found| match found {
+            Some(found) => Ok(found),
+            None => {
+                let mut header = [0; HEADER_BYTES as usize];
+                self.area.read(device, self.at, &mut header)?;
+                Ok(Found::of(Header::decode(&header), left))
+            }
+        });
+        Ok(match found {
+            Ok(Found::Record(header)) => {
+                self.header = Some(header);
+                true
+            }
+            Ok(Found::TooLong) if !whole_block => {
                 tell(self.at, left, Stretch::CutOff);
                 self.found.end = End::Torn;
-                return Ok(false);
+                false
             }
-            return Ok(self.drop_block(left, "a record length that stays inside its block", tell));
+            Ok(Found::TooLong) => {
+                self.drop_block(left, "a record length that stays inside its block", tell)
+            }
+            Ok(Found::Preallocated) => {
+                self.preallocated(left, tell);
+                self.at < self.area.bytes()
+            }
+            Ok(Found::Torn) => self.drop_block(left, "a record that fits its checksum", tell),
+            Err(error) => !self.lost(Err(error), left, tell)?,
+        })
+    }
+
+    /// What is at hand, where it pays to ask for it part by part: first whether it is a whole fragment, and if not
+    /// which kind of none. `None` where that takes reading.
+    #[cold]
+    fn found_by_parts(
+        &self,
+        device: &mut dyn BlockDevice,
+        left: u64,
+    ) -> Result<Option<Found>, DeviceError> {
+        let at = self.area.on_device(self.at);
+        let sector = u64::from(device.geometry().logical_bytes);
+        let found = |head: &[u8]| Some(Found::of(Header::decode(head.first_chunk()?), left));
+        let claims = |head: &[u8]| match found(head)? {
+            Found::Record(header) => Some(self.claim(&header)),
+            _ => None,
+        };
+        if device.is_whole(at, HEADER_BYTES as usize, &claims)? {
+            return Ok(None);
         }
-        if header.kind == 0 && length == 0 {
-            self.preallocated(left, tell);
-            return Ok(self.at < self.area.bytes());
+        // A fragment that lies in one sector can be read if its head can, and then it is torn.
+        let is_torn = |found: &Found| match found {
+            Found::Record(header) => {
+                at % sector + HEADER_BYTES + u64::from(header.length) <= sector
+            }
+            _ => false,
+        };
+        for kind in [Found::Torn, Found::TooLong, Found::Preallocated] {
+            let is_it = |head: &[u8]| {
+                let found = found(head)?;
+                let found = if is_torn(&found) { Found::Torn } else { found };
+                (found == kind).then(Claim::of_head)
+            };
+            if device.is_whole(at, HEADER_BYTES as usize, &is_it)? {
+                return Ok(Some(kind));
+            }
         }
-        self.header = Some(header);
-        Ok(true)
+        Ok(None)
     }
 
     fn payload(
@@ -254,10 +328,13 @@ impl LogReader {
 
     /// Whether the fragment behind `header` has the checksum that it claims.
     fn is_whole(&self, device: &mut dyn BlockDevice, header: &Header) -> Result<bool, DeviceError> {
+        self.claim(header).verify(device)
+    }
+
+    fn claim(&self, header: &Header) -> Claim {
         let from = self.area.on_device(self.at + HEADER_BYTES);
         let bytes = from..from + u64::from(header.length);
-        let expected = u64::from(header.claims());
-        Claim::new(Checksum::Crc32c, expected, &[&[header.kind]], bytes).verify(device)
+        Claim::new(Checksum::Crc32c, u64::from(header.claims()), &[&[header.kind]], bytes)
     }
 
     /// An intact fragment: does it continue what came before?

@@ -120,16 +120,10 @@ impl WalHeader {
     /// Reads one, with the checks of SQLite in its order.
     #[must_use]
     pub fn decode(bytes: &[u8; HEADER_BYTES as usize]) -> HeaderRead {
-        let (magic, page_bytes) = (word(bytes, 0), word(bytes, 8));
-        if magic & !1 != MAGIC || !is_page_size(page_bytes) {
+        if word(bytes, 0) & !1 != MAGIC || !is_page_size(word(bytes, 8)) {
             return HeaderRead::Nothing;
         }
-        let header = WalHeader {
-            big_endian_sums: magic & 1 == 1,
-            page_bytes,
-            sequence: word(bytes, 12),
-            salts: [word(bytes, 16), word(bytes, 20)],
-        };
+        let header = WalHeader::fields(bytes);
         let sums = Sums::default().over(header.big_endian_sums, &bytes[..24]);
         if sums != Sums(word(bytes, 24), word(bytes, 28)) {
             return HeaderRead::BadSum(header);
@@ -137,6 +131,16 @@ impl WalHeader {
         match word(bytes, 4) {
             VERSION => HeaderRead::Valid(header, sums),
             other => HeaderRead::BadVersion(other),
+        }
+    }
+
+    /// What a header with the magic says of its frames: its version and its sum are not looked at.
+    pub(super) fn fields(bytes: &[u8; HEADER_BYTES as usize]) -> WalHeader {
+        WalHeader {
+            big_endian_sums: word(bytes, 0) & 1 == 1,
+            page_bytes: word(bytes, 8),
+            sequence: word(bytes, 12),
+            salts: [word(bytes, 16), word(bytes, 20)],
         }
     }
 

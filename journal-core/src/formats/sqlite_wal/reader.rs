@@ -169,15 +169,38 @@ impl WalReader {
         if self.area.bytes() <= HEADER_BYTES {
             return Ok(Some(self.found));
         }
-        let mut bytes = [0; HEADER_BYTES as usize];
-        self.area.read(device, 0, &mut bytes)?;
-        self.found.header = WalHeader::decode(&bytes);
+        self.found.header = self.read_header(device)?;
         let HeaderRead::Valid(wal, start) = self.found.header else {
             return Ok(Some(self.found));
         };
         self.found.sums = start;
         self.next = Next::Frame(wal, start);
         Ok(None)
+    }
+
+    fn read_header(&self, device: &mut dyn BlockDevice) -> Result<HeaderRead, DeviceError> {
+        let mut bytes = [0; HEADER_BYTES as usize];
+        if device.pays_by_parts() {
+            let at = self.area.on_device(0);
+            bytes::can_be_read(device, at, HEADER_BYTES)?;
+            let mut is = |kind: fn(HeaderRead) -> bool| {
+                let passes = |bytes: &[u8]| {
+                    kind(WalHeader::decode(bytes.first_chunk()?)).then(Claim::of_head)
+                };
+                device.is_whole(at, HEADER_BYTES as usize, &passes)
+            };
+            if is(|header| header == HeaderRead::Nothing)? {
+                return Ok(HeaderRead::Nothing);
+            }
+            if is(|header| matches!(header, HeaderRead::BadSum(_)))? {
+                // Of its sum nothing is wanted, nor of its version.
+                self.area.read(device, 0, &mut bytes[..4])?;
+                self.area.read(device, 8, &mut bytes[8..24])?;
+                return Ok(HeaderRead::BadSum(WalHeader::fields(&bytes)));
+            }
+        }
+        self.area.read(device, 0, &mut bytes)?;
+        Ok(WalHeader::decode(&bytes))
     }
 
     fn frame(

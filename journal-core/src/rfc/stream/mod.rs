@@ -43,6 +43,7 @@ use slot::Tails;
 
 mod append;
 mod area;
+mod by_parts;
 mod clear;
 mod commit;
 mod compose;

@@ -74,7 +74,7 @@ pub(super) struct Walk {
 
 impl Log<'_> {
     /// Whether the log is known to be committed no further than `at`.
-    fn is_over(&self, at: LogOffset) -> bool {
+    pub(super) fn is_over(&self, at: LogOffset) -> bool {
         self.until.is_some_and(|until| at >= until)
     }
 
@@ -183,7 +183,7 @@ impl Log<'_> {
     }
 
     /// What `have` bytes at `at` mean, and the entry that they are.
-    fn judge<'r>(
+    pub(super) fn judge<'r>(
         &self,
         at: LogOffset,
         have: usize,
@@ -255,7 +255,7 @@ impl Log<'_> {
 
     /// Fills `into` with the bytes of a cluster from `at` on, those that the slots know and those of the
     /// device, by way of `scratch`.
-    fn read(
+    pub(super) fn read(
         &self,
         device: &mut dyn BlockDevice,
         at: LogOffset,
@@ -290,7 +290,7 @@ impl Log<'_> {
     }
 
     /// Whether the slots know something of the sectors of so many bytes.
-    fn is_known(&self, at: LogOffset, len: usize) -> bool {
+    pub(super) fn is_known(&self, at: LogOffset, len: usize) -> bool {
         let Some(tails) = self.tails else { return false };
         let sector = u64::from(self.area.sector_bytes);
         let mut bases = (at.0 - at.0 % sector..at.0 + len as u64).step_by(sector as usize);
@@ -351,6 +351,13 @@ impl Log<'_> {
         walk: &mut Walk,
         visit: &mut impl FnMut(Step<'_>),
     ) -> Result<bool, DeviceError> {
+        if device.pays_by_parts() {
+            let mut room = [0; ENTRY_BYTES_MAX];
+            let at = (walk.at, self.key.behind(walk.link));
+            if let Some((row, entry)) = self.by_parts(device, at, (&mut room, scratch))? {
+                return Ok(walk.take(row, entry, visit));
+            }
+        }
         // What the device lends without being asked for it is looked at where it lies.
         let from = walk.at;
         let lent = self.lent(device, from, scratch)?;

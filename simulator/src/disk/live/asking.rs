@@ -25,6 +25,7 @@
 
 use std::num::NonZeroU32;
 
+use journal_core::checksum::stored;
 use journal_core::{Checksum, DeviceError, Piece};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -92,17 +93,26 @@ fn segments<'p>(pieces: &[Piece<'p>], first: u64, sector: u64) -> (Vec<Segment<'
     (segments, lbas)
 }
 
+/// What segments sum to; where the checksum is stored in some of them, how far that is from it.
 fn summed(arena: &Arena, sum: Checksum, segments: &[Segment<'_>], contents: &[ContentId]) -> u64 {
     let mut running = sum.begin();
+    let mut trailer: SmallVec<[u8; 8]> = SmallVec::new();
     for segment in segments {
         match *segment {
             Segment::Given(bytes) => running.update(bytes),
             Segment::Of { part, from, to } => {
                 running.update(&arena.get(contents[part])[from..to]);
             }
+            Segment::Stored { part, from, to } => {
+                trailer.extend_from_slice(&arena.get(contents[part])[from..to]);
+            }
         }
     }
-    running.finish()
+    match &trailer[..] {
+        [] => running.finish(),
+        // As changes are combined, so that these are linear, too.
+        _ => Changes::of(sum).unwrap_or(Changes::Bits).between(stored(&trailer), running.finish()),
+    }
 }
 
 impl Live<'_> {
@@ -148,7 +158,7 @@ impl Live<'_> {
         Some(self.ask(&parts, passing, true))
     }
 
-    /// The choices of contents that have a checksum; `None` if they are too many to find all that pass one
+    /// The choices of contents that have a checksum, or are so far from that which is stored in them; `None` if they are too many to find all that pass one
     /// that is weak: mixtures pass it that nobody ever wrote.
     pub(super) fn passing(
         &mut self,
@@ -162,27 +172,27 @@ impl Live<'_> {
         }
         let disk = &mut *self.disk;
         if let Some(known) = disk.verified.passed.of((sum, expected), segments, parts) {
-            disk.modulo_collisions |= !is_sure(sum, parts, !known.is_empty());
+            disk.collisions.excluded |= !is_sure(sum, parts, !known.is_empty());
             return Some(known);
         }
         let of = |contents: &[ContentId]| summed(&disk.trace.arena, sum, segments, contents);
-        let (passing, modulo_collisions) =
+        let (passing, by_history) =
             classes::summing(&disk.trace, parts, &of, Changes::of(sum), expected);
         let bytes = segments.iter().map(|segment| match *segment {
             Segment::Given(bytes) => bytes.len(),
             Segment::Of { from, to, .. } => to - from,
+            Segment::Stored { .. } => 0,
         });
         let flipped = parts.iter().any(Part::is_flipped);
-        if modulo_collisions
-            && (sum.is_weak() || flipped && may_miss(sum, bytes.sum::<usize>() as u64))
-        {
+        if by_history && (sum.is_weak() || flipped && may_miss(sum, bytes.sum::<usize>() as u64)) {
             return None;
         }
-        disk.modulo_collisions |= modulo_collisions;
-        if !modulo_collisions {
+        if !by_history {
             disk.verified.passed.remember(parts, &passing);
         }
-        disk.modulo_collisions |= !is_sure(sum, parts, !passing.is_empty());
+        let excluded = by_history || !is_sure(sum, parts, !passing.is_empty());
+        disk.collisions.excluded |= excluded;
+        disk.collisions.by_history |= by_history;
         Some(passing)
     }
 

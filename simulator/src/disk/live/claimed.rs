@@ -12,7 +12,7 @@
 
 use std::ops::Range;
 
-use journal_core::{Claim, Claims, DeviceError, Lba};
+use journal_core::{Claim, Claims, DeviceError, Expected, Lba};
 use smallvec::SmallVec;
 
 use super::super::arena::ContentId;
@@ -160,7 +160,7 @@ impl Live<'_> {
         if !parts.iter().any(|part| part.open) {
             return None;
         }
-        let passing = self.all_that_pass(&mut parts, count, (head, summed), claims)?;
+        let passing = self.all_that_pass(&mut parts, count, head, claims)?;
         Some(self.ask(&parts, passing, false))
     }
 
@@ -201,7 +201,7 @@ impl Live<'_> {
         &mut self,
         parts: &mut [Part],
         heads: usize,
-        (head, summed): (Span, Span),
+        head: Span,
         claims: Claims<'_>,
     ) -> Option<Vec<Choice>> {
         let sector = u64::from(self.disk.geometry.logical_bytes);
@@ -216,8 +216,12 @@ impl Live<'_> {
             if misses(&claim) && parts.iter().any(noticed) {
                 return None;
             }
-            let segments = segments(&claim, parts, summed, sector);
-            let found = self.passing((claim.sum, claim.expected), &segments, parts)?;
+            let segments = segments(&claim, parts, sector);
+            let expected = match claim.expected() {
+                Expected::Is(expected) => expected,
+                Expected::Behind => 0,
+            };
+            let found = self.passing((claim.sum, expected), &segments, parts)?;
             passing.extend(found.into_iter().map(|mut found| {
                 found[..heads].copy_from_slice(&choice);
                 found
@@ -230,7 +234,7 @@ impl Live<'_> {
 
 /// What a claim is about.
 pub(super) fn span_of(claim: &Claim) -> Span {
-    (claim.bytes().start, claim.bytes().end)
+    (claim.span().start, claim.span().end)
 }
 
 /// The sectors that a span lies in, if it is of any.
@@ -251,16 +255,19 @@ pub(super) fn within(spans: &[Span], lba: u64, sector: u64) -> Vec<(usize, usize
     spans.iter().filter_map(clip).collect()
 }
 
-/// What a claim is summed of.
-fn segments<'c>(claim: &'c Claim, parts: &[Part], summed: Span, sector: u64) -> Vec<Segment<'c>> {
+/// What a claim is summed of, and where the checksum is stored if it is.
+fn segments<'c>(claim: &'c Claim, parts: &[Part], sector: u64) -> Vec<Segment<'c>> {
     let mut segments = vec![Segment::Given(claim.before())];
+    let (summed, all) = (claim.bytes(), claim.span());
     let mut of: Vec<(u64, Segment<'_>)> = Vec::with_capacity(parts.len());
-    for (number, part) in parts.iter().enumerate() {
-        let here = within(&[summed], part.lba, sector);
-        of.extend(
-            here.into_iter().map(|(from, to)| (part.lba, Segment::Of { part: number, from, to })),
-        );
+    for (part, lba) in parts.iter().enumerate().map(|(number, part)| (number, part.lba)) {
+        let of_sum = within(&[(summed.start, summed.end)], lba, sector);
+        of.extend(of_sum.into_iter().map(|(from, to)| (lba, Segment::Of { part, from, to })));
+        let of_trailer = within(&[(summed.end, all.end)], lba, sector);
+        let stored = of_trailer.into_iter();
+        of.extend(stored.map(|(from, to)| (lba, Segment::Stored { part, from, to })));
     }
+    // In a sector what is summed comes first, and stays there.
     of.sort_by_key(|&(lba, _)| lba);
     segments.extend(of.into_iter().map(|(_, segment)| segment));
     segments

@@ -14,9 +14,10 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use journal_core::{Checksum, Claim, Claims, DeviceError};
+use journal_core::checksum::stored;
+use journal_core::{Checksum, Claim, Claims, DeviceError, Expected};
 use rustc_hash::FxHashMap;
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use super::super::arena::ContentId;
 use super::super::classes::{Admitted, Flips, Part};
@@ -342,8 +343,8 @@ pub(super) fn may_miss(sum: Checksum, bytes: u64) -> bool {
 
 /// [`may_miss`], of what a claim is about.
 pub(super) fn misses(claim: &Claim) -> bool {
-    let (from, to) = span_of(claim);
-    may_miss(claim.sum, claim.before().len() as u64 + (to - from))
+    let summed = claim.bytes();
+    may_miss(claim.sum, claim.before().len() as u64 + (summed.end - summed.start))
 }
 
 /// Whether it is sure that a checksum does not hold over parts in which it is taken that it does not for a
@@ -394,11 +395,15 @@ fn holds(
 ) -> Option<bool> {
     let mut running = claim.sum.begin();
     running.update(claim.before());
-    let span = claim.bytes();
+    let (mut trailer, summed, span): (SmallVec<[u8; 8]>, _, _) =
+        (SmallVec::new(), claim.bytes(), claim.span());
     let mut at = span.start;
     while at < span.end {
         let lba = at / sector;
-        let (base, end) = (lba * sector, span.end.min((lba + 1) * sector));
+        let mut end = span.end.min((lba + 1) * sector);
+        if at < summed.end {
+            end = end.min(summed.end);
+        }
         let held = match lba == own {
             true => bytes,
             false => match contents.get(&lba)? {
@@ -406,15 +411,25 @@ fn holds(
                 None => return Some(false),
             },
         };
-        running.update(&held[(at - base) as usize..(end - base) as usize]);
+        let here = &held[(at - lba * sector) as usize..(end - lba * sector) as usize];
+        match at < summed.end {
+            true => running.update(here),
+            false => trailer.extend_from_slice(here),
+        }
         at = end;
     }
-    Some(running.finish() == claim.expected)
+    Some(
+        running.finish()
+            == match claim.expected() {
+                Expected::Is(expected) => expected,
+                Expected::Behind => stored(&trailer),
+            },
+    )
 }
 
 /// Whether two heads claim the same.
 fn same(one: &Option<Claim>, other: &Option<Claim>) -> bool {
-    let of = |claim: &Claim| (claim.sum, claim.expected, claim.bytes());
+    let of = |claim: &Claim| (claim.sum, claim.expected(), claim.bytes());
     match (one, other) {
         (Some(a), Some(b)) => of(a) == of(b) && a.before() == b.before(),
         (None, None) => true,

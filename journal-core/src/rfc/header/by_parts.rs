@@ -1,0 +1,115 @@
+//! The header pair, asked for part by part.
+//!
+//! The one idea: of a copy that is not known to be whole nothing is of use but whether it claims to be newer
+//! than the other one. Where a bit of its number may have flipped, that is two answers and not one for each bit.
+//!
+//! Method. The number of one copy is read, of the one that the device knows better; of the other it is asked
+//! on which side of that it lies. The rest of a copy is read once it is whole.
+//!
+//! Invariant: what comes of it is what reading the front of both copies would bring, and the same sectors are
+//! asked of.
+//!
+//! What it is not: for devices that do not [pay](BlockDevice::pays_by_parts) for it.
+
+use super::{
+    CRC, CopyState, FILLER, Facts, GENERATION, HEADER_BYTES, HEADER_SEQ, Header, HeaderPair,
+    HeaderSeq, MAGIC, Magic, UNIT_BYTES, u32_at, u64_at,
+};
+use crate::bytes;
+use crate::checksum::Checksum;
+use crate::claim::Claim;
+use crate::device::{BlockDevice, DeviceError};
+
+impl HeaderPair {
+    /// What the front of a copy is, by its magic.
+    ///
+    /// # Errors
+    /// The device's, other than unreadable sectors.
+    #[cold]
+    pub(super) fn facts_by_parts(
+        &self,
+        device: &mut dyn BlockDevice,
+        magic: Magic,
+        copy: u64,
+    ) -> Result<Facts, DeviceError> {
+        let mut bytes = [0; CRC];
+        let is_ours = |bytes: &[u8]| bytes[MAGIC..CRC] == magic.0;
+        let at_bytes = copy * HEADER_BYTES as u64;
+        match bytes::read_if(device, at_bytes, &mut bytes, &is_ours) {
+            Ok(told) if told && is_ours(&bytes) => Ok(Facts::Ours),
+            Ok(_) => Ok(Facts::Foreign),
+            Err(DeviceError::Unreadable(lba)) => Ok(Facts::Unreadable(lba)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Which of two copies with the magic claims more; copy 0 if they claim the same.
+    ///
+    /// # Errors
+    /// The device's. Both can be read.
+    #[cold]
+    pub(super) fn newer_by_parts(&self, device: &mut dyn BlockDevice) -> Result<u64, DeviceError> {
+        let knows = |copy| device.knows(self.lba(copy));
+        let (read, other) = if knows(1) && !knows(0) { (1, 0) } else { (0, 1) };
+        let mut number = [0; GENERATION - HEADER_SEQ];
+        bytes::read(device, read * HEADER_BYTES as u64 + HEADER_SEQ as u64, &mut number)?;
+        let number = u64::from_be_bytes(number);
+        let counts = |seq| if other == 1 { seq > number } else { seq >= number };
+        Ok(if claims(device, other, &counts)? { other } else { read })
+    }
+
+    /// Whether a copy with the magic claims to be newer than `current`.
+    ///
+    /// # Errors
+    /// The device's. It can be read.
+    #[cold]
+    pub(super) fn is_newer_by_parts(
+        &self,
+        device: &mut dyn BlockDevice,
+        copy: u64,
+        current: HeaderSeq,
+    ) -> Result<bool, DeviceError> {
+        claims(device, copy, &|number| number > current.0)
+    }
+
+    /// Verifies a copy with the magic. Its facts are read once it is whole.
+    ///
+    /// # Errors
+    /// The device's, other than unreadable sectors.
+    #[cold]
+    pub(super) fn believe_by_parts(
+        &self,
+        device: &mut dyn BlockDevice,
+        copy: u64,
+    ) -> Result<CopyState, DeviceError> {
+        let (at_bytes, end) = (copy * HEADER_BYTES as u64, (copy + 1) * HEADER_BYTES as u64);
+        let claims = |head: &[u8]| {
+            let before = [&head[..CRC], &[0; UNIT_BYTES - CRC]];
+            let bytes = at_bytes + UNIT_BYTES as u64..end;
+            Some(Claim::new(Checksum::Crc32c, u64::from(u32_at(head, CRC)), &before, bytes))
+        };
+        let mut bytes = [0; FILLER];
+        let read = bytes::can_be_read(device, at_bytes, HEADER_BYTES as u64)
+            .and_then(|()| device.is_whole(at_bytes, UNIT_BYTES, &claims))
+            .and_then(|whole| match whole {
+                true => bytes::read(device, at_bytes, &mut bytes).map(|()| true),
+                false => Ok(false),
+            });
+        match read {
+            Ok(true) => Ok(self.accept(copy, Header::fields(&bytes))),
+            Ok(false) => Ok(CopyState::Bad("wrong checksum")),
+            Err(DeviceError::Unreadable(lba)) => Ok(CopyState::Unreadable(lba)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether the number of a copy counts.
+fn claims(
+    device: &mut dyn BlockDevice,
+    copy: u64,
+    counts: &dyn Fn(u64) -> bool,
+) -> Result<bool, DeviceError> {
+    let head = |head: &[u8]| counts(u64_at(head, HEADER_SEQ)).then(Claim::of_head);
+    device.is_whole(copy * HEADER_BYTES as u64, GENERATION, &head)
+}
