@@ -15,7 +15,7 @@ use core::ops::Range;
 
 use crate::bytes;
 use crate::checksum::Checksum;
-use crate::claim::{self, Claims};
+use crate::claim::{self, Claim, Claims};
 use crate::same::{self, Span};
 
 /// The index of a logical sector, counted from the start of the device. Never a byte offset.
@@ -445,6 +445,20 @@ pub trait BlockDevice {
         claims: Claims<'_>,
     ) -> Result<bool, DeviceError> {
         claim::by_its_head(self, at_bytes, head_bytes, claims)
+    }
+
+    /// Whether some bytes can be read, 64 at most, and pass a test: [`BlockDevice::is_whole`] of what is
+    /// made of these bytes alone.
+    ///
+    /// # Errors
+    /// As for [`BlockDevice::is_whole`].
+    fn passes(
+        &mut self,
+        at_bytes: u64,
+        len: usize,
+        test: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<bool, DeviceError> {
+        self.is_whole(at_bytes, len, &|head| test(head).then(Claim::of_head))
     }
 
     /// One cached write. See [`BlockDevice::write`].

@@ -223,6 +223,16 @@ impl BlockDevice for Region<'_> {
         })
     }
 
+    fn passes(
+        &mut self,
+        at_bytes: u64,
+        len: usize,
+        test: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<bool, DeviceError> {
+        let place = self.bounds.bytes(at_bytes..at_bytes + len as u64)?;
+        self.below.passes(place, len, test).map_err(|error| self.bounds.own(error))
+    }
+
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), DeviceError> {
         if writes.len() > REGION_WRITES_MAX {
             let moved: Result<Vec<_>, _> = writes

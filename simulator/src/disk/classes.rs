@@ -52,18 +52,32 @@ pub struct Flips {
 }
 
 impl Flips {
-    /// The ways, with the bit.
-    pub fn known(&self, bits: u32) -> Vec<Way> {
-        let Some(bit) = self.bit else { return self.ways.to_vec() };
-        let one = Bits::one(bits, bit);
-        let known = |way: &Way| {
-            let at = way.iter().position(|(set, n)| *n == 1 && !set.and(&one).is_empty())?;
-            let mut way = way.clone();
-            way[at].0.clone_from(&one);
-            way.sort_unstable();
-            Some(way)
-        };
-        self.ways.iter().filter_map(known).collect()
+    /// The ways of all of these, with the bits that are known. Bits of the same ways become one set, so that
+    /// there are not more ways to say what a group of answers has in common than before it was asked.
+    pub fn known<'f>(all: impl IntoIterator<Item = &'f Flips>, bits: u32) -> Vec<Way> {
+        let mut ways = Vec::new();
+        let mut told: Vec<(&Arc<[Way]>, Vec<u32>)> = Vec::new();
+        for flips in all {
+            let Some(bit) = flips.bit else {
+                ways.extend_from_slice(&flips.ways);
+                continue;
+            };
+            match told.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &flips.ways)) {
+                Some((_, told)) => told.push(bit),
+                None => told.push((&flips.ways, vec![bit])),
+            }
+        }
+        for (of, told) in told {
+            let told = Bits::from_iter(bits, told);
+            ways.extend(of.iter().filter_map(|way| {
+                let at = way.iter().position(|(set, n)| *n == 1 && !set.and(&told).is_empty())?;
+                let mut way = way.clone();
+                way[at].0 = way[at].0.and(&told);
+                way.sort_unstable();
+                Some(way)
+            }));
+        }
+        ways
     }
 }
 

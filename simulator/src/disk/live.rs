@@ -26,8 +26,8 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use journal_core::{
-    BlockDevice, Checksum, Claims, DeviceError, Durability, Geometry, Lba, Piece, Span, Write,
-    claim,
+    BlockDevice, Checksum, Claim, Claims, DeviceError, Durability, Geometry, Lba, Piece, Span,
+    Write, claim,
 };
 
 use super::arena::ContentId;
@@ -189,6 +189,18 @@ impl<'a> Live<'a> {
         Ok((first, count))
     }
 
+    /// Whether something is whole whose head lies there.
+    fn whole_in_parts(
+        &mut self,
+        (at_bytes, end): (u64, u64),
+        claims: Claims<'_>,
+    ) -> Result<bool, DeviceError> {
+        match self.whole_by_classes((at_bytes, end), claims) {
+            Some(answer) => answer,
+            None => claim::by_its_head(self, at_bytes, (end - at_bytes) as usize, claims),
+        }
+    }
+
     /// Copies what the sectors from `lba` on hold.
     fn gather(&mut self, lba: u64, into: &mut [u8]) -> Result<(), DeviceError> {
         let sector = self.disk.geometry.logical_bytes as usize;
@@ -314,9 +326,30 @@ impl BlockDevice for Live<'_> {
         let end = at_bytes + head_bytes as u64;
         let first = at_bytes / sector;
         self.reading(Lba(first), ((end.div_ceil(sector) - first) * sector) as usize)?;
-        match self.whole_by_classes((at_bytes, end), claims) {
-            Some(answer) => answer,
-            None => claim::by_its_head(self, at_bytes, head_bytes, claims),
+        self.whole_in_parts((at_bytes, end), claims)
+    }
+
+    fn passes(
+        &mut self,
+        at_bytes: u64,
+        len: usize,
+        test: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<bool, DeviceError> {
+        let sector = u64::from(self.disk.geometry.logical_bytes);
+        let (lba, from) = (at_bytes / sector, (at_bytes % sector) as usize);
+        // Where no bits flip a head that claims nothing else says it as well.
+        if !self.pays_by_parts() || from + len > sector as usize {
+            return self.is_whole(at_bytes, len, &|head| test(head).then(Claim::of_head));
+        }
+        self.reading(Lba(lba), sector as usize)?;
+        if !self.none_is_lost([lba])? {
+            return Ok(false);
+        }
+        match self.flipped(lba) {
+            Some(_) => self.test_flipped(lba, (from, from + len), test),
+            None => self.whole_in_parts((at_bytes, at_bytes + len as u64), &|head| {
+                test(head).then(Claim::of_head)
+            }),
         }
     }
 

@@ -11,9 +11,13 @@
 //! written, too.
 
 use journal_core::Checksum;
+use journal_core::checksum::stored;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
+use super::arena::{Arena, ContentId};
 use super::classes::{Choice, Part};
+use super::linear::Changes;
 
 /// More than so many words of questions are not remembered: then all is forgotten.
 const WORDS_MAX: usize = 1 << 16;
@@ -54,6 +58,34 @@ pub enum Segment<'p> {
         from: usize,
         to: usize,
     },
+}
+
+/// What segments sum to; where the checksum is stored in some of them, how far that is from it.
+#[must_use]
+pub fn summed(
+    arena: &Arena,
+    sum: Checksum,
+    segments: &[Segment<'_>],
+    contents: &[ContentId],
+) -> u64 {
+    let mut running = sum.begin();
+    let mut trailer: SmallVec<[u8; 8]> = SmallVec::new();
+    for segment in segments {
+        match *segment {
+            Segment::Given(bytes) => running.update(bytes),
+            Segment::Of { part, from, to } => {
+                running.update(&arena.get(contents[part])[from..to]);
+            }
+            Segment::Stored { part, from, to } => {
+                trailer.extend_from_slice(&arena.get(contents[part])[from..to]);
+            }
+        }
+    }
+    match &trailer[..] {
+        [] => running.finish(),
+        // As changes are combined, so that these are linear, too.
+        _ => Changes::of(sum).unwrap_or(Changes::Bits).between(stored(&trailer), running.finish()),
+    }
 }
 
 impl Passed {

@@ -114,7 +114,7 @@ fn asking(seed: u64, change: &dyn Fn(&mut Contract, &mut Rng)) -> Case {
 
 fn has_asked(transcript: &Transcript) -> bool {
     let told = tell(transcript);
-    ["sum", "first", "any", "from", "whole"].iter().any(|asked| told.contains(asked))
+    ["sum", "first", "any", "from", "whole", "head"].iter().any(|asked| told.contains(asked))
 }
 
 /// The transcripts of all leaves, if the disk is asked for classes and told of several sectors at once,

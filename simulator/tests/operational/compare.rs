@@ -215,6 +215,10 @@ impl Medium for Eager<'_> {
         claim.sum.of(&[claim.before(), summed]) == expected
     }
 
+    fn passes(&mut self, bytes: Range<usize>, test: u64) -> bool {
+        self.is_whole(bytes, &|head| passes(head, test).then(Claim::of_head))
+    }
+
     fn any(&mut self, lba: usize, count: usize, test: u64) -> bool {
         self.find(lba, 1, count, test).is_some()
     }

@@ -118,6 +118,11 @@ impl Medium for Lazy<'_> {
         self.live.is_whole(head.start as u64, head.len(), claims).expect("the power is on")
     }
 
+    fn passes(&mut self, bytes: Range<usize>, test: u64) -> bool {
+        let test = |bytes: &[u8]| passes(bytes, test);
+        self.live.passes(bytes.start as u64, bytes.len(), &test).expect("the power is on")
+    }
+
     fn any(&mut self, lba: usize, count: usize, test: u64) -> bool {
         let mut scratch = vec![0; self.live.geometry().logical_bytes as usize];
         let test = |_: u64, bytes: &[u8]| passes(bytes, test);

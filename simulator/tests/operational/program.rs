@@ -33,6 +33,8 @@ pub trait Medium {
     fn find(&mut self, lba: usize, each: usize, count: usize, test: u64) -> Option<usize>;
     /// Whether the head at so many bytes claims what some bytes sum to, and they do; nothing lost does.
     fn is_whole(&mut self, head: Range<usize>, claims: &dyn Fn(&[u8]) -> Option<Claim>) -> bool;
+    /// Whether some bytes pass a test; nothing lost does.
+    fn passes(&mut self, bytes: Range<usize>, test: u64) -> bool;
     /// Whether any of `count` sectors passes it.
     fn any(&mut self, lba: usize, count: usize, test: u64) -> bool;
     /// Reads sectors and writes them back as one command, with `data` from byte `at` of them on; `Err` if one
@@ -187,6 +189,11 @@ fn ask(
         let from = ask.lba * bytes + (draw() % bytes as u64) as usize;
         let to = sectors * bytes;
         let to = to.min(from + 1 + (draw() % (2 * bytes as u64)) as usize);
+        if test.is_multiple_of(3) {
+            let passes = medium.passes(from..to, test);
+            transcript.extend([b'H', ask.lba as u8, u8::from(passes)]);
+            return;
+        }
         let whole = medium.is_whole(from..to, &claims);
         transcript.extend([b'W', ask.lba as u8, u8::from(whole)]);
         return;
@@ -251,6 +258,10 @@ pub fn tell(transcript: &[u8]) -> String {
             }
             b'W' => {
                 told.push(format!("whole {}={}", more[0], more[1]));
+                rest = &more[2..];
+            }
+            b'H' => {
+                told.push(format!("head {}={}", more[0], more[1]));
                 rest = &more[2..];
             }
             b'A' => {

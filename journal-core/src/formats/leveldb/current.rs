@@ -21,7 +21,6 @@
 //! What it is not: LevelDB's bytes. A real CURRENT is a line of text.
 
 use crate::checksum::crc32c;
-use crate::claim::Claim;
 use crate::device::{BlockDevice, DeviceError, Geometry};
 use crate::formats::page_cache::{Area, PAGE_BYTES};
 use crate::journal::Error;
@@ -112,10 +111,11 @@ impl Current {
         for (slot, area) in layout.slots.iter().enumerate() {
             let mut bytes = [0; SLOT_BYTES as usize];
             // Where it pays, whether it is whole is asked first: what it is otherwise does not matter.
-            let is_one =
-                |slot: &[u8]| Current::decode(slot.first_chunk()?).map(|_| Claim::of_head());
+            let is_one = |slot: &[u8]| {
+                slot.first_chunk().is_some_and(|slot| Current::decode(slot).is_some())
+            };
             let read = match device.pays_by_parts() {
-                true => device.is_whole(area.on_device(0), bytes.len(), &is_one),
+                true => device.passes(area.on_device(0), bytes.len(), &is_one),
                 false => Ok(true),
             };
             let read = read.and_then(|may_be| match may_be {

@@ -256,12 +256,11 @@ impl LogReader {
             _ => false,
         };
         for kind in [Found::Torn, Found::TooLong, Found::Preallocated] {
-            let is_it = |head: &[u8]| {
-                let found = found(head)?;
-                let found = if is_torn(&found) { Found::Torn } else { found };
-                (found == kind).then(Claim::of_head)
+            let is_it = |head: &[u8]| match found(head) {
+                Some(found) if is_torn(&found) => kind == Found::Torn,
+                found => found == Some(kind),
             };
-            if device.is_whole(at, HEADER_BYTES as usize, &is_it)? {
+            if device.passes(at, HEADER_BYTES as usize, &is_it)? {
                 return Ok(Some(kind));
             }
         }

@@ -184,10 +184,10 @@ impl WalReader {
             let at = self.area.on_device(0);
             bytes::can_be_read(device, at, HEADER_BYTES)?;
             let mut is = |kind: fn(HeaderRead) -> bool| {
-                let passes = |bytes: &[u8]| {
-                    kind(WalHeader::decode(bytes.first_chunk()?)).then(Claim::of_head)
+                let is_it = |bytes: &[u8]| {
+                    bytes.first_chunk().is_some_and(|bytes| kind(WalHeader::decode(bytes)))
                 };
-                device.is_whole(at, HEADER_BYTES as usize, &passes)
+                device.passes(at, HEADER_BYTES as usize, &is_it)
             };
             if is(|header| header == HeaderRead::Nothing)? {
                 return Ok(HeaderRead::Nothing);
@@ -274,10 +274,10 @@ fn why_not(
     bytes::can_be_read(device, at, FRAME_HEADER_BYTES)?;
     for stop in [Stop::Salt, Stop::PageNumber] {
         let passes = |bytes: &[u8]| {
-            let header = FrameHeader::decode(bytes.first_chunk()?);
-            (belongs(&header, wal) != Err(stop)).then(Claim::of_head)
+            let header = bytes.first_chunk().map(FrameHeader::decode);
+            header.is_some_and(|header| belongs(&header, wal) != Err(stop))
         };
-        if !device.is_whole(at, FRAME_HEADER_BYTES as usize, &passes)? {
+        if !device.passes(at, FRAME_HEADER_BYTES as usize, &passes)? {
             return Ok(stop);
         }
     }

@@ -110,6 +110,6 @@ fn claims(
     copy: u64,
     counts: &dyn Fn(u64) -> bool,
 ) -> Result<bool, DeviceError> {
-    let head = |head: &[u8]| counts(u64_at(head, HEADER_SEQ)).then(Claim::of_head);
-    device.is_whole(copy * HEADER_BYTES as u64, GENERATION, &head)
+    let head = |head: &[u8]| counts(u64_at(head, HEADER_SEQ));
+    device.passes(copy * HEADER_BYTES as u64, GENERATION, &head)
 }

@@ -56,11 +56,11 @@ impl Log<'_> {
         let is_torn =
             |flaw: Option<Flaw>| matches!(flaw, Some(Flaw::Short(to)) if from + to <= sector);
         for flaw in [Flaw::Sum, Flaw::Nothing, Flaw::Size, Flaw::Place] {
-            let is_it = |_, bytes: &[u8]| match decode(&bytes[from..]) {
+            let is_it = |head: &[u8]| match decode(head) {
                 found if is_torn(found) => flaw == Flaw::Sum,
                 found => found == Some(flaw),
             };
-            if device.find(self.area.lba(at), 1, scratch, &is_it)?.is_some() {
+            if device.passes(place, HEAD_BYTES, &is_it)? {
                 return Ok(Some(self.judge(at, HEAD_BYTES, Err(flaw))));
             }
         }

@@ -25,17 +25,16 @@
 
 use std::num::NonZeroU32;
 
-use journal_core::checksum::stored;
 use journal_core::{Checksum, DeviceError, Piece};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::super::arena::{Arena, ContentId};
-use super::super::classes::{self, Admitted, Choice, Part};
+use super::super::arena::ContentId;
+use super::super::classes::{self, Admitted, Choice, Flips, Part};
 use super::super::demands::Demands;
 use super::super::denied::Denial;
 use super::super::linear::Changes;
-use super::super::passed::Segment;
+use super::super::passed::{Segment, summed};
 use super::super::trace::NONE;
 use super::super::undecided;
 use super::Live;
@@ -91,28 +90,6 @@ fn segments<'p>(pieces: &[Piece<'p>], first: u64, sector: u64) -> (Vec<Segment<'
         }
     }
     (segments, lbas)
-}
-
-/// What segments sum to; where the checksum is stored in some of them, how far that is from it.
-fn summed(arena: &Arena, sum: Checksum, segments: &[Segment<'_>], contents: &[ContentId]) -> u64 {
-    let mut running = sum.begin();
-    let mut trailer: SmallVec<[u8; 8]> = SmallVec::new();
-    for segment in segments {
-        match *segment {
-            Segment::Given(bytes) => running.update(bytes),
-            Segment::Of { part, from, to } => {
-                running.update(&arena.get(contents[part])[from..to]);
-            }
-            Segment::Stored { part, from, to } => {
-                trailer.extend_from_slice(&arena.get(contents[part])[from..to]);
-            }
-        }
-    }
-    match &trailer[..] {
-        [] => running.finish(),
-        // As changes are combined, so that these are linear, too.
-        _ => Changes::of(sum).unwrap_or(Changes::Bits).between(stored(&trailer), running.finish()),
-    }
 }
 
 impl Live<'_> {
@@ -219,7 +196,8 @@ impl Live<'_> {
             }
             let flipped = (lba..lba + each).any(|lba| self.flipped(lba).is_some());
             if flipped {
-                return alone.then(|| self.test_flipped(lba, test));
+                let sector = self.disk.geometry.logical_bytes as usize;
+                return alone.then(|| self.test_flipped(lba, (0, sector), test));
             }
         }
         let answer = match self.disk.rules.independent {
@@ -442,7 +420,7 @@ impl Live<'_> {
         if part.is_flipped() {
             let bits = self.disk.trace.arena.bits();
             let flips = answer.group.iter().filter_map(|i| part.options[*i].flipped.as_ref());
-            let ways = flips.flat_map(|flips| flips.known(bits)).collect();
+            let ways = Flips::known(flips, bits);
             return self.flipped_in(part.lba, ways);
         }
         if answer.window != self.disk.window() {

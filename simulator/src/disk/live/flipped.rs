@@ -69,44 +69,49 @@ impl Live<'_> {
 
     /// Asks which bits flipped, to the last.
     pub(super) fn which(&mut self, lba: u64) -> ContentId {
-        while self.flipped(lba).is_some() {
-            self.which_first(lba);
+        while let Some(content) = self.flipped(lba) {
+            let ways = self.disk.trace.arena.ways(content).expect("bits of it flipped").to_vec();
+            let first = ways[0].clone();
+            self.which_first(lba, ways, &first);
         }
         self.certain(lba).unwrap_or(ContentId::UNREADABLE)
     }
 
-    /// Asks for one of the bits that flipped.
-    fn which_first(&mut self, lba: u64) {
-        let content = self.flipped(lba).expect("bits of it flipped");
-        let arena = &self.disk.trace.arena;
-        let bits = arena.bits();
-        let mut answers: Vec<Way> = Vec::new();
-        for way in arena.ways(content).expect("bits of it flipped").iter() {
-            let Some(open) = way.iter().position(|(set, n)| set.len() > *n) else {
-                answers.push(way.clone());
-                continue;
-            };
-            let (set, n) = &way[open];
-            let all: Vec<u32> = set.iter().collect();
-            // Its first bit; the others lie behind it.
-            for (at, &bit) in all.iter().enumerate().take(all.len() - (*n as usize - 1)) {
-                let mut known = way.clone();
-                known[open] = (Bits::one(bits, bit), 1);
-                if *n > 1 {
-                    known.push((Bits::from_iter(bits, all[at + 1..].iter().copied()), n - 1));
-                }
-                known.sort_unstable();
-                answers.push(known);
-            }
-        }
+    /// Asks for one of the bits that flipped in one of these ways, which are all, if it was this one.
+    fn which_first(&mut self, lba: u64, ways: Vec<Way>, of: &Way) {
+        let bits = self.disk.trace.arena.bits();
+        let mut others = ways;
+        others.retain(|way| way != of);
+        let open = of.iter().position(|(set, n)| set.len() > *n);
+        // Its first bit; the others lie behind it.
+        let firsts: Vec<u32> = open.map_or(Vec::new(), |open| {
+            let (set, n) = &of[open];
+            set.iter().take((set.len() - (n - 1)) as usize).collect()
+        });
+        let of_this = firsts.len().max(1);
+        let answers = of_this + usize::from(!others.is_empty());
         let mut answer = 0;
-        if let Some(count) = NonZeroU32::new(answers.len() as u32).filter(|count| count.get() > 1) {
+        if let Some(count) = NonZeroU32::new(answers as u32).filter(|count| count.get() > 1) {
             let what = What::Class { cut: self.disk.cuts(), lba };
             self.disk.traffic.decided += 1;
             answer = self.chooser.choose(what, count, &Label::Index) as usize;
         }
-        let way = answers.swap_remove(answer);
-        self.flipped_in(lba, vec![way]);
+        let left = match (open, firsts.get(answer)) {
+            _ if answer == of_this => others,
+            (Some(open), Some(&bit)) => {
+                let mut known = of.clone();
+                let (set, n) = known[open].clone();
+                known[open] = (Bits::one(bits, bit), 1);
+                if n > 1 {
+                    let behind = Bits::from_iter(bits, set.iter().filter(|&other| other > bit));
+                    known.push((behind, n - 1));
+                }
+                known.sort_unstable();
+                vec![known]
+            }
+            _ => vec![of.clone()],
+        };
+        self.flipped_in(lba, left);
     }
 
     /// A sector in which bits flipped, for a question that covers some of its bytes.
@@ -122,23 +127,26 @@ impl Live<'_> {
             let Some(content) = self.flipped(lba) else { return self.part(lba, covered.to_vec()) };
             let ways = self.disk.trace.arena.ways(content).expect("bits of it flipped");
             let (outside, inside) = flips::split(ways, &all);
-            let told = self.options(content, (outside, Vec::new(), &inside), &all, notice);
-            if let Some(options) = told {
-                return Part::new(&self.disk.trace.arena, (lba, true), options, covered.to_vec());
+            let known = (outside.clone(), Vec::new(), &inside[..]);
+            match self.options(content, known, &all, notice) {
+                Ok(options) => {
+                    let arena = &self.disk.trace.arena;
+                    return Part::new(arena, (lba, true), options, covered.to_vec());
+                }
+                Err(way) => self.which_first(lba, [outside, inside].concat(), &way),
             }
-            self.which_first(lba);
         }
     }
 
     /// What it may hold: where nothing flipped that is noticed, where something did that fails, and of
-    /// what is left, where that tells; `None` where it must be asked first which bits they are.
+    /// what is left, where that tells; or a way of which it must be asked first which bits they are.
     fn options(
         &mut self,
         content: ContentId,
         (unnoticed, mut failing, open): (Vec<Way>, Vec<Way>, &[Way]),
         covered: &Bits,
         notice: &Notice<'_>,
-    ) -> Option<Vec<Admitted>> {
+    ) -> Result<Vec<Admitted>, Way> {
         let window = self.disk.window();
         let option = |content, flips| Admitted {
             content,
@@ -163,7 +171,7 @@ impl Live<'_> {
             let one = covers.next().filter(|(_, (_, n))| *n == 1 && covers.next().is_none());
             let Some((at, (set, _))) = one else {
                 if !self.all_fail(content, way, covered, notice) {
-                    return None;
+                    return Err(way.clone());
                 }
                 failing.push(way.clone());
                 continue;
@@ -180,7 +188,7 @@ impl Live<'_> {
                 flip(&mut bytes, bit);
             }
             if matches!(notice, Notice::Claims(_)) && way.len() > 1 && !tells.is_empty() {
-                return None;
+                return Err(way.clone());
             }
             let bits = self.disk.trace.arena.bits();
             if !fails.is_empty() {
@@ -202,7 +210,7 @@ impl Live<'_> {
         if !failing.is_empty() {
             options.push(option(content, Flips { ways: failing.into(), bit: None, noticed: true }));
         }
-        Some(options)
+        Ok(options)
     }
 
     /// Whether nothing passes that has bits flipped in this way, as far as that can be tried.
@@ -212,21 +220,26 @@ impl Live<'_> {
         all_images(way, covered, &mut bytes, &|bytes| !passes(bytes))
     }
 
-    /// Whether such a sector passes a test.
+    /// Whether such a sector passes a test of these of its bytes.
     pub(super) fn test_flipped(
         &mut self,
         lba: u64,
+        covered: (usize, usize),
         test: &dyn Fn(&[u8]) -> bool,
     ) -> Result<bool, DeviceError> {
-        let sector = self.disk.geometry.logical_bytes as usize;
-        let part = self.part_of_flipped(lba, &[(0, sector)], &Notice::TellsIf(test));
+        let test = |bytes: &[u8]| test(&bytes[covered.0..covered.1]);
+        let part = self.part_of_flipped(lba, &[covered], &Notice::TellsIf(&test));
         if !part.is_flipped() {
             let content = self.certain(lba).expect("it was asked which bits flipped");
-            return Ok(self.passes(content, test));
+            return Ok(self.passes(content, &test));
         }
+        let passes = |content| test(self.disk.trace.arena.get(content));
+        // Where nothing flipped that is covered all is as it was.
+        let passing: Vec<bool> =
+            (0..part.classes.len() as u32).map(|class| passes(part.content(class))).collect();
         let means = |option: usize| match part.class_with(option) {
-            Some(_) => Means::Passes,
-            None => Means::Other,
+            Some(class) if passing[class as usize] => Means::Passes,
+            _ => Means::Other,
         };
         Ok(self.question(&part, &means)? == Means::Passes)
     }
@@ -278,16 +291,13 @@ impl Live<'_> {
             let (others, open) = flips::split(ways, &changes);
             // What no bit of the head changes two may.
             let of_head = Bits::of_bytes(bits, &[(from, to)]);
-            let (_, in_head) = flips::split(&others, &of_head);
+            let (off_head, in_head) = flips::split(&others, &of_head);
             let two =
                 |way: &&Way| covered_of(way, &of_head).iter().map(|(_, n)| n).sum::<u32>() > 1;
             let is_same = |bytes: &[u8]| same(&claim, &claims(&bytes[from..to]));
-            let same_by_two = in_head
-                .iter()
-                .filter(two)
-                .all(|way| all_images(way, &of_head, &mut bytes, &is_same));
-            if !same_by_two {
-                self.which_first(lba);
+            let differs = |way: &&Way| two(way) && !all_images(way, &of_head, &mut bytes, &is_same);
+            if let Some(way) = in_head.iter().find(differs).cloned() {
+                self.which_first(lba, [off_head, in_head, open].concat(), &way);
                 continue;
             }
             let (unnoticed, failing) = flips::split(&others, &summed);
@@ -303,16 +313,13 @@ impl Live<'_> {
                 Some(other) => holds(&other, (lba, bytes), sector, &contents) != Some(false),
             };
             let known = (unnoticed, failing, &open[..]);
-            if let Some(options) = self.options(content, known, &changes, &Notice::Claims(&passes))
-            {
-                return Some(Part::new(
-                    &self.disk.trace.arena,
-                    (lba, true),
-                    options,
-                    vec![(from, to)],
-                ));
+            match self.options(content, known, &changes, &Notice::Claims(&passes)) {
+                Ok(options) => {
+                    let arena = &self.disk.trace.arena;
+                    return Some(Part::new(arena, (lba, true), options, vec![(from, to)]));
+                }
+                Err(way) => self.which_first(lba, [others, open].concat(), &way),
             }
-            self.which_first(lba);
         }
     }
 
