@@ -175,3 +175,55 @@ impl trace::Trace {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use journal_core::{BlockDevice, Lba};
+
+    use super::*;
+    use crate::choose::{Exhaustive, Undisturbed};
+    use crate::disk::contract::Contract;
+    use crate::disk::residuals::Shape;
+    use crate::disk::{Fill, Live};
+
+    #[test]
+    fn as_many_bits_that_may_have_flipped_elsewhere_make_another_name() {
+        let contract = Contract { bit_flips: 1, ..Contract::base("flips") };
+        let mut disk = Disk::new(&contract, 8 * 512, Fill::Zeros).unwrap();
+        let (ready, written) = (disk.mark(), [7; 512]);
+        let mut undisturbed = Undisturbed;
+        let mut live = Live::new(&mut disk, &mut undisturbed);
+        live.write_one(Lba(1), &written).and_then(|()| live.flush()).unwrap();
+        let end = disk.mark();
+        disk.cut(disk.calls());
+        disk.ask_classes(true);
+        let (start, mut chooser) = (disk.mark(), Exhaustive::new());
+        let (mut universe, mut names, mut found) = (disk.universe(), Names::default(), Vec::new());
+        loop {
+            disk.rewind(&start);
+            chooser.rewind();
+            let mut live = Live::new(&mut disk, &mut chooser);
+            let mut is_left =
+                |at: u64| live.passes(512 + at, 8, &|bytes| bytes == &written[..8]).unwrap();
+            let left = [is_left(0), is_left(8)];
+            live.write_one(Lba(5), &[1; 512]).unwrap();
+            disk.cut(disk.calls());
+            disk.universe_into(&mut universe);
+            disk.forget_beside(&universe);
+            let mut name = Vec::new();
+            disk.name(&universe, (&ready, &end), &mut names, &mut name);
+            let shapes: Vec<Shape> = universe.sectors.iter().map(|sector| sector.shape).collect();
+            found.push((left, name, shapes));
+            if !chooser.next_leaf() {
+                break;
+            }
+        }
+        let of = |left: [bool; 2]| found.iter().find(|found| found.0 == left).expect("a leaf");
+        let (first, second) = (of([false, true]), of([true, false]));
+        assert_eq!(first.2, second.2, "64 bits, for the same reasons");
+        assert_ne!(first.1, second.1);
+        // Unharmed, and a bit somewhere else.
+        assert_eq!(found.iter().filter(|found| found.0 == [true; 2]).count(), 2);
+        assert_eq!(found.len(), 4);
+    }
+}
