@@ -98,7 +98,7 @@ impl Live<'_> {
         for (number, lba) in (0..count).zip(lba..) {
             match self.certain(lba) {
                 None => open.push(number),
-                Some(content) if self.passes(content, &|bytes| test(number, bytes)) => {
+                Some(content) if self.content_passes(content, &|bytes| test(number, bytes)) => {
                     return Ok(Some(true));
                 }
                 Some(_) => {}
@@ -114,7 +114,7 @@ impl Live<'_> {
             }
             let part = self.part(lba + number, Vec::new());
             let (passing, failing): (Vec<usize>, Vec<usize>) = (0..part.options.len())
-                .partition(|&option| self.passes(part.options[option].content, &test));
+                .partition(|&option| self.content_passes(part.options[option].content, &test));
             if failing.is_empty() {
                 return Ok(Some(true));
             }
@@ -143,11 +143,11 @@ impl Live<'_> {
     fn may_pass(&mut self, lba: u64, test: &dyn Fn(&[u8]) -> bool) -> bool {
         let listed = self.disk.listed(lba);
         let mut options = listed.whole.iter().chain(&listed.damaged);
-        options.any(|option| self.passes(option.content, test))
+        options.any(|option| self.content_passes(option.content, test))
     }
 
     /// Whether a content passes.
-    pub(super) fn passes(&self, content: ContentId, test: &dyn Fn(&[u8]) -> bool) -> bool {
+    pub(super) fn content_passes(&self, content: ContentId, test: &dyn Fn(&[u8]) -> bool) -> bool {
         content != ContentId::UNREADABLE && test(self.disk.trace.arena.get(content))
     }
 }

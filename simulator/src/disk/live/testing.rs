@@ -99,7 +99,7 @@ impl Live<'_> {
         let bits = |of: &dyn Fn(&Content) -> bool| {
             (0..).zip(options()).fold(0, |mask, (i, option)| mask | u64::from(of(option)) << i)
         };
-        let mut passing: u64 = bits(&|option| self.passes(option.content, test));
+        let mut passing: u64 = bits(&|option| self.content_passes(option.content, test));
         // Most hold nothing that passes, whatever was read; to find out what is possible takes longer.
         if passing == 0 {
             return Some(Ok(false));
