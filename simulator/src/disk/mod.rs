@@ -68,6 +68,7 @@ pub use drawn::{Drawable, Image};
 pub use fault::{Fault, FaultKind};
 pub use kept::{COUNTING_SHARE, MEMORY_MAX};
 pub use live::Live;
+pub use passed::Collisions;
 pub use trace::{CallKind, Fill};
 
 /// What the device was asked to do, for cost figures. All counts since the last reset.
@@ -130,16 +131,6 @@ pub struct Disk {
     facts: Option<Box<Facts>>,
     /// Stand-ins were handed out at some time.
     stands_in: bool,
-}
-
-/// What was taken for granted of checksums, that none of their collisions came about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Collisions {
-    /// Something was, so what was found is true but for collisions.
-    pub excluded: bool,
-    /// Contents that pass a checksum were looked for among those once written, and not among all: what was
-    /// found follows from how the disk came to be, and not from its crash state alone.
-    pub by_history: bool,
 }
 
 /// How much there is in the record of a disk: two equal stamps of one life, and nothing was written

@@ -25,6 +25,16 @@ const WORDS_MAX: usize = 1 << 16;
 /// Most given bytes of a question that is remembered.
 const GIVEN_MAX: usize = 64;
 
+/// What was taken for granted of checksums, that none of their collisions came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collisions {
+    /// Something was, so what was found is true but for collisions.
+    pub excluded: bool,
+    /// Contents that pass a checksum were looked for among those once written, and not among all: what was
+    /// found follows from how the disk came to be, and not from its crash state alone.
+    pub by_history: bool,
+}
+
 /// No part has such a number.
 const STORED: u64 = 1 << 63;
 

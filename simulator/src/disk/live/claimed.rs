@@ -12,7 +12,9 @@
 
 use std::ops::Range;
 
+use journal_core::checksum::stored;
 use journal_core::{Claim, Claims, DeviceError, Expected, Lba};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::super::arena::ContentId;
@@ -271,4 +273,56 @@ fn segments<'c>(claim: &'c Claim, parts: &[Part], sector: u64) -> Vec<Segment<'c
     of.sort_by_key(|&(lba, _)| lba);
     segments.extend(of.into_iter().map(|(_, segment)| segment));
     segments
+}
+
+/// Whether a claim holds, if what it is about is known: of one sector these bytes, of others the contents,
+/// or that they cannot be read.
+pub(super) fn holds(
+    claim: &Claim,
+    (own, bytes): (u64, &[u8]),
+    sector: u64,
+    contents: &FxHashMap<u64, Option<Vec<u8>>>,
+) -> Option<bool> {
+    let mut running = claim.sum.begin();
+    running.update(claim.before());
+    let (mut trailer, summed, span): (SmallVec<[u8; 8]>, _, _) =
+        (SmallVec::new(), claim.bytes(), claim.span());
+    let mut at = span.start;
+    while at < span.end {
+        let lba = at / sector;
+        let mut end = span.end.min((lba + 1) * sector);
+        if at < summed.end {
+            end = end.min(summed.end);
+        }
+        let held = match lba == own {
+            true => bytes,
+            false => match contents.get(&lba)? {
+                Some(held) => held,
+                None => return Some(false),
+            },
+        };
+        let here = &held[(at - lba * sector) as usize..(end - lba * sector) as usize];
+        match at < summed.end {
+            true => running.update(here),
+            false => trailer.extend_from_slice(here),
+        }
+        at = end;
+    }
+    Some(
+        running.finish()
+            == match claim.expected() {
+                Expected::Is(expected) => expected,
+                Expected::Behind => stored(&trailer),
+            },
+    )
+}
+
+/// Whether two heads claim the same.
+pub(super) fn same(one: &Option<Claim>, other: &Option<Claim>) -> bool {
+    let of = |claim: &Claim| (claim.sum, claim.expected(), claim.bytes());
+    match (one, other) {
+        (Some(a), Some(b)) => of(a) == of(b) && a.before() == b.before(),
+        (None, None) => true,
+        _ => false,
+    }
 }

@@ -14,10 +14,9 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use journal_core::checksum::stored;
-use journal_core::{Checksum, Claim, Claims, DeviceError, Expected};
+use journal_core::{Checksum, Claim, Claims, DeviceError};
 use rustc_hash::FxHashMap;
-use smallvec::{SmallVec, smallvec};
+use smallvec::smallvec;
 
 use super::super::arena::ContentId;
 use super::super::classes::{Admitted, Flips, Part};
@@ -28,7 +27,7 @@ use super::super::trace::NONE;
 use super::super::worlds::World;
 use super::Live;
 use super::asking::Means;
-use super::claimed::{lbas, span_of, within};
+use super::claimed::{holds, lbas, same, span_of, within};
 use crate::choose::{Label, What};
 
 /// Most images of which each is tried.
@@ -394,58 +393,6 @@ fn all_images(way: &Way, covered: &Bits, bytes: &mut [u8], holds: &dyn Fn(&[u8])
             flipped.iter().for_each(|&bit| flip(bytes, bit));
             here
         })
-}
-
-/// Whether a claim holds, if what it is about is known: of one sector these bytes, of others the contents,
-/// or that they cannot be read.
-fn holds(
-    claim: &Claim,
-    (own, bytes): (u64, &[u8]),
-    sector: u64,
-    contents: &FxHashMap<u64, Option<Vec<u8>>>,
-) -> Option<bool> {
-    let mut running = claim.sum.begin();
-    running.update(claim.before());
-    let (mut trailer, summed, span): (SmallVec<[u8; 8]>, _, _) =
-        (SmallVec::new(), claim.bytes(), claim.span());
-    let mut at = span.start;
-    while at < span.end {
-        let lba = at / sector;
-        let mut end = span.end.min((lba + 1) * sector);
-        if at < summed.end {
-            end = end.min(summed.end);
-        }
-        let held = match lba == own {
-            true => bytes,
-            false => match contents.get(&lba)? {
-                Some(held) => held,
-                None => return Some(false),
-            },
-        };
-        let here = &held[(at - lba * sector) as usize..(end - lba * sector) as usize];
-        match at < summed.end {
-            true => running.update(here),
-            false => trailer.extend_from_slice(here),
-        }
-        at = end;
-    }
-    Some(
-        running.finish()
-            == match claim.expected() {
-                Expected::Is(expected) => expected,
-                Expected::Behind => stored(&trailer),
-            },
-    )
-}
-
-/// Whether two heads claim the same.
-fn same(one: &Option<Claim>, other: &Option<Claim>) -> bool {
-    let of = |claim: &Claim| (claim.sum, claim.expected(), claim.bytes());
-    match (one, other) {
-        (Some(a), Some(b)) => of(a) == of(b) && a.before() == b.before(),
-        (None, None) => true,
-        _ => false,
-    }
 }
 
 #[cfg(test)]
