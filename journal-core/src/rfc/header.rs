@@ -347,13 +347,13 @@ impl HeaderPair {
         magic: Magic,
         copy: u64,
     ) -> Result<Facts, DeviceError> {
-        if device.pays_by_parts() {
-            return self.facts_by_parts(device, magic, copy);
-        }
         let mut bytes = [0; FILLER];
         let at_bytes = copy * HEADER_BYTES as u64;
         let is_ours = |bytes: &[u8]| bytes[MAGIC..CRC] == magic.0;
-        match bytes::read_if(device, at_bytes, &mut bytes, &is_ours) {
+        let by_parts = device.pays_by_parts();
+        let front = if by_parts { &mut bytes[..CRC] } else { &mut bytes };
+        match bytes::read_if(device, at_bytes, front, &is_ours) {
+            Ok(told) if told && is_ours(&bytes) && by_parts => Ok(Facts::Ours),
             Ok(told) if told && is_ours(&bytes) => {
                 Ok(Facts::Claimed(Header::fields(&bytes), u32_at(&bytes, CRC)))
             }

@@ -12,8 +12,8 @@
 //! What it is not: for devices that do not [pay](BlockDevice::pays_by_parts) for it.
 
 use super::{
-    CRC, CopyState, FILLER, Facts, GENERATION, HEADER_BYTES, HEADER_SEQ, Header, HeaderPair,
-    HeaderSeq, MAGIC, Magic, UNIT_BYTES, u32_at, u64_at,
+    CRC, CopyState, FILLER, GENERATION, HEADER_BYTES, HEADER_SEQ, Header, HeaderPair, HeaderSeq,
+    UNIT_BYTES, u32_at, u64_at,
 };
 use crate::bytes;
 use crate::checksum::Checksum;
@@ -21,28 +21,6 @@ use crate::claim::Claim;
 use crate::device::{BlockDevice, DeviceError};
 
 impl HeaderPair {
-    /// What the front of a copy is, by its magic.
-    ///
-    /// # Errors
-    /// The device's, other than unreadable sectors.
-    #[cold]
-    pub(super) fn facts_by_parts(
-        &self,
-        device: &mut dyn BlockDevice,
-        magic: Magic,
-        copy: u64,
-    ) -> Result<Facts, DeviceError> {
-        let mut bytes = [0; CRC];
-        let is_ours = |bytes: &[u8]| bytes[MAGIC..CRC] == magic.0;
-        let at_bytes = copy * HEADER_BYTES as u64;
-        match bytes::read_if(device, at_bytes, &mut bytes, &is_ours) {
-            Ok(told) if told && is_ours(&bytes) => Ok(Facts::Ours),
-            Ok(_) => Ok(Facts::Foreign),
-            Err(DeviceError::Unreadable(lba)) => Ok(Facts::Unreadable(lba)),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Which of two copies with the magic claims more; copy 0 if they claim the same.
     ///
     /// # Errors

@@ -135,8 +135,8 @@ impl Live<'_> {
         Some(self.ask(&parts, passing, true))
     }
 
-    /// The choices of contents that have a checksum, or are so far from that which is stored in them; `None` if they are too many to find all that pass one
-    /// that is weak: mixtures pass it that nobody ever wrote.
+    /// The choices of contents that have a checksum, or are so far from the one that is stored in them; `None` if
+    /// they are too many to find all that pass one that is weak: mixtures pass it that nobody ever wrote.
     pub(super) fn passing(
         &mut self,
         (sum, expected): (Checksum, u64),

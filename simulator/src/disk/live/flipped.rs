@@ -126,7 +126,7 @@ impl Live<'_> {
             let Some(content) = self.flipped(lba) else { return self.part(lba, covered.to_vec()) };
             let ways = self.disk.trace.arena.ways(content).expect("bits of it flipped");
             let (outside, inside) = flips::split(ways, &all);
-            let known = (outside.clone(), Vec::new(), &inside[..]);
+            let known = (&outside[..], Vec::new(), &inside[..]);
             match self.options(content, known, &all, notice) {
                 Ok(options) => {
                     let arena = &self.disk.trace.arena;
@@ -142,7 +142,7 @@ impl Live<'_> {
     fn options(
         &mut self,
         content: ContentId,
-        (unnoticed, mut failing, open): (Vec<Way>, Vec<Way>, &[Way]),
+        (unnoticed, mut failing, open): (&[Way], Vec<Way>, &[Way]),
         covered: &Bits,
         notice: &Notice<'_>,
     ) -> Result<Vec<Admitted>, Way> {
@@ -315,7 +315,7 @@ impl Live<'_> {
                 Some(other) if same(&claim, &Some(other)) => false,
                 Some(other) => holds(&other, (lba, bytes), sector, &contents) != Some(false),
             };
-            let known = (unnoticed, failing, &open[..]);
+            let known = (&unnoticed[..], failing, &open[..]);
             match self.options(content, known, &changes, &Notice::Claims(&passes)) {
                 Ok(options) => {
                     let arena = &self.disk.trace.arena;
