@@ -357,11 +357,11 @@ pub trait BlockDevice {
         false
     }
 
-    /// Whether the device knows what this sector holds, so that it makes no difference how much of it is read.
-    /// By default it does.
-    fn knows(&self, at: Lba) -> bool {
+    /// How much the device has to find out to say what this sector holds, compared with others: nothing where it
+    /// knows, so that it makes no difference how much of it is read. By default it knows.
+    fn doubts(&self, at: Lba) -> u32 {
         let _ = at;
-        true
+        0
     }
 
     /// Whether the checksum of the concatenated pieces is `expected`: a question that a device may

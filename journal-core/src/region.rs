@@ -130,8 +130,8 @@ impl BlockDevice for Region<'_> {
         self.below.pays_by_parts()
     }
 
-    fn knows(&self, at: Lba) -> bool {
-        self.bounds.run(at, 1).is_ok_and(|place| self.below.knows(place))
+    fn doubts(&self, at: Lba) -> u32 {
+        self.bounds.run(at, 1).map_or(u32::MAX, |place| self.below.doubts(place))
     }
 
     fn peek_if<'a>(

@@ -52,8 +52,8 @@ impl BlockDevice for Asked {
         self.by_parts
     }
 
-    fn knows(&self, at: Lba) -> bool {
-        at != self.unknown
+    fn doubts(&self, at: Lba) -> u32 {
+        u32::from(at == self.unknown)
     }
 }
 

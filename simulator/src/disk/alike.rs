@@ -117,7 +117,9 @@ impl Disk {
             let why = universe.residuals.contents(sector.shape).iter().flat_map(|(_, why)| why);
             needed.extend(why.flatten().map(|(latent, _)| *latent));
         }
-        self.worlds = std::mem::take(&mut self.worlds).project(|latent| needed.contains(latent));
+        let mut needed: Vec<Latent> = needed.into_iter().collect();
+        needed.sort_unstable();
+        self.worlds = std::mem::take(&mut self.worlds).forget_beside(&needed);
     }
 
     /// Adds to `name` that of the crash state right after a cut, with its universe: what was written

@@ -282,8 +282,12 @@ impl BlockDevice for Live<'_> {
         self.disk.asks_classes && self.disk.rules.budget.flips > 0
     }
 
-    fn knows(&self, at: Lba) -> bool {
-        self.certain(at.0).is_some()
+    fn doubts(&self, at: Lba) -> u32 {
+        // Each flipped bit is another content, where a cut leaves a few.
+        match self.certain(at.0) {
+            Some(_) => 0,
+            None => 1 + u32::from(self.flipped(at.0).is_some()),
+        }
     }
 
     fn find(
@@ -342,7 +346,7 @@ impl BlockDevice for Live<'_> {
             return self.is_whole(at_bytes, len, &|head| test(head).then(Claim::of_head));
         }
         self.reading(Lba(lba), sector as usize)?;
-        if !self.none_is_lost([lba])? {
+        if self.none_may_pass(lba, (from, from + len), test) || !self.none_is_lost([lba])? {
             return Ok(false);
         }
         match self.flipped(lba) {

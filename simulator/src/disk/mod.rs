@@ -33,6 +33,7 @@ mod linear;
 mod listings;
 mod live;
 mod newest;
+mod parted;
 mod passed;
 pub mod presets;
 mod product;

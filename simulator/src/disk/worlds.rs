@@ -173,6 +173,25 @@ impl Worlds {
     /// what tells one of the others from another is dropped.
     #[must_use]
     pub fn project(self, keep: impl Fn(&Latent) -> bool) -> Worlds {
+        self.project_counts(keep, |_| true)
+    }
+
+    /// [`Worlds::project`], of the latents of which `needed`, sorted, has all that matter: of events that none of
+    /// these counts against the number is dropped, too.
+    #[must_use]
+    pub fn forget_beside(self, needed: &[Latent]) -> Worlds {
+        let mut counts: Bonds = needed.iter().map(|latent| bond(*latent)).collect();
+        counts.sort_unstable();
+        counts.dedup();
+        let is_needed = |latent: &Latent| needed.binary_search(latent).is_ok();
+        self.project_counts(is_needed, |latent| counts.binary_search(&bond(*latent)).is_ok())
+    }
+
+    fn project_counts(
+        self,
+        keep: impl Fn(&Latent) -> bool,
+        counts: impl Fn(&Latent) -> bool,
+    ) -> Worlds {
         let mut all =
             self.sure.iter().chain(self.parts.iter().flat_map(|part| part.iter().flatten()));
         if all.all(|(latent, _)| keep(latent)) {
@@ -184,7 +203,9 @@ impl Worlds {
             for (latent, range) in world {
                 if keep(latent) {
                     left.push((*latent, range.clone()));
-                } else if let Some(counted) = counted(*latent, range, u64::MAX - 1 - dropped) {
+                } else if let Some(counted) =
+                    counted(*latent, range, u64::MAX - 1 - dropped).filter(&counts)
+                {
                     // It counts, wherever it was. No device has so many sectors or commands.
                     dropped += 1;
                     left.push((counted, Range::of(1, 1)));

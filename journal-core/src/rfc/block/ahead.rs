@@ -142,8 +142,9 @@ impl Walk {
             && !layout.is_read_whole()
             && from < end
         {
-            let claims = |first: &[u8]| variant.claimed(first, from).is_some_and(&says);
-            if head_passes(device, layout.lba(from), &mut scratch[..sector], &claims)?
+            let claims = |head: &[u8]| variant.claimed(head, from).is_some_and(&says);
+            let head = (layout.lba(from), front.head_bytes());
+            if head_passes(device, head, &mut scratch[..sector], &claims)?
                 && let Seen::Good(block) = read::<V9>(device, &layout, from, front, scratch)?
                 && says(block)
             {

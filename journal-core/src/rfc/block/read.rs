@@ -118,11 +118,12 @@ impl Place {
         is_one: &dyn Fn(&[u8]) -> bool,
         claims: Claims<'_>,
     ) -> Result<Asked<'a>, DeviceError> {
-        if !head_passes(device, self.at, first, is_one)? {
+        let head = (self.at, self.head_bytes);
+        if !head_passes(device, head, first, is_one)? {
             return self.if_readable(device, foreign_bytes, Seen::Foreign).map(Asked::Is);
         }
         // Of a head that makes no sense nothing else is looked at.
-        if !head_passes(device, self.at, first, &|first| claims(first).is_some())? {
+        if !head_passes(device, head, first, &|head| claims(head).is_some())? {
             return Ok(Asked::Is(Seen::Claims));
         }
         let seen = self.if_readable(device, self.block_bytes, Seen::Claims)?;
@@ -148,13 +149,16 @@ impl Place {
     }
 }
 
-/// Whether a sector can be read and passes: what it holds otherwise is not asked, as it would be by a look
-/// at it.
+/// Whether a sector can be read and its head passes: what it holds otherwise is not asked, as it would be by a
+/// look at it. `sector` has room for it; the test looks at so many bytes of it.
 pub(super) fn head_passes(
     device: &mut dyn BlockDevice,
-    at: Lba,
-    scratch: &mut [u8],
+    (at, head_bytes): (Lba, usize),
+    sector: &mut [u8],
     test: &dyn Fn(&[u8]) -> bool,
 ) -> Result<bool, DeviceError> {
-    Ok(device.find(at, 1, scratch, &|_, bytes| test(bytes))?.is_some())
+    if device.pays_by_parts() {
+        return device.passes(at.0 * sector.len() as u64, head_bytes, test);
+    }
+    Ok(device.find(at, 1, sector, &|_, bytes| test(bytes))?.is_some())
 }

@@ -27,8 +27,8 @@ impl HeaderPair {
     /// The device's. Both can be read.
     #[cold]
     pub(super) fn newer_by_parts(&self, device: &mut dyn BlockDevice) -> Result<u64, DeviceError> {
-        let knows = |copy| device.knows(self.lba(copy));
-        let (read, other) = if knows(1) && !knows(0) { (1, 0) } else { (0, 1) };
+        let doubts = |copy| device.doubts(self.lba(copy));
+        let (read, other) = if doubts(1) < doubts(0) { (1, 0) } else { (0, 1) };
         let mut number = [0; GENERATION - HEADER_SEQ];
         bytes::read(device, read * HEADER_BYTES as u64 + HEADER_SEQ as u64, &mut number)?;
         let number = u64::from_be_bytes(number);

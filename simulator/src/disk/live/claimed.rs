@@ -40,6 +40,13 @@ impl Live<'_> {
             return None;
         }
         let sector = u64::from(self.disk.geometry.logical_bytes);
+        let mut of_head = lbas(head, sector);
+        if let (Some(lba), None) = (of_head.next(), of_head.next())
+            && let [within] = within(&[head], lba, sector)[..]
+            && self.none_may_pass(lba, within, &|head| claims(head).is_some())
+        {
+            return Some(Ok(false));
+        }
         match self.none_is_lost(lbas(head, sector)) {
             Ok(true) => {}
             cannot => return Some(cannot),

@@ -22,6 +22,7 @@ use super::super::arena::ContentId;
 use super::super::classes::{Admitted, Flips, Part};
 use super::super::flips::{self, Bits, Way, flip};
 use super::super::linear::Changes;
+use super::super::parted;
 use super::super::readings::damaged;
 use super::super::trace::NONE;
 use super::super::worlds::World;
@@ -37,6 +38,8 @@ const TRIED_MAX: u128 = 1 << 16;
 pub(super) enum Notice<'t> {
     /// It does not pass.
     Fails,
+    /// Whether this passes, and nothing else.
+    Parts(&'t dyn Fn(&[u8]) -> bool),
     /// It is told by its bytes.
     Tells,
     /// If this passes it is told by its bytes, and does not pass otherwise.
@@ -159,10 +162,28 @@ impl Live<'_> {
             options.push(option(content, flips));
         }
         let (mut told, mut telling): (Vec<u32>, Vec<Way>) = (Vec::new(), Vec::new());
+        let mut passing: Vec<Way> = Vec::new();
         for way in open {
-            if matches!(notice, Notice::Fails) {
-                failing.push(way.clone());
-                continue;
+            match notice {
+                Notice::Fails => {
+                    failing.push(way.clone());
+                    continue;
+                }
+                Notice::Parts(passes) if flips::images(&covered_of(way, covered)) <= TRIED_MAX => {
+                    let mut bytes = self.disk.trace.arena.get(content).to_vec();
+                    let mut passes = |flipped: &[u32]| {
+                        flipped.iter().for_each(|&bit| flip(&mut bytes, bit));
+                        let passes = passes(&bytes);
+                        flipped.iter().for_each(|&bit| flip(&mut bytes, bit));
+                        passes
+                    };
+                    let (pass, fail) = parted::by(way, covered, &mut passes);
+                    passing.extend(pass);
+                    failing.extend(fail);
+                    continue;
+                }
+                Notice::Parts(_) => return Err(way.clone()),
+                _ => {}
             }
             // In which set of bits the one that is covered lies; the others are of no concern.
             let mut covers =
@@ -210,6 +231,15 @@ impl Live<'_> {
             let flips = Flips { ways: Arc::clone(&ways), bit: Some(bit), noticed: false };
             options.push(option(reads_as, flips));
         }
+        if let Some(one) = passing.first() {
+            // That it passes is all that is told, by whichever of them.
+            let flipped = &flips::each(&covered_of(one, covered))[0];
+            let reads_as = self.disk.trace.arena.derive(content, |bytes| {
+                flipped.iter().for_each(|&bit| flip(bytes, bit));
+            });
+            let flips = Flips { ways: passing.into(), bit: None, noticed: false };
+            options.push(option(reads_as, flips));
+        }
         if !failing.is_empty() {
             options.push(option(content, Flips { ways: failing.into(), bit: None, noticed: true }));
         }
@@ -231,7 +261,7 @@ impl Live<'_> {
         test: &dyn Fn(&[u8]) -> bool,
     ) -> Result<bool, DeviceError> {
         let test = |bytes: &[u8]| test(&bytes[covered.0..covered.1]);
-        let part = self.part_of_flipped(lba, &[covered], &Notice::TellsIf(&test));
+        let part = self.part_of_flipped(lba, &[covered], &Notice::Parts(&test));
         if !part.is_flipped() {
             let content = self.certain(lba).expect("it was asked which bits flipped");
             return Ok(self.content_passes(content, &test));
@@ -384,7 +414,12 @@ fn covered_of(way: &Way, covered: &Bits) -> Way {
 
 /// Whether something holds of some bytes, whichever of the covered bits flipped in this way. False where that
 /// is too much to try.
-fn all_images(way: &Way, covered: &Bits, bytes: &mut [u8], holds: &dyn Fn(&[u8]) -> bool) -> bool {
+pub(super) fn all_images(
+    way: &Way,
+    covered: &Bits,
+    bytes: &mut [u8],
+    holds: &dyn Fn(&[u8]) -> bool,
+) -> bool {
     let within = covered_of(way, covered);
     flips::images(&within) <= TRIED_MAX
         && flips::each(&within).iter().all(|flipped| {

@@ -23,11 +23,13 @@ use journal_core::DeviceError;
 
 use super::super::arena::ContentId;
 use super::super::denied::Denial;
-use super::super::rested::Rested;
+use super::super::flips::{self, Bits};
+use super::super::rested::{Flipped, Rested};
 use super::super::trace::NONE;
 use super::super::undecided::{Content, Listed};
 use super::super::worlds::Why;
 use super::Live;
+use super::flipped::all_images;
 use crate::choose::{Label, What};
 
 /// What became of a sector at rest.
@@ -71,10 +73,7 @@ impl Live<'_> {
 
     /// Whether an open sector cannot be read.
     pub(super) fn is_lost(&mut self, lba: u64) -> Result<bool, DeviceError> {
-        let (cut, arena) = (self.disk.cuts(), &self.disk.trace.arena);
-        let denied = |content| self.disk.denied.after(arena, lba, cut, content);
-        let was_asked = denied(ContentId::FLIPPED) || denied(ContentId::UNREADABLE);
-        if was_asked || self.flipped(lba).is_some() {
+        if self.was_asked(lba) {
             return Ok(false);
         }
         let rested = self.disk.rested(lba);
@@ -85,7 +84,7 @@ impl Live<'_> {
             if self.went_before() {
                 return Err(DeviceError::PowerCut);
             }
-            let what = What::Class { cut, lba };
+            let what = What::Class { cut: self.disk.cuts(), lba };
             self.disk.traffic.decided += 1;
             answer = self.chooser.choose(what, count, &Label::Index) as usize;
             let admitted = self.admitted(self.whys(&rested, answers[answer]));
@@ -103,6 +102,38 @@ impl Live<'_> {
             Became::Lost => self.disk.trace.put(lba, ContentId::UNREADABLE, NONE, now),
         }
         Ok(matches!(answers[answer], Became::Lost))
+    }
+
+    /// Whether it makes no difference to a test of these bytes what became of an open sector at rest, of which
+    /// nothing was asked yet: nothing that it may read as passes.
+    pub(super) fn none_may_pass(
+        &mut self,
+        lba: u64,
+        covered: (usize, usize),
+        test: &dyn Fn(&[u8]) -> bool,
+    ) -> bool {
+        if !self.rests() || self.certain(lba).is_some() || self.was_asked(lba) {
+            return false;
+        }
+        let rested = self.disk.rested(lba);
+        let arena = &self.disk.trace.arena;
+        let of_covered = Bits::of_bytes(arena.bits(), &[covered]);
+        let fails = |bytes: &[u8]| !test(&bytes[covered.0..covered.1]);
+        let flipped_fails = |flipped: &Flipped| {
+            let mut bytes = arena.get(flipped.over).to_vec();
+            let (outside, inside) = flips::split(&flipped.ways, &of_covered);
+            (outside.is_empty() || fails(&bytes))
+                && inside.iter().all(|way| all_images(way, &of_covered, &mut bytes, &fails))
+        };
+        rested.held.whole.iter().all(|held| fails(arena.get(held.content)))
+            && rested.flipped.iter().all(flipped_fails)
+    }
+
+    /// Whether it was asked what became of an open sector.
+    fn was_asked(&self, lba: u64) -> bool {
+        let (cut, arena) = (self.disk.cuts(), &self.disk.trace.arena);
+        let denied = |content| self.disk.denied.after(arena, lba, cut, content);
+        denied(ContentId::FLIPPED) || denied(ContentId::UNREADABLE) || self.flipped(lba).is_some()
     }
 
     /// What may have become of a sector, given what is known, the likeliest first.

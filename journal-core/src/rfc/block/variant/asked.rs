@@ -105,7 +105,7 @@ impl Variant {
     ) -> Result<Asked<'a>, DeviceError> {
         let Place { at, at_bytes, block_bytes, .. } = place;
         let sector = first.len();
-        if !head_passes(device, at, first, is_one)? {
+        if !head_passes(device, (at, HEAD_BYTES), first, is_one)? {
             return place.if_readable(device, sector, Seen::Foreign).map(Asked::Is);
         }
         let head: [u8; HEAD_BYTES] = match device.peek(at, 0..HEAD_BYTES, first) {
