@@ -69,6 +69,8 @@ pub struct Clauses {
     cuts: u32,
     /// Whether there may be any.
     pub allowed: bool,
+    /// Whether it need not be asked, either, what became of a sector at rest that passes in no case.
+    pub may_skip: bool,
 }
 
 impl Clauses {
@@ -125,8 +127,10 @@ enum Known {
 impl Disk {
     /// From now on a range may be found not to pass without its being said why, if `whether`. Where sectors
     /// are independent only behind the last cut of a run (`held.rs`); and not under damage at rest, whose
-    /// sectors of which nothing was open are counted without being told apart.
+    /// sectors of which nothing was open are counted without being told apart. Behind the last cut no life
+    /// comes in which a sector is still lost that nobody asked for.
     pub fn allow_clauses(&mut self, whether: bool, is_last: bool) {
+        self.clauses.may_skip = whether && is_last;
         let can_be_carried = is_last || !self.rules.independent;
         self.clauses.allowed = whether && can_be_carried && !self.rules.contract.damages_at_rest();
     }

@@ -142,24 +142,40 @@ pub fn fits(way: &Way, flipped: &[u32]) -> bool {
     all as usize == flipped.len() && way.iter().all(|(bits, n)| within(bits).len() == *n)
 }
 
-/// Every image of a way: the bits that flipped, ascending in each set.
-#[must_use]
-pub fn each(way: &Way) -> Vec<SmallVec<[u32; 4]>> {
-    let mut all = vec![SmallVec::new()];
-    for (set, n) in way {
-        let bits: Vec<u32> = set.iter().collect();
-        let mut chosen: Vec<(usize, SmallVec<[u32; 4]>)> =
-            all.into_iter().map(|of| (0, of)).collect();
-        for _ in 0..*n {
-            let more = chosen.iter().flat_map(|(from, of)| {
-                let next = bits.iter().enumerate().skip(*from);
-                next.map(|(at, &bit)| (at + 1, of.iter().copied().chain([bit]).collect()))
-            });
-            chosen = more.collect();
+/// Bits that flipped, ascending in each set of a way.
+pub type Image = SmallVec<[u32; 4]>;
+
+/// Whether all images of a way are such; ends with the first that is not.
+pub fn all(way: &Way, is_such: &mut dyn FnMut(&[u32]) -> bool) -> bool {
+    /// The images of some sets, `n` more bits of the first of them behind its first `from`.
+    fn behind(
+        sets: &[(Vec<u32>, u32)],
+        (from, n): (usize, u32),
+        image: &mut Image,
+        is_such: &mut dyn FnMut(&[u32]) -> bool,
+    ) -> bool {
+        let Some(((set, _), others)) = sets.split_first() else { return is_such(image) };
+        if n == 0 {
+            let next = others.first().map_or(0, |(_, n)| *n);
+            return behind(others, (0, next), image, is_such);
         }
-        all = chosen.into_iter().map(|(_, of)| of).collect();
+        (from..set.len()).all(|at| {
+            image.push(set[at]);
+            let all = behind(sets, (at + 1, n - 1), image, is_such);
+            image.pop();
+            all
+        })
     }
-    all
+    let sets: SmallVec<[(Vec<u32>, u32); 2]> =
+        way.iter().map(|(set, n)| (set.iter().collect(), *n)).collect();
+    let first = sets.first().map_or(0, |(_, n)| *n);
+    behind(&sets, (0, first), &mut Image::new(), is_such)
+}
+
+/// The first of the images of a way.
+#[must_use]
+pub fn first(way: &Way) -> Image {
+    way.iter().flat_map(|(set, n)| set.iter().take(*n as usize)).collect()
 }
 
 /// Flips a bit, or back.
@@ -395,8 +411,13 @@ mod tests {
             let covered = Bits::from_iter(BITS, covered);
             let (outside, inside) = split(std::slice::from_ref(&way), &covered);
             let all: BTreeSet<u64> = all_of(&way).into_iter().collect();
-            let number = |bits: &SmallVec<[u32; 4]>| bits.iter().fold(0, |image, b| image | 1 << b);
-            let listed: Vec<u64> = each(&way).iter().map(number).collect();
+            let number = |bits: &[u32]| bits.iter().fold(0, |image, b| image | 1 << b);
+            let mut listed: Vec<u64> = Vec::new();
+            assert!(super::all(&way, &mut |image| {
+                listed.push(number(image));
+                true
+            }));
+            assert_eq!(listed.first(), Some(&number(&first(&way))));
             assert_eq!(listed.len(), all.len());
             assert_eq!(listed.into_iter().collect::<BTreeSet<u64>>(), all);
             let (out, within): (BTreeSet<u64>, _) =

@@ -10,17 +10,21 @@
 
 use std::collections::BTreeMap;
 
-use smallvec::SmallVec;
+use super::flips::{Bits, Image, Way, all, split};
 
-use super::flips::{Bits, Way, each, split};
-
-/// Bits that flipped, ascending.
-type Image = SmallVec<[u32; 4]>;
-
-fn images(way: &Way) -> Vec<Image> {
-    let mut all = each(way);
-    all.iter_mut().for_each(|image| image.sort_unstable());
-    all
+/// The images of a way that are such, sorted, with their bits ascending.
+fn images(way: &Way, is_such: &mut dyn FnMut(&[u32]) -> bool) -> Vec<Image> {
+    let mut found: Vec<Image> = Vec::new();
+    all(way, &mut |image| {
+        if is_such(image) {
+            let mut image = Image::from_slice(image);
+            image.sort_unstable();
+            found.push(image);
+        }
+        true
+    });
+    found.sort_unstable();
+    found
 }
 
 /// The ways in which the covered bits pass, and those in which they do not. Each set of `way` lies among the
@@ -34,9 +38,7 @@ pub fn by(
         way.iter().filter(|(set, _)| set.and(covered).is_empty() != within).cloned().collect()
     };
     let (inside, beside) = (of(way, true), of(way, false));
-    let mut passing: Vec<Image> =
-        images(&inside).into_iter().filter(|image| passes(image)).collect();
-    passing.sort_unstable();
+    let passing = images(&inside, passes);
     if passing.is_empty() {
         return (Vec::new(), vec![way.clone()]);
     }
@@ -50,9 +52,8 @@ pub fn by(
             failing.push(way);
             continue;
         }
-        others.extend(
-            images(&inside).into_iter().filter(|image| passing.binary_search(image).is_err()),
-        );
+        let passes = |image: &Image| passing.binary_search(image).is_ok();
+        others.extend(images(&inside, &mut |_| true).into_iter().filter(|image| !passes(image)));
     }
     failing.extend(ways(bits, &others, &beside));
     (ways(bits, &passing, &beside), failing)
@@ -115,8 +116,11 @@ mod tests {
             }
             let (pass, fail) = by(&way, &covered, &mut |image| test(&inside(image)));
             let listed = |ways: &[Way]| -> BTreeSet<Vec<u32>> {
-                let set: BTreeSet<Vec<u32>> =
-                    ways.iter().flat_map(images).map(|image| image.to_vec()).collect();
+                let set: BTreeSet<Vec<u32>> = ways
+                    .iter()
+                    .flat_map(|way| images(way, &mut |_| true))
+                    .map(|i| i.to_vec())
+                    .collect();
                 assert_eq!(set.len() as u128, images_of(ways), "no image twice");
                 set
             };

@@ -14,7 +14,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use journal_core::{Checksum, Claim, Claims, DeviceError};
+use journal_core::{Checksum, Claim, Claims, DeviceError, Expected};
 use rustc_hash::FxHashMap;
 use smallvec::smallvec;
 
@@ -233,7 +233,7 @@ impl Live<'_> {
         }
         if let Some(one) = passing.first() {
             // That it passes is all that is told, by whichever of them.
-            let flipped = &flips::each(&covered_of(one, covered))[0];
+            let flipped = flips::first(&covered_of(one, covered));
             let reads_as = self.disk.trace.arena.derive(content, |bytes| {
                 flipped.iter().for_each(|&bit| flip(bytes, bit));
             });
@@ -309,7 +309,7 @@ impl Live<'_> {
                 flip(&mut bytes, bit);
                 if !same(&claim, &other) {
                     changes.push(bit);
-                    claimed.extend(other);
+                    claimed.extend(other.filter(|other| claim.is_none_or(|c| !differs(&c, other))));
                 }
             }
             if !self.may_rest_worse() {
@@ -328,12 +328,18 @@ impl Live<'_> {
             let two =
                 |way: &&Way| covered_of(way, &of_head).iter().map(|(_, n)| n).sum::<u32>() > 1;
             let is_same = |bytes: &[u8]| same(&claim, &claims(&bytes[from..to]));
-            let differs = |way: &&Way| two(way) && !all_images(way, &of_head, &mut bytes, &is_same);
-            if let Some(way) = in_head.iter().find(differs).cloned() {
+            let changed = |way: &&Way| two(way) && !all_images(way, &of_head, &mut bytes, &is_same);
+            if let Some(way) = in_head.iter().find(changed).cloned() {
                 self.which_first(lba, [off_head, in_head, open].concat(), &way);
                 continue;
             }
             let (unnoticed, failing) = flips::split(&others, &summed);
+            let known = (&unnoticed[..], failing, &open[..]);
+            if claimed.len() == 1 && claim.is_some() {
+                let options = self.options(content, known, &changes, &Notice::Fails).ok()?;
+                let arena = &self.disk.trace.arena;
+                return Some(Part::new(arena, (lba, true), options, vec![(from, to)]));
+            }
             let contents: FxHashMap<u64, Option<Vec<u8>>> = claimed
                 .iter()
                 .flat_map(|claim| self.sectors_of(claim))
@@ -345,7 +351,6 @@ impl Live<'_> {
                 Some(other) if same(&claim, &Some(other)) => false,
                 Some(other) => holds(&other, (lba, bytes), sector, &contents) != Some(false),
             };
-            let known = (&unnoticed[..], failing, &open[..]);
             match self.options(content, known, &changes, &Notice::Claims(&passes)) {
                 Ok(options) => {
                     let arena = &self.disk.trace.arena;
@@ -387,6 +392,14 @@ pub(super) fn misses(claim: &Claim) -> bool {
     may_miss(claim.sum, claim.before().len() as u64 + (summed.end - summed.start))
 }
 
+/// Whether two heads that differ in a flipped bit claim the same bytes and different checksums, or sums of other
+/// bytes before them: then not both are right, unless by a rare chance.
+fn differs(claim: &Claim, other: &Claim) -> bool {
+    let stored = |claim: &Claim| matches!(claim.expected(), Expected::Behind);
+    let alike = claim.sum == other.sum && stored(claim) == stored(other);
+    alike && span_of(claim) == span_of(other) && !misses(other)
+}
+
 /// Whether it is sure that a checksum does not hold over parts in which it is taken that it does not for a
 /// flipped bit.
 pub(super) fn is_sure(sum: Checksum, parts: &[Part], passes: bool) -> bool {
@@ -422,7 +435,7 @@ pub(super) fn all_images(
 ) -> bool {
     let within = covered_of(way, covered);
     flips::images(&within) <= TRIED_MAX
-        && flips::each(&within).iter().all(|flipped| {
+        && flips::all(&within, &mut |flipped| {
             flipped.iter().for_each(|&bit| flip(bytes, bit));
             let here = holds(bytes);
             flipped.iter().for_each(|&bit| flip(bytes, bit));

@@ -105,14 +105,16 @@ impl Live<'_> {
     }
 
     /// Whether it makes no difference to a test of these bytes what became of an open sector at rest, of which
-    /// nothing was asked yet: nothing that it may read as passes.
+    /// nothing was asked yet: nothing that it may read as passes. In lives before the last one it does: what was
+    /// damaged in them stays so, and the next life may damage as much again.
     pub(super) fn none_may_pass(
         &mut self,
         lba: u64,
         covered: (usize, usize),
         test: &dyn Fn(&[u8]) -> bool,
     ) -> bool {
-        if !self.rests() || self.certain(lba).is_some() || self.was_asked(lba) {
+        let may_skip = self.rests() && self.disk.clauses.may_skip;
+        if !may_skip || self.certain(lba).is_some() || self.was_asked(lba) {
             return false;
         }
         let rested = self.disk.rested(lba);
