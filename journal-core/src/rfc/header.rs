@@ -379,8 +379,10 @@ impl HeaderPair {
         };
         let one = match facts {
             [Facts::Ours, Facts::Ours] => self.newer_by_parts(device)?,
-            _ => u64::from(claim(1) > claim(0)),
+            _ => Some(u64::from(claim(1) > claim(0))),
         };
+        let none = Error::NotAJournal { what: "a valid journal header", at_bytes: 0 };
+        let Some(one) = one else { return Err(none) };
         let two = 1 - one;
         let each = HEADER_BYTES as u64;
         if let CopyState::Good(header) = self.believe(device, one, facts[one as usize])? {
@@ -389,7 +391,7 @@ impl HeaderPair {
         }
         match self.believe(device, two, facts[two as usize])? {
             CopyState::Good(header) => Ok(Newest { header, spoiled: Some(one * each) }),
-            _ => Err(Error::NotAJournal { what: "a valid journal header", at_bytes: 0 }),
+            _ => Err(none),
         }
     }
 

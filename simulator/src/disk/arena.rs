@@ -117,14 +117,18 @@ impl Arena {
     }
 
     /// Bits of the newest content have flipped, in one of these ways.
-    fn flips(&mut self, newest: ContentId, ways: Vec<Way>) {
-        let only = match &ways[..] {
-            [way] => flips::only(way),
-            _ => None,
-        };
-        let Some(only) = only else { return self.flipped.push((newest, ways.into())) };
-        let start = newest.0 as usize * self.sector;
-        only.iter().for_each(|&bit| flips::flip(&mut self.bytes[start..], bit));
+    fn flips(&mut self, newest: ContentId, mut ways: Vec<Way>) {
+        if let [way] = &mut ways[..] {
+            // What is known of the only way is a matter of bytes.
+            let start = newest.0 as usize * self.sector;
+            for bit in flips::take_sure(way) {
+                flips::flip(&mut self.bytes[start..], bit);
+            }
+            if way.is_empty() {
+                return;
+            }
+        }
+        self.flipped.push((newest, ways.into()));
     }
 
     /// Keeps whole sectors; names the first.

@@ -126,11 +126,12 @@ fn choose(n: u32, k: u32) -> u128 {
     (0..k.min(n + 1)).fold(1, |ways, i| ways * u128::from(n - i) / u128::from(i + 1))
 }
 
-/// The bits that flipped, where a way leaves no choice.
-#[must_use]
-pub fn only(way: &Way) -> Option<Vec<u32>> {
-    let sure = way.iter().all(|(bits, n)| bits.len() == *n);
-    sure.then(|| way.iter().flat_map(|(bits, _)| bits.iter()).collect())
+/// Takes the bits out of a way that have flipped for certain.
+pub fn take_sure(way: &mut Way) -> Vec<u32> {
+    let is_sure = |(bits, n): &(Bits, u32)| bits.len() == *n;
+    let sure = way.iter().filter(|of| is_sure(of)).flat_map(|(bits, _)| bits.iter()).collect();
+    way.retain(|of| !is_sure(of));
+    sure
 }
 
 /// Whether these bits, ascending, may be those that flipped.

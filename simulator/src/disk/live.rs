@@ -11,6 +11,7 @@ mod asking;
 mod claimed;
 mod deciding;
 mod flipped;
+mod heads;
 mod peeking;
 mod recording;
 mod resting;

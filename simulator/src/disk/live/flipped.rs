@@ -14,8 +14,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use journal_core::{Checksum, Claim, Claims, DeviceError, Expected};
-use rustc_hash::FxHashMap;
+use journal_core::{Checksum, Claim, DeviceError};
 use smallvec::smallvec;
 
 use super::super::arena::ContentId;
@@ -23,12 +22,10 @@ use super::super::classes::{Admitted, Flips, Part};
 use super::super::flips::{self, Bits, Way, flip};
 use super::super::linear::Changes;
 use super::super::parted;
-use super::super::readings::damaged;
 use super::super::trace::NONE;
 use super::super::worlds::World;
 use super::Live;
 use super::asking::Means;
-use super::claimed::{holds, lbas, same, span_of, within};
 use crate::choose::{Label, What};
 
 /// Most images of which each is tried.
@@ -46,6 +43,15 @@ pub(super) enum Notice<'t> {
     TellsIf(&'t dyn Fn(&[u8]) -> bool),
     /// The same for a head, which claims something of other bytes too: no other bit may be open then.
     Claims(&'t dyn Fn(&[u8]) -> bool),
+}
+
+/// A way that it takes more to tell of.
+pub(super) struct Unclear {
+    of: Way,
+    /// It again, in parts.
+    parts: Vec<Way>,
+    /// The part of which it must be asked which bits they are.
+    ask: Way,
 }
 
 impl Live<'_> {
@@ -79,12 +85,21 @@ impl Live<'_> {
         self.certain(lba).unwrap_or(ContentId::UNREADABLE)
     }
 
+    /// Asks for one of the bits that flipped, of which a question cannot be told otherwise.
+    pub(super) fn clear_up(&mut self, lba: u64, mut ways: Vec<Way>, unclear: Unclear) {
+        ways.retain(|way| *way != unclear.of);
+        ways.extend(unclear.parts);
+        self.which_first(lba, ways, &unclear.ask);
+    }
+
     /// Asks for one of the bits that flipped in one of these ways, which are all, if it was this one.
-    fn which_first(&mut self, lba: u64, ways: Vec<Way>, of: &Way) {
+    pub(super) fn which_first(&mut self, lba: u64, ways: Vec<Way>, of: &Way) {
         let bits = self.disk.trace.arena.bits();
         let mut others = ways;
         others.retain(|way| way != of);
-        let open = of.iter().position(|(set, n)| set.len() > *n);
+        // Where there is least to ask.
+        let open = (0..of.len()).filter(|&at| of[at].0.len() > of[at].1);
+        let open = open.min_by_key(|&at| of[at].0.len());
         // Its first bit; the others lie behind it.
         let firsts: Vec<u32> = open.map_or(Vec::new(), |open| {
             let (set, n) = &of[open];
@@ -135,20 +150,20 @@ impl Live<'_> {
                     let arena = &self.disk.trace.arena;
                     return Part::new(arena, (lba, true), options, covered.to_vec());
                 }
-                Err(way) => self.which_first(lba, [outside, inside].concat(), &way),
+                Err(unclear) => self.clear_up(lba, [outside, inside].concat(), unclear),
             }
         }
     }
 
     /// What it may hold: where nothing flipped that is noticed, where something did that fails, and of
     /// what is left, where that tells; or a way of which it must be asked first which bits they are.
-    fn options(
+    pub(super) fn options(
         &mut self,
         content: ContentId,
         (unnoticed, mut failing, open): (&[Way], Vec<Way>, &[Way]),
         covered: &Bits,
         notice: &Notice<'_>,
-    ) -> Result<Vec<Admitted>, Way> {
+    ) -> Result<Vec<Admitted>, Unclear> {
         let window = self.disk.window();
         let option = |content, flips| Admitted {
             content,
@@ -169,20 +184,12 @@ impl Live<'_> {
                     failing.push(way.clone());
                     continue;
                 }
-                Notice::Parts(passes) if flips::images(&covered_of(way, covered)) <= TRIED_MAX => {
-                    let mut bytes = self.disk.trace.arena.get(content).to_vec();
-                    let mut passes = |flipped: &[u32]| {
-                        flipped.iter().for_each(|&bit| flip(&mut bytes, bit));
-                        let passes = passes(&bytes);
-                        flipped.iter().for_each(|&bit| flip(&mut bytes, bit));
-                        passes
-                    };
-                    let (pass, fail) = parted::by(way, covered, &mut passes);
+                Notice::Parts(_) => {
+                    let (pass, fail) = self.parted(content, way, covered, notice)?;
                     passing.extend(pass);
                     failing.extend(fail);
                     continue;
                 }
-                Notice::Parts(_) => return Err(way.clone()),
                 _ => {}
             }
             // In which set of bits the one that is covered lies; the others are of no concern.
@@ -190,8 +197,9 @@ impl Live<'_> {
                 way.iter().enumerate().filter(|(_, (set, _))| !set.and(covered).is_empty());
             let one = covers.next().filter(|(_, (_, n))| *n == 1 && covers.next().is_none());
             let Some((at, (set, _))) = one else {
-                if !self.all_fail(content, way, covered, notice) {
-                    return Err(way.clone());
+                let (tell, fail) = self.parted(content, way, covered, notice)?;
+                if let Some(ask) = tell.first().cloned() {
+                    return Err(Unclear { of: way.clone(), parts: [tell, fail].concat(), ask });
                 }
                 failing.push(way.clone());
                 continue;
@@ -207,15 +215,21 @@ impl Live<'_> {
                 if passes { &mut tells } else { &mut fails }.push(bit);
                 flip(&mut bytes, bit);
             }
-            if matches!(notice, Notice::Claims(_)) && way.len() > 1 && !tells.is_empty() {
-                return Err(way.clone());
-            }
             let bits = self.disk.trace.arena.bits();
-            if !fails.is_empty() {
+            let with = |these: &[u32]| {
                 let mut way = way.clone();
-                way[at].0 = Bits::from_iter(bits, fails);
+                way[at].0 = Bits::from_iter(bits, these.iter().copied());
                 way.sort_unstable();
-                failing.push(way);
+                way
+            };
+            if matches!(notice, Notice::Claims(_)) && way.len() > 1 && !tells.is_empty() {
+                let ask = with(&tells);
+                let fail = (!fails.is_empty()).then(|| with(&fails));
+                let parts = fail.into_iter().chain([ask.clone()]).collect();
+                return Err(Unclear { of: way.clone(), parts, ask });
+            }
+            if !fails.is_empty() {
+                failing.push(with(&fails));
             }
             if !tells.is_empty() {
                 telling.push(way.clone());
@@ -246,11 +260,32 @@ impl Live<'_> {
         Ok(options)
     }
 
-    /// Whether nothing passes that has bits flipped in this way, as far as that can be tried.
-    fn all_fail(&self, content: ContentId, way: &Way, covered: &Bits, notice: &Notice<'_>) -> bool {
-        let (Notice::TellsIf(passes) | Notice::Claims(passes)) = notice else { return false };
+    /// A way, by whether what has bits flipped so passes; or that it must be asked first which they are, where
+    /// that is too much to try, or all of it is told.
+    fn parted(
+        &self,
+        content: ContentId,
+        way: &Way,
+        covered: &Bits,
+        notice: &Notice<'_>,
+    ) -> Result<(Vec<Way>, Vec<Way>), Unclear> {
+        let test = match notice {
+            Notice::Parts(test) | Notice::TellsIf(test) | Notice::Claims(test) => Some(test),
+            Notice::Fails | Notice::Tells => None,
+        };
+        let few = flips::images(&covered_of(way, covered)) <= TRIED_MAX;
+        let Some(test) = test.filter(|_| few) else {
+            let (of, ask) = (way.clone(), way.clone());
+            return Err(Unclear { of, parts: vec![way.clone()], ask });
+        };
         let mut bytes = self.disk.trace.arena.get(content).to_vec();
-        all_images(way, covered, &mut bytes, &|bytes| !passes(bytes))
+        let mut passes = |flipped: &[u32]| {
+            flipped.iter().for_each(|&bit| flip(&mut bytes, bit));
+            let passes = test(&bytes);
+            flipped.iter().for_each(|&bit| flip(&mut bytes, bit));
+            passes
+        };
+        Ok(parted::by(way, covered, &mut passes))
     }
 
     /// Whether such a sector passes a test of these of its bytes.
@@ -276,108 +311,6 @@ impl Live<'_> {
         };
         Ok(self.question(&part, &means)? == Means::Passes)
     }
-
-    /// The sector in which bits flipped and a head lies: what is told of them is whether something else is
-    /// claimed that may hold and, `with_summed`, whether they lie in what is claimed. `None` where that takes
-    /// reading.
-    pub(super) fn head_of_flipped(
-        &mut self,
-        lba: u64,
-        (head, with_summed): ((u64, u64), bool),
-        claims: Claims<'_>,
-    ) -> Option<Part> {
-        let sector = u64::from(self.disk.geometry.logical_bytes);
-        let base = lba * sector;
-        // A head in two sectors is read.
-        let from = head.0.checked_sub(base)? as usize;
-        let to = (head.1 <= base + sector).then(|| (head.1 - base) as usize)?;
-        loop {
-            let Some(content) = self.flipped(lba) else {
-                return Some(self.part(lba, vec![(from, to)]));
-            };
-            let bits = self.disk.trace.arena.bits();
-            let mut bytes = self.disk.trace.arena.get(content).to_vec();
-            let claim = claims(&bytes[from..to]);
-            if claim.is_some_and(|claim| misses(&claim)) {
-                return None;
-            }
-            let mut changes = Vec::new();
-            let mut claimed: Vec<Claim> = claim.into_iter().collect();
-            for bit in from as u32 * 8..to as u32 * 8 {
-                flip(&mut bytes, bit);
-                let other = claims(&bytes[from..to]);
-                flip(&mut bytes, bit);
-                if !same(&claim, &other) {
-                    changes.push(bit);
-                    claimed.extend(other.filter(|other| claim.is_none_or(|c| !differs(&c, other))));
-                }
-            }
-            if !self.may_rest_worse() {
-                for claim in &claimed {
-                    self.none_is_lost(self.sectors_of(claim)).ok()?;
-                }
-            }
-            let summed = claim.filter(|_| with_summed).map_or((0, 0), |claim| span_of(&claim));
-            let summed = Bits::of_bytes(bits, &within(&[summed], lba, sector));
-            let changes = Bits::from_iter(bits, changes);
-            let ways = self.disk.trace.arena.ways(content).expect("bits of it flipped");
-            let (others, open) = flips::split(ways, &changes);
-            // What no bit of the head changes two may.
-            let of_head = Bits::of_bytes(bits, &[(from, to)]);
-            let (off_head, in_head) = flips::split(&others, &of_head);
-            let two =
-                |way: &&Way| covered_of(way, &of_head).iter().map(|(_, n)| n).sum::<u32>() > 1;
-            let is_same = |bytes: &[u8]| same(&claim, &claims(&bytes[from..to]));
-            let changed = |way: &&Way| two(way) && !all_images(way, &of_head, &mut bytes, &is_same);
-            if let Some(way) = in_head.iter().find(changed).cloned() {
-                self.which_first(lba, [off_head, in_head, open].concat(), &way);
-                continue;
-            }
-            let (unnoticed, failing) = flips::split(&others, &summed);
-            let known = (&unnoticed[..], failing, &open[..]);
-            if claimed.len() == 1 && claim.is_some() {
-                let options = self.options(content, known, &changes, &Notice::Fails).ok()?;
-                let arena = &self.disk.trace.arena;
-                return Some(Part::new(arena, (lba, true), options, vec![(from, to)]));
-            }
-            let contents: FxHashMap<u64, Option<Vec<u8>>> = claimed
-                .iter()
-                .flat_map(|claim| self.sectors_of(claim))
-                .filter_map(|other| Some((other, self.certain(other)?)))
-                .map(|(other, content)| (other, self.bytes_of(content)))
-                .collect();
-            let passes = |bytes: &[u8]| match claims(&bytes[from..to]) {
-                None => false,
-                Some(other) if same(&claim, &Some(other)) => false,
-                Some(other) => holds(&other, (lba, bytes), sector, &contents) != Some(false),
-            };
-            match self.options(content, known, &changes, &Notice::Claims(&passes)) {
-                Ok(options) => {
-                    let arena = &self.disk.trace.arena;
-                    return Some(Part::new(arena, (lba, true), options, vec![(from, to)]));
-                }
-                Err(way) => self.which_first(lba, [others, open].concat(), &way),
-            }
-        }
-    }
-
-    /// Whether more may have been damaged at rest since the last cut than is known.
-    fn may_rest_worse(&self) -> bool {
-        let cut = self.disk.cuts() - 1;
-        let worse = [damaged(cut, 1, 0), damaged(cut, 0, 1)];
-        self.disk.worlds.admit(&worse, self.disk.rules.budget)
-    }
-
-    /// The sectors that a claim is about, as far as the device has them.
-    fn sectors_of(&self, claim: &Claim) -> std::ops::Range<u64> {
-        let sectors = lbas(span_of(claim), u64::from(self.disk.geometry.logical_bytes));
-        sectors.start..sectors.end.min(self.disk.geometry.sectors)
-    }
-
-    fn bytes_of(&self, content: ContentId) -> Option<Vec<u8>> {
-        let readable = content != ContentId::UNREADABLE;
-        readable.then(|| self.disk.trace.arena.get(content).to_vec())
-    }
 }
 
 /// Whether a checksum of so many bytes may hold though a bit of them flipped, and not by a rare chance: short
@@ -390,14 +323,6 @@ pub(super) fn may_miss(sum: Checksum, bytes: u64) -> bool {
 pub(super) fn misses(claim: &Claim) -> bool {
     let summed = claim.bytes();
     may_miss(claim.sum, claim.before().len() as u64 + (summed.end - summed.start))
-}
-
-/// Whether two heads that differ in a flipped bit claim the same bytes and different checksums, or sums of other
-/// bytes before them: then not both are right, unless by a rare chance.
-fn differs(claim: &Claim, other: &Claim) -> bool {
-    let stored = |claim: &Claim| matches!(claim.expected(), Expected::Behind);
-    let alike = claim.sum == other.sum && stored(claim) == stored(other);
-    alike && span_of(claim) == span_of(other) && !misses(other)
 }
 
 /// Whether it is sure that a checksum does not hold over parts in which it is taken that it does not for a
@@ -421,7 +346,7 @@ pub(super) fn is_sure(sum: Checksum, parts: &[Part], passes: bool) -> bool {
 }
 
 /// Of the covered bits that flipped in a way.
-fn covered_of(way: &Way, covered: &Bits) -> Way {
+pub(super) fn covered_of(way: &Way, covered: &Bits) -> Way {
     way.iter().filter(|(set, _)| !set.and(covered).is_empty()).cloned().collect()
 }
 
