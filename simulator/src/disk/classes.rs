@@ -131,7 +131,7 @@ impl Part {
         }
         for at in 0..part.options.len() {
             let content = part.options[at].content;
-            if content == ContentId::UNREADABLE {
+            if content >= ContentId::FLIPPED {
                 continue;
             }
             match part.class_of(arena, content) {
@@ -173,7 +173,9 @@ impl Part {
 
     /// Whether bits of it flipped, and not all of them are known.
     pub fn is_flipped(&self) -> bool {
-        self.options.first().is_some_and(|option| option.flipped.is_some())
+        // Where it was asked already whether any did.
+        let asked = |option: &&Admitted| option.content != ContentId::FLIPPED;
+        self.options.first().filter(asked).is_some_and(|option| option.flipped.is_some())
     }
 
     /// The class of an option, if it can be read.

@@ -125,14 +125,13 @@ enum Known {
 }
 
 impl Disk {
-    /// From now on a range may be found not to pass without its being said why, if `whether`. Where sectors
-    /// are independent only behind the last cut of a run (`held.rs`); and not under damage at rest, whose
-    /// sectors of which nothing was open are counted without being told apart. Behind the last cut no life
-    /// comes in which a sector is still lost that nobody asked for.
+    /// From now on a range may be found not to pass without its being said why, if `whether`. Where sectors are
+    /// independent only behind the last cut of a run (`held.rs`), and so under damage at rest: what is damaged
+    /// stays so in the next life, if it was asked for.
     pub fn allow_clauses(&mut self, whether: bool, is_last: bool) {
         self.clauses.may_skip = whether && is_last;
-        let can_be_carried = is_last || !self.rules.independent;
-        self.clauses.allowed = whether && can_be_carried && !self.rules.contract.damages_at_rest();
+        let is_hidden = !self.rules.independent && !self.rules.contract.damages_at_rest();
+        self.clauses.allowed = whether && (is_last || is_hidden);
     }
 
     fn known(&self, literal: &Literal) -> Known {
@@ -145,7 +144,11 @@ impl Disk {
 
     /// Whether a content is of the class that a literal speaks of.
     pub(super) fn in_class(&self, literal: &Literal, content: ContentId) -> bool {
-        self.trace.arena.is_among(&literal.class, content)
+        match literal.class.contains(&ContentId::FLIPPED) {
+            // All that can be read.
+            true => content != ContentId::UNREADABLE,
+            false => self.trace.arena.is_among(&literal.class, content),
+        }
     }
 
     /// The clauses that do not hold yet, each with its literals that are open.

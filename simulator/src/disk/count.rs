@@ -25,8 +25,8 @@ use super::product::Product;
 use super::readings;
 use super::residuals::{About, Contents, Counting, DeniedOf, Left, Residuals, Shape};
 use super::undecided::Content;
-use super::worlds::{Why, World, merged};
-use super::{Disk, trace};
+use super::worlds::{Latent, Range, Why, World, merged};
+use super::{Disk, ground, trace};
 
 /// The sectors of a disk that may hold more than one content, as of a cut.
 #[derive(Clone, Debug, Default)]
@@ -171,9 +171,42 @@ impl Disk {
         denied
     }
 
+    /// The sectors of which nothing was open at the cut and nobody was told what they hold, but something of what
+    /// became of them at rest.
+    fn told_in_part(&self, sectors: &[Sector], residuals: &mut Residuals) -> Vec<Sector> {
+        if !self.rules.contract.damages_at_rest() || !self.clauses.allowed {
+            return Vec::new();
+        }
+        let of_clauses = self.open_clauses().flatten().map(|literal| literal.lba);
+        let denied = self.denied.all().iter().filter(|denial| denial.cut == self.cuts());
+        let mut lbas: Vec<u64> = of_clauses.chain(denied.map(|denial| denial.lba)).collect();
+        lbas.sort_unstable();
+        lbas.dedup();
+        let is_open = |lba: &u64| sectors.binary_search_by_key(lba, |sector| sector.lba).is_ok();
+        lbas.retain(|lba| !is_open(lba) && self.told(*lba).is_none());
+        let mut alone = Vec::with_capacity(lbas.len());
+        for lba in lbas {
+            let settled = ground::settled(&self.trace, &self.rules, lba);
+            let mut contents = vec![(1, Why::from_iter([World::new()]))];
+            let mut held = vec![settled];
+            let (cut, bits) = (self.cuts() - 1, 8 * u128::from(self.geometry.logical_bytes));
+            let event = |latent| Why::from_iter([World::from_iter([(latent, Range::of(1, 1))])]);
+            if self.rules.budget.flips > 0 {
+                contents.push((bits, event(Latent::Flip { cut, lba })));
+                held.push(ContentId::FLIPPED);
+            }
+            if self.rules.budget.lost > 0 {
+                contents.push((1, event(Latent::Lost { cut, lba })));
+                held.push(ContentId::UNREADABLE);
+            }
+            alone.push(Sector { lba, shape: residuals.shape(contents), held });
+        }
+        alone
+    }
+
     /// Says of sectors that are left which clause speaks of them, and puts those of a clause one behind
     /// the other.
-    fn add_clauses(&self, sectors: &[Sector], left: &mut Vec<(u32, Left)>) {
+    fn add_clauses(&self, sectors: &[&Sector], left: &mut Vec<(u32, Left)>) {
         if self.clauses.is_empty() {
             return;
         }
@@ -183,7 +216,7 @@ impl Disk {
         for open in &clauses {
             let mut first = None;
             for ((place, at), (_, left)) in places.iter_mut().zip(&mut *left) {
-                let sector = &sectors[*at as usize];
+                let sector = sectors[*at as usize];
                 let Some(literal) = open.iter().find(|literal| literal.lba == sector.lba) else {
                     continue;
                 };
@@ -292,13 +325,15 @@ impl Universe {
 
     fn summed(&mut self, disk: &Disk) -> BigUint {
         let Universe { sectors, residuals, .. } = self;
+        let rest = disk.told_in_part(sectors, residuals);
+        let sectors: Vec<&Sector> = sectors.iter().chain(&rest).collect();
         let mut left = Vec::with_capacity(sectors.len());
-        for (at, sector) in (0..).zip(&*sectors) {
+        for (at, sector) in (0..).zip(&sectors) {
             if disk.told(sector.lba).is_none() {
                 left.push((at, Left { denied: disk.denied_of(sector), clause: None }));
             }
         }
-        disk.add_clauses(sectors, &mut left);
+        disk.add_clauses(&sectors, &mut left);
         // Those of which nothing was open.
         let alike = match disk.rules.contract.damages_at_rest() {
             true => disk.untold() - left.len() as u64,

@@ -12,6 +12,7 @@ mod claimed;
 mod deciding;
 mod flipped;
 mod heads;
+mod intact;
 mod peeking;
 mod recording;
 mod resting;
@@ -314,6 +315,7 @@ impl BlockDevice for Live<'_> {
             && self.disk.asks_classes
             && self.disk.clauses.allowed
             && !self.disk.rules.independent
+            && !self.rests()
             && let Some(answer) = self.ask_any((at.0, count), test)?
         {
             return Ok(answer);

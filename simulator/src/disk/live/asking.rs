@@ -107,7 +107,13 @@ impl Live<'_> {
         }
         let sector = u64::from(self.disk.geometry.logical_bytes);
         let (segments, lbas) = segments(pieces, first, sector);
-        match self.none_is_lost(lbas.iter().copied()) {
+        let asks_if_readable = cannot_be(sum, expected);
+        let readable = match asks_if_readable {
+            true => self.can_all_be_read(lbas.iter().copied()),
+            false => self.none_is_lost(lbas.iter().copied()),
+        };
+        match readable {
+            Ok(true) if asks_if_readable && self.rests() => return Some(Ok(false)),
             Ok(true) => {}
             Ok(false) => return Some(Err(self.no_bytes(first))),
             Err(error) => return Some(Err(error)),
@@ -143,8 +149,7 @@ impl Live<'_> {
         segments: &[Segment<'_>],
         parts: &[Part],
     ) -> Option<Vec<Choice>> {
-        // Who asks for more bits than there are asks whether it can be read, and no collision answers yes.
-        if sum.bytes() < 8 && expected >> (8 * sum.bytes()) != 0 {
+        if cannot_be(sum, expected) {
             return Some(Vec::new());
         }
         let disk = &mut *self.disk;
@@ -447,11 +452,19 @@ impl Live<'_> {
             }
         }
         let content = kept(&answer.group[0]).content;
+        if content == ContentId::FLIPPED {
+            return;
+        }
         if answer.group.iter().all(|i| disk.trace.arena.same(kept(i).content, content)) {
             let now = disk.trace.life_start;
             disk.trace.put(part.lba, content, NONE, now);
         }
     }
+}
+
+/// Who asks for more bits than there are asks whether it can be read, and no collision answers yes.
+fn cannot_be(sum: Checksum, expected: u64) -> bool {
+    sum.bytes() < 8 && expected >> (8 * sum.bytes()) != 0
 }
 
 /// The crash points, of those in `now`, at which one of a group of options is possible: stretch by

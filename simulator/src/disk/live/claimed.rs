@@ -22,6 +22,7 @@ use super::super::classes::{Admitted, Choice, Members, Part};
 use super::super::passed::Segment;
 use super::Live;
 use super::flipped::misses;
+use super::intact::Whether;
 
 /// Most heads that are looked at.
 const HEADS_MAX: u64 = 256;
@@ -149,6 +150,23 @@ impl Live<'_> {
             && let Err(error) = self.reading(Lba(sectors.start), bytes as usize)
         {
             return Some(Err(error));
+        }
+        // Of what is summed whole it makes no difference which sector was damaged, or how.
+        let misses = self.claimed(&heads, head, claims)?.iter().any(|(_, claim)| misses(claim));
+        let is_summed = |lba: &u64| within(&[summed], *lba, sector)[..] == [(0, sector as usize)];
+        let of_head = lbas(head, sector);
+        let whole = sectors.clone().filter(|lba| !of_head.contains(lba) && is_summed(lba));
+        let are_as_left = match misses {
+            true => Ok(None),
+            false => self.are_all(whole, Whether::IsAsLeft),
+        };
+        match are_as_left {
+            Ok(Some(false)) => {
+                self.disk.collisions.excluded |= self.disk.rules.budget.flips > 0;
+                return Some(Ok(false));
+            }
+            Ok(_) => {}
+            Err(error) => return Some(Err(error)),
         }
         match self.none_is_lost(sectors.clone()) {
             Ok(true) => {}

@@ -27,7 +27,7 @@ use super::super::flips::{self, Bits};
 use super::super::rested::{Flipped, Rested};
 use super::super::trace::NONE;
 use super::super::undecided::{Content, Listed};
-use super::super::worlds::Why;
+use super::super::worlds::{Why, World};
 use super::Live;
 use super::flipped::all_images;
 use crate::choose::{Label, What};
@@ -77,7 +77,7 @@ impl Live<'_> {
             return Ok(false);
         }
         let rested = self.disk.rested(lba);
-        let answers = self.became(&rested);
+        let answers = self.became(lba, &rested);
         let count = NonZeroU32::new(answers.len() as u32).expect("some image explains it all");
         let mut answer = 0;
         if count.get() > 1 {
@@ -87,7 +87,7 @@ impl Live<'_> {
             let what = What::Class { cut: self.disk.cuts(), lba };
             self.disk.traffic.decided += 1;
             answer = self.chooser.choose(what, count, &Label::Index) as usize;
-            let admitted = self.admitted(self.whys(&rested, answers[answer]));
+            let admitted = self.admitted(lba, &rested, answers[answer]);
             self.explain(lba, admitted);
         }
         let now = self.disk.trace.life_start;
@@ -132,33 +132,55 @@ impl Live<'_> {
     }
 
     /// Whether it was asked what became of an open sector.
-    fn was_asked(&self, lba: u64) -> bool {
-        let (cut, arena) = (self.disk.cuts(), &self.disk.trace.arena);
-        let denied = |content| self.disk.denied.after(arena, lba, cut, content);
-        denied(ContentId::FLIPPED) || denied(ContentId::UNREADABLE) || self.flipped(lba).is_some()
+    pub(super) fn was_asked(&self, lba: u64) -> bool {
+        // That a sector can be read is not all that there is to ask where bits flip.
+        let last = match self.disk.rules.budget.flips {
+            0 => ContentId::UNREADABLE,
+            _ => ContentId::FLIPPED,
+        };
+        self.is_denied(lba, last) || self.flipped(lba).is_some()
+    }
+
+    pub(super) fn is_denied(&self, lba: u64, content: ContentId) -> bool {
+        self.disk.denied.after(&self.disk.trace.arena, lba, self.disk.cuts(), content)
     }
 
     /// What may have become of a sector, given what is known, the likeliest first.
-    fn became(&self, rested: &Rested) -> Vec<Became> {
+    fn became(&self, lba: u64, rested: &Rested) -> Vec<Became> {
         let flipped = (0..rested.flipped.len()).map(Became::Flipped);
         let all = std::iter::once(Became::Held).chain(flipped).chain([Became::Lost]);
-        let (worlds, budget) = (&self.disk.worlds, self.disk.rules.budget);
-        let possible = |became: &Became| worlds.admit(&self.whys(rested, *became), budget);
+        let demands = self.disk.demands();
+        let possible = |became: &Became| {
+            let mut reasons = self.reasons_of(rested, *became);
+            reasons.any(|(content, why)| {
+                !self.is_denied(lba, content) && demands.admits(lba, content, why)
+            })
+        };
         all.filter(possible).collect()
     }
 
-    fn whys(&self, rested: &Rested, became: Became) -> Why {
+    /// Why that may have become of it, each time with what is told of the sector then.
+    fn reasons_of<'r>(
+        &self,
+        rested: &'r Rested,
+        became: Became,
+    ) -> Box<dyn Iterator<Item = (ContentId, &'r World)> + 'r> {
+        let of = |content, why: &'r Why| why.iter().map(move |why| (content, why));
         match became {
-            Became::Held => rested.held.whole.iter().flat_map(|held| &held.why).cloned().collect(),
-            Became::Flipped(entry) => rested.flipped[entry].why.clone(),
-            Became::Lost => rested.unreadable.clone(),
+            Became::Held => {
+                let held = rested.held.whole.iter();
+                Box::new(held.flat_map(move |held| of(held.content, &held.why)))
+            }
+            Became::Flipped(entry) => Box::new(of(ContentId::FLIPPED, &rested.flipped[entry].why)),
+            Became::Lost => Box::new(of(ContentId::UNREADABLE, &rested.unreadable)),
         }
     }
 
-    fn admitted(&self, mut why: Why) -> Why {
-        let (worlds, budget) = (&self.disk.worlds, self.disk.rules.budget);
-        why.retain(|why| worlds.admit(std::slice::from_ref(why), budget));
-        why
+    fn admitted(&self, lba: u64, rested: &Rested, became: Became) -> Why {
+        let demands = self.disk.demands();
+        let reasons = self.reasons_of(rested, became);
+        let admitted = reasons.filter(|(content, why)| demands.admits(lba, *content, why));
+        admitted.map(|(_, why)| why.clone()).collect()
     }
 
     /// Notes that a sector can be read and that nothing flipped which reads otherwise, if that is news.

@@ -54,7 +54,9 @@ impl Live<'_> {
     /// [`Live::ask_whole`] of sectors of which some option passes.
     pub(super) fn ask_sides(&mut self, sides: Vec<Side<'_>>) -> Result<Option<bool>, DeviceError> {
         let may_fail = || sides.iter().filter(|side| !side.others.is_empty());
-        if may_fail().count() < 2 || may_fail().any(|side| self.disk.is_in_clause(side.part.lba)) {
+        let alone =
+            |side: &Side<'_>| side.part.is_flipped() || self.disk.is_in_clause(side.part.lba);
+        if may_fail().count() < 2 || may_fail().any(alone) {
             return Ok(None);
         }
         let now = self.disk.window();
