@@ -45,7 +45,7 @@ impl Live<'_> {
             if claim.is_some_and(|claim| misses(&claim)) {
                 return None;
             }
-            let mut changes = Vec::new();
+            let (mut changes, mut minded) = (Vec::new(), Vec::new());
             let mut claimed: Vec<Claim> = claim.into_iter().collect();
             for bit in from as u32 * 8..to as u32 * 8 {
                 flip(&mut bytes, bit);
@@ -53,7 +53,11 @@ impl Live<'_> {
                 flip(&mut bytes, bit);
                 if !same(&claim, &other) {
                     changes.push(bit);
-                    claimed.extend(other.filter(|other| claim.is_none_or(|c| !differs(&c, other))));
+                    if !matches!((claim, other), (Some(one), Some(other)) if differs(&one, &other))
+                    {
+                        minded.push(bit);
+                        claimed.extend(other);
+                    }
                 }
             }
             if !self.may_rest_worse() {
@@ -78,12 +82,13 @@ impl Live<'_> {
                 continue;
             }
             let (unnoticed, failing) = flips::split(&others, &summed);
-            let known = (&unnoticed[..], failing, &open[..]);
-            if claimed.len() == 1 && claim.is_some() {
-                let options = self.options(content, known, &changes, &Notice::Fails).ok()?;
-                let arena = &self.disk.trace.arena;
-                return Some(Part::new(arena, (lba, true), options, vec![(from, to)]));
-            }
+            // Where the checksum is another one the rest makes no difference.
+            let minded = Bits::from_iter(bits, minded);
+            let (unminded, open) = flips::split(&open, &minded);
+            let of_sum = changes.minus(&minded);
+            let is_minded = |way: &Way| covered_of(way, &of_sum).is_empty();
+            let (open, differing): (Vec<Way>, Vec<Way>) = open.into_iter().partition(is_minded);
+            let failing = [failing, unminded, differing].concat();
             let contents: FxHashMap<u64, Option<Vec<u8>>> = claimed
                 .iter()
                 .flat_map(|claim| self.sectors_of(claim))
@@ -96,12 +101,14 @@ impl Live<'_> {
                 Some(other) if claim.is_some_and(|claim| differs(&claim, &other)) => false,
                 Some(other) => holds(&other, (lba, bytes), sector, &contents) != Some(false),
             };
-            match self.options(content, known, &changes, &Notice::Claims(&passes)) {
+            let all = [&unnoticed[..], &failing, &open].concat();
+            let known = (&unnoticed[..], failing, &open[..]);
+            match self.options(content, known, &minded, &Notice::Claims(&passes)) {
                 Ok(options) => {
                     let arena = &self.disk.trace.arena;
                     return Some(Part::new(arena, (lba, true), options, vec![(from, to)]));
                 }
-                Err(unclear) => self.clear_up(lba, [others, open].concat(), unclear),
+                Err(unclear) => self.clear_up(lba, all, unclear),
             }
         }
     }
