@@ -7,7 +7,7 @@
 //! on which side of that it lies. The rest of a copy is read once it is whole.
 //!
 //! Invariant: what comes of it is what reading the front of both copies would bring, and the same sectors are
-//! asked of.
+//! asked of; but both copies are asked for whole where the device can hardly say anything of either.
 //!
 //! What it is not: for devices that do not [pay](BlockDevice::pays_by_parts) for it.
 
