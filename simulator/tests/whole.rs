@@ -12,6 +12,7 @@ use journal_core::Survivors;
 use journal_core::formats::Format;
 use num_bigint::BigUint;
 use proptest::prelude::*;
+use simulator::case::Case;
 use simulator::disk::contract::{
     CacheOrder, Contract, Flush, Fua, InnerTear, TearShape, TornContents,
 };
@@ -163,6 +164,47 @@ fn what_is_asked_of_a_range_at_rest_finds_what_each_of_its_sectors_finds() {
     }
     println!("{compared} compared, {fewer} with fewer leaves: {leaves:?}");
     assert!(compared > 15 && fewer > 6, "{compared} compared, {fewer} with fewer leaves");
+}
+
+/// What torture found on `ssd-zheng-hostile`: bits that flipped in the newest copy of a header, so that an older log is
+/// shown; and, last, in two sectors after two cuts.
+const TORTURED: [&str; 5] = [
+    "tw2-AQR2OGNlEXNzZC16aGVuZy1ob3N0aWxlgASAIIAEgAQCAAEAAAEBAAQAAAEAgIABAAIACQAMAQZmb3JnZXQCAAgADAEAAAEKc2VjdG9yIDEuMA9mbGlwIDMwNTYgb2YgdzUAAAAAAQBl1vO7",
+    "tw2-AQR2OHBwEXNzZC16aGVuZy1ob3N0aWxlgASAIIAEgAQCAAEAAAEBAAQAAAEAgIACAAACBWNhcnJ5AwAIAAgCBmZvcmdldAIACQAIAQAAAQpzZWN0b3IgMi4wCGZsaXAgMTkwAAAAAAEAeuDskw",
+    "tw2-AQZ2OS01MTIRc3NkLXpoZW5nLWhvc3RpbGWABIAggASABAIAAQAAAQEABAAAAQCAoAEAAgAIAgEGZm9yZ2V0AgAIAAgBAAABCnNlY3RvciAxLjAOZmxpcCA0MDkgb2YgdzQAAAAAAQCiI3H6",
+    "tw2-AQZ2OS01MTIRc3NkLXpoZW5nLWhvc3RpbGWABIAggASABAIAAQAAAQEABAAAAQCAoAEAAwAJAAwCAQVjYXJyeQIACAAMAQAAAQpzZWN0b3IgMS4wDmZsaXAgNDA5IG9mIHc0AAAAAAEAYM1a8g",
+    "tw2-AQl2OS1ub3NhbHQRc3NkLXpoZW5nLWhvc3RpbGWABIAggASABAIAAQAAAQEABAAAAQCAgAgAAAIFY2FycnkCAAgCBmZvcmdldAIACAAIAQAAAgpzZWN0b3IgMS4wEGZsaXAgMjk3MiBvZiB3MTYKc2VjdG9yIDIuMBBmbGlwIDIyMzIgb2YgdzE5AAAAAAEAsCFjfw",
+];
+
+/// Whether a tree has a leaf that violates the same.
+struct Finds<'a>(&'a Setup, OracleSet);
+
+impl Visitor for Finds<'_> {
+    type Out = bool;
+
+    fn visit<J: Format>(self, _: Row, options: J::Options) -> bool {
+        let (mut run, journal) = Run::<J>::new(&options, self.0.clone()).expect("a valid case");
+        run.record(journal, None);
+        let mut tree = Tree::default();
+        tree.ask_whole(true);
+        while let Some(leaf) = run.next_leaf(&mut tree) {
+            if leaf.violated == self.1 {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+#[test]
+fn what_torture_found_where_bits_flip_a_tree_finds() {
+    for token in TORTURED {
+        let case = Case::parse(token).expect("a case");
+        let violated = case.run(None).expect("a case that runs").leaf.violated;
+        assert!(violated.iter().next().is_some(), "{token}");
+        let found = journals::visit(&case.journal, Finds(&case.setup(), violated));
+        assert_eq!(found, Some(true), "{violated:?}: {token}");
+    }
 }
 
 fn contracts() -> impl Strategy<Value = Contract> {
