@@ -74,6 +74,26 @@ impl Visitor for Compare<'_> {
     }
 }
 
+/// How many cases were compared, how many of them have fewer leaves, and the leaves of all, with clauses and without.
+#[derive(Debug, Default)]
+struct Tally {
+    compared: u32,
+    fewer: u32,
+    leaves: (u64, u64),
+}
+
+impl Tally {
+    fn add(&mut self, journal: &str, setup: &Setup) {
+        let Some(Some((whole, by_sector))) = journals::visit(journal, Compare(setup)) else {
+            return;
+        };
+        self.compared += 1;
+        self.fewer += u32::from(whole < by_sector);
+        self.leaves.0 += u64::from(whole);
+        self.leaves.1 += u64::from(by_sector);
+    }
+}
+
 fn setup(contract: &Contract, workload: Workload) -> Setup {
     let bytes = 128 * 1024;
     Setup {
@@ -113,7 +133,7 @@ const JOURNALS: [&str; 13] = [
 
 #[test]
 fn a_clause_finds_what_each_sector_at_fault_finds_on_every_device() {
-    let (mut compared, mut fewer, mut leaves) = (0, 0, (0u64, 0u64));
+    let mut tally = Tally::default();
     // Sector by sector damage at rest takes long: see below.
     for preset in presets::all().into_iter().filter(|p| !p.contract.damages_at_rest()) {
         for journal in JOURNALS {
@@ -125,19 +145,13 @@ fn a_clause_finds_what_each_sector_at_fault_finds_on_every_device() {
                 (two_lives, Identity::SameAgain),
             ] {
                 let setup = setup(&preset.contract, workload(lives, identity));
-                let Some(Some((whole, by_sector))) = journals::visit(journal, Compare(&setup))
-                else {
-                    continue;
-                };
-                compared += 1;
-                fewer += u32::from(whole < by_sector);
-                leaves = (leaves.0 + u64::from(whole), leaves.1 + u64::from(by_sector));
+                tally.add(journal, &setup);
             }
         }
     }
-    assert!(compared > 100 && fewer > 20, "{compared} compared, {fewer} with fewer leaves");
-    assert!(leaves.0 < leaves.1, "{leaves:?}");
-    println!("{compared} compared, {fewer} with fewer leaves: {leaves:?}");
+    assert!(tally.compared > 100 && tally.fewer > 20, "{tally:?}");
+    assert!(tally.leaves.0 < tally.leaves.1, "{tally:?}");
+    println!("{tally:?}");
 }
 
 #[test]
@@ -146,24 +160,18 @@ fn what_is_asked_of_a_range_at_rest_finds_what_each_of_its_sectors_finds() {
     let flipped = Contract { bit_flips: 1, ..Contract::base("flipped") };
     let both = Contract { bit_flips: 1, latent_errors: 1, ..Contract::base("both") };
     let hostile = presets::named("ssd-zheng-hostile").expect("a preset");
-    let (mut compared, mut fewer, mut leaves) = (0, 0, (0u64, 0u64));
+    let mut tally = Tally::default();
     for contract in [lost, flipped, both, hostile] {
         for journal in ["v8", "v8p", "v9-512", "v9-4096", "leveldb", "twin-middle-unsummed"] {
             let lives: [&[&[u32]]; 2] = [&[&[48, 48]], &[&[48], &[48]]];
             for lives in lives {
                 let setup = setup(&contract, workload(lives, Identity::Fresh));
-                let Some(Some((whole, by_sector))) = journals::visit(journal, Compare(&setup))
-                else {
-                    continue;
-                };
-                compared += 1;
-                fewer += u32::from(whole < by_sector);
-                leaves = (leaves.0 + u64::from(whole), leaves.1 + u64::from(by_sector));
+                tally.add(journal, &setup);
             }
         }
     }
-    println!("{compared} compared, {fewer} with fewer leaves: {leaves:?}");
-    assert!(compared > 15 && fewer > 6, "{compared} compared, {fewer} with fewer leaves");
+    println!("{tally:?}");
+    assert!(tally.compared > 15 && tally.fewer > 6, "{tally:?}");
 }
 
 /// What torture found on `ssd-zheng-hostile`: bits that flipped in the newest copy of a header, so that an older log is
