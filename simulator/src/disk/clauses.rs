@@ -69,8 +69,6 @@ pub struct Clauses {
     cuts: u32,
     /// Whether there may be any.
     pub allowed: bool,
-    /// Whether it need not be asked, either, what became of a sector at rest that passes in no case.
-    pub may_skip: bool,
 }
 
 impl Clauses {
@@ -129,7 +127,6 @@ impl Disk {
     /// independent only behind the last cut of a run (`held.rs`), and so under damage at rest: what is damaged
     /// stays so in the next life, if it was asked for.
     pub fn allow_clauses(&mut self, whether: bool, is_last: bool) {
-        self.clauses.may_skip = whether && is_last;
         let is_hidden = !self.rules.independent && !self.rules.contract.damages_at_rest();
         self.clauses.allowed = whether && (is_last || is_hidden);
     }

@@ -18,15 +18,18 @@
 //! What it is not: a list. No image is made.
 
 use num_bigint::BigUint;
+use smallvec::smallvec;
 
 use super::arena::ContentId;
 use super::boxes::bytes_of;
 use super::product::Product;
 use super::readings;
 use super::residuals::{About, Contents, Counting, DeniedOf, Left, Residuals, Shape};
+use super::rested::Rested;
 use super::undecided::Content;
-use super::worlds::{Latent, Range, Why, World, merged};
+use super::worlds::{Why, World, merged};
 use super::{Disk, ground, trace};
+use crate::choose::Label;
 
 /// The sectors of a disk that may hold more than one content, as of a cut.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +46,10 @@ pub struct Universe {
 
 /// What explains the contents of a sector, each so many, and what they read as.
 type AtRestOf = (Vec<(u128, Why)>, Vec<ContentId>);
+
+fn of_rested(rested: &Rested) -> AtRestOf {
+    rested.entries().map(|(many, why, held)| ((many, why), held)).unzip()
+}
 
 /// A sector that is open.
 #[derive(Clone, Debug)]
@@ -107,8 +114,7 @@ impl Disk {
         {
             return None;
         }
-        let rested = self.rested(lba);
-        Some(rested.entries().map(|(many, why, held)| ((many, why), held)).unzip())
+        Some(of_rested(&self.rested(lba)))
     }
 
     /// What numbers of images depend on besides the sectors.
@@ -184,24 +190,18 @@ impl Disk {
         lbas.dedup();
         let is_open = |lba: &u64| sectors.binary_search_by_key(lba, |sector| sector.lba).is_ok();
         lbas.retain(|lba| !is_open(lba) && self.told(*lba).is_none());
-        let mut alone = Vec::with_capacity(lbas.len());
-        for lba in lbas {
-            let settled = ground::settled(&self.trace, &self.rules, lba);
-            let mut contents = vec![(1, Why::from_iter([World::new()]))];
-            let mut held = vec![settled];
-            let (cut, bits) = (self.cuts() - 1, 8 * u128::from(self.geometry.logical_bytes));
-            let event = |latent| Why::from_iter([World::from_iter([(latent, Range::of(1, 1))])]);
-            if self.rules.budget.flips > 0 {
-                contents.push((bits, event(Latent::Flip { cut, lba })));
-                held.push(ContentId::FLIPPED);
-            }
-            if self.rules.budget.lost > 0 {
-                contents.push((1, event(Latent::Lost { cut, lba })));
-                held.push(ContentId::UNREADABLE);
-            }
-            alone.push(Sector { lba, shape: residuals.shape(contents), held });
-        }
-        alone
+        let at_rest = |lba| {
+            let known = self.known_rested(lba);
+            let rested = known.unwrap_or_else(|| {
+                let content = ground::settled(&self.trace, &self.rules, lba);
+                let settled = Content { content, label: Label::Old, why: smallvec![World::new()] };
+                let at = (self.cuts() - 1, lba);
+                Rested::new(&self.trace.arena, self.rules.budget, at, vec![settled]).into()
+            });
+            let (contents, held) = of_rested(&rested);
+            Sector { lba, shape: residuals.shape(contents), held }
+        };
+        lbas.into_iter().map(at_rest).collect()
     }
 
     /// Says of sectors that are left which clause speaks of them, and puts those of a clause one behind

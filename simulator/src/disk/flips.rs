@@ -185,6 +185,15 @@ pub fn flip(bytes: &mut [u8], bit: u32) {
     bytes[bit as usize / 8] ^= 1 << (bit % 8);
 }
 
+/// Looks at bytes with these bits flipped, which are flipped back.
+#[inline]
+pub fn with_flipped<T>(bytes: &mut [u8], bits: &[u32], look: impl FnOnce(&[u8]) -> T) -> T {
+    bits.iter().for_each(|&bit| flip(bytes, bit));
+    let seen = look(bytes);
+    bits.iter().for_each(|&bit| flip(bytes, bit));
+    seen
+}
+
 /// The bits in which two contents differ, ascending.
 pub fn differing<'b>(a: &'b [u8], b: &'b [u8]) -> impl Iterator<Item = u32> + 'b {
     let bytes = (0..).zip(a.iter().zip(b)).filter(|(_, (a, b))| a != b);

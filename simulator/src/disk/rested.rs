@@ -158,11 +158,15 @@ fn are_near(a: &[u8], b: &[u8], reach: u32) -> bool {
 }
 
 impl Disk {
+    /// [`Disk::rested`], if it was found before.
+    pub(super) fn known_rested(&self, lba: u64) -> Option<Arc<Rested>> {
+        self.listings.rested(self.trace.cuts.len(), lba).filter(|_| self.visits_all)
+    }
+
     /// What an open sector may read as after the last cut, whatever is read of others.
     pub(super) fn rested(&mut self, lba: u64) -> Arc<Rested> {
         let listed = self.listed(lba);
-        let known = self.listings.rested(self.trace.cuts.len(), lba).filter(|_| self.visits_all);
-        if let Some(rested) = known {
+        if let Some(rested) = self.known_rested(lba) {
             return rested;
         }
         let (nothing, budget) = (Worlds::default(), self.rules.budget);

@@ -41,14 +41,15 @@ impl Live<'_> {
             return None;
         }
         let sector = u64::from(self.disk.geometry.logical_bytes);
-        let mut of_head = lbas(head, sector);
-        if let (Some(lba), None) = (of_head.next(), of_head.next())
-            && let [within] = within(&[head], lba, sector)[..]
-            && self.none_may_pass(lba, within, &|head| claims(head).is_some())
+        let of_head = lbas(head, sector);
+        if self.rests_unseen()
+            && of_head.end - of_head.start == 1
+            && let [within] = within(&[head], of_head.start, sector)[..]
+            && self.none_may_pass(of_head.start, within, &|head| claims(head).is_some())
         {
             return Some(Ok(false));
         }
-        match self.none_is_lost(lbas(head, sector)) {
+        match self.none_is_lost(of_head) {
             Ok(true) => {}
             cannot => return Some(cannot),
         }
@@ -152,27 +153,27 @@ impl Live<'_> {
             return Some(Err(error));
         }
         // Of what is summed whole it makes no difference which sector was damaged, or how.
-        let misses = self.claimed(&heads, head, claims)?.iter().any(|(_, claim)| misses(claim));
-        let is_summed = |lba: &u64| within(&[summed], *lba, sector)[..] == [(0, sector as usize)];
         let of_head = lbas(head, sector);
-        let whole = sectors.clone().filter(|lba| !of_head.contains(lba) && is_summed(lba));
-        let are_as_left = match misses {
-            true => Ok(None),
-            false => self.are_all(whole, Whether::IsAsLeft),
-        };
-        match are_as_left {
-            Ok(Some(false)) => {
-                self.disk.collisions.excluded |= self.disk.rules.budget.flips > 0;
-                return Some(Ok(false));
+        if self.rests_unseen()
+            && !self.claimed(&heads, head, claims)?.iter().any(|(_, claim)| misses(claim))
+        {
+            let all = (0, sector as usize);
+            let is_summed = |lba: &u64| within(&[summed], *lba, sector)[..] == [all];
+            let whole = sectors.clone().filter(|lba| !of_head.contains(lba) && is_summed(lba));
+            match self.are_all(whole, Whether::IsAsLeft) {
+                Ok(Some(false)) => {
+                    self.disk.collisions.excluded |= self.disk.rules.budget.flips > 0;
+                    return Some(Ok(false));
+                }
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
             }
-            Ok(_) => {}
-            Err(error) => return Some(Err(error)),
         }
         match self.none_is_lost(sectors.clone()) {
             Ok(true) => {}
             cannot => return Some(cannot),
         }
-        let (count, of_head) = (heads.len(), lbas(head, sector));
+        let count = heads.len();
         let covered = |lba| within(&[head, summed], lba, sector);
         let again = |part: Part| {
             let lba = part.lba;

@@ -19,7 +19,7 @@ use smallvec::smallvec;
 
 use super::super::arena::ContentId;
 use super::super::classes::{Admitted, Flips, Part};
-use super::super::flips::{self, Bits, Way, flip};
+use super::super::flips::{self, Bits, Way, flip, with_flipped};
 use super::super::linear::Changes;
 use super::super::parted;
 use super::super::trace::NONE;
@@ -207,13 +207,11 @@ impl Live<'_> {
             let (mut fails, mut tells) = (Vec::new(), Vec::new());
             let mut bytes = self.disk.trace.arena.get(content).to_vec();
             for bit in set.iter() {
-                flip(&mut bytes, bit);
-                let passes = match notice {
-                    Notice::TellsIf(passes) | Notice::Claims(passes) => passes(&bytes),
+                let passes = with_flipped(&mut bytes, &[bit], |bytes| match notice {
+                    Notice::TellsIf(passes) | Notice::Claims(passes) => passes(bytes),
                     _ => true,
-                };
+                });
                 if passes { &mut tells } else { &mut fails }.push(bit);
-                flip(&mut bytes, bit);
             }
             let bits = self.disk.trace.arena.bits();
             let with = |these: &[u32]| {
@@ -279,13 +277,7 @@ impl Live<'_> {
             return Err(Unclear { of, parts: vec![way.clone()], ask });
         };
         let mut bytes = self.disk.trace.arena.get(content).to_vec();
-        let mut passes = |flipped: &[u32]| {
-            flipped.iter().for_each(|&bit| flip(&mut bytes, bit));
-            let passes = test(&bytes);
-            flipped.iter().for_each(|&bit| flip(&mut bytes, bit));
-            passes
-        };
-        Ok(parted::by(way, covered, &mut passes))
+        Ok(parted::by(way, covered, &mut |bits| with_flipped(&mut bytes, bits, test)))
     }
 
     /// Whether such a sector passes a test of these of its bytes.
@@ -360,12 +352,7 @@ pub(super) fn all_images(
 ) -> bool {
     let within = covered_of(way, covered);
     flips::images(&within) <= TRIED_MAX
-        && flips::all(&within, &mut |flipped| {
-            flipped.iter().for_each(|&bit| flip(bytes, bit));
-            let here = holds(bytes);
-            flipped.iter().for_each(|&bit| flip(bytes, bit));
-            here
-        })
+        && flips::all(&within, &mut |bits| with_flipped(bytes, bits, holds))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 
 use super::super::arena::ContentId;
 use super::super::classes::Part;
-use super::super::flips::{self, Bits, Way, flip};
+use super::super::flips::{self, Bits, Way, with_flipped};
 use super::super::readings::damaged;
 use super::Live;
 use super::claimed::{holds, lbas, same, span_of, within};
@@ -48,9 +48,7 @@ impl Live<'_> {
             let (mut changes, mut minded) = (Vec::new(), Vec::new());
             let mut claimed: Vec<Claim> = claim.into_iter().collect();
             for bit in from as u32 * 8..to as u32 * 8 {
-                flip(&mut bytes, bit);
-                let other = claims(&bytes[from..to]);
-                flip(&mut bytes, bit);
+                let other = with_flipped(&mut bytes, &[bit], |bytes| claims(&bytes[from..to]));
                 if !same(&claim, &other) {
                     changes.push(bit);
                     if !matches!((claim, other), (Some(one), Some(other)) if differs(&one, &other))

@@ -29,7 +29,7 @@ impl Live<'_> {
         lbas: impl IntoIterator<Item = u64>,
         whether: Whether,
     ) -> Result<Option<bool>, DeviceError> {
-        if !self.rests() || !self.disk.clauses.allowed {
+        if !self.rests_unseen() {
             return Ok(None);
         }
         let mut parts: Vec<Part> = Vec::new();
@@ -55,21 +55,20 @@ impl Live<'_> {
         &mut self,
         lbas: impl Iterator<Item = u64> + Clone,
     ) -> Result<bool, DeviceError> {
-        if !self.rests() || !self.disk.clauses.may_skip {
+        if !self.rests_unseen() {
             return self.none_is_lost(lbas);
         }
         let mut doubtful = Vec::new();
         for lba in lbas {
-            let is_known = self.certain(lba).is_some() || self.was_asked(lba);
-            let may_be_lost = |live: &mut Self| {
-                let denied = live.is_denied(lba, ContentId::UNREADABLE);
-                !denied && !live.disk.rested(lba).unreadable.is_empty()
-            };
-            if self.certain(lba) == Some(ContentId::UNREADABLE) {
-                return Ok(false);
-            }
-            if !is_known && may_be_lost(self) {
-                doubtful.push(lba);
+            match self.certain(lba) {
+                Some(ContentId::UNREADABLE) => return Ok(false),
+                None if !self.was_asked(lba)
+                    && !self.is_denied(lba, ContentId::UNREADABLE)
+                    && !self.disk.rested(lba).unreadable.is_empty() =>
+                {
+                    doubtful.push(lba);
+                }
+                _ => {}
             }
         }
         match self.are_all(doubtful.iter().copied(), Whether::CanBeRead)? {

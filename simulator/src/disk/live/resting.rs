@@ -27,7 +27,7 @@ use super::super::flips::{self, Bits};
 use super::super::rested::{Flipped, Rested};
 use super::super::trace::NONE;
 use super::super::undecided::{Content, Listed};
-use super::super::worlds::{Why, World};
+use super::super::worlds::Why;
 use super::Live;
 use super::flipped::all_images;
 use crate::choose::{Label, What};
@@ -48,6 +48,13 @@ impl Live<'_> {
     pub(super) fn rests(&self) -> bool {
         let budget = self.disk.rules.budget;
         budget.lost > 0 || budget.flips > 0
+    }
+
+    /// Whether sectors may be damaged at rest, and clauses may say so: then no life comes behind this one, in which
+    /// what was damaged would be seen.
+    #[inline]
+    pub(super) fn rests_unseen(&self) -> bool {
+        self.rests() && self.disk.clauses.allowed
     }
 
     /// Whether all of these sectors can be read, as far as that is in doubt for damage at rest: elsewhere it is
@@ -77,7 +84,7 @@ impl Live<'_> {
             return Ok(false);
         }
         let rested = self.disk.rested(lba);
-        let answers = self.became(lba, &rested);
+        let mut answers = self.became(lba, &rested);
         let count = NonZeroU32::new(answers.len() as u32).expect("some image explains it all");
         let mut answer = 0;
         if count.get() > 1 {
@@ -87,11 +94,13 @@ impl Live<'_> {
             let what = What::Class { cut: self.disk.cuts(), lba };
             self.disk.traffic.decided += 1;
             answer = self.chooser.choose(what, count, &Label::Index) as usize;
-            let admitted = self.admitted(lba, &rested, answers[answer]);
-            self.explain(lba, admitted);
+        }
+        let (became, why) = answers.swap_remove(answer);
+        if count.get() > 1 {
+            self.explain(lba, why);
         }
         let now = self.disk.trace.life_start;
-        match answers[answer] {
+        match became {
             Became::Held => self.is_as_left(lba, &rested, count.get() > 1),
             Became::Flipped(entry) => {
                 let entry = &rested.flipped[entry];
@@ -101,7 +110,7 @@ impl Live<'_> {
             }
             Became::Lost => self.disk.trace.put(lba, ContentId::UNREADABLE, NONE, now),
         }
-        Ok(matches!(answers[answer], Became::Lost))
+        Ok(matches!(became, Became::Lost))
     }
 
     /// Whether it makes no difference to a test of these bytes what became of an open sector at rest, of which
@@ -113,8 +122,7 @@ impl Live<'_> {
         covered: (usize, usize),
         test: &dyn Fn(&[u8]) -> bool,
     ) -> bool {
-        let may_skip = self.rests() && self.disk.clauses.may_skip;
-        if !may_skip || self.certain(lba).is_some() || self.was_asked(lba) {
+        if !self.rests_unseen() || self.certain(lba).is_some() || self.was_asked(lba) {
             return false;
         }
         let rested = self.disk.rested(lba);
@@ -145,42 +153,22 @@ impl Live<'_> {
         self.disk.denied.after(&self.disk.trace.arena, lba, self.disk.cuts(), content)
     }
 
-    /// What may have become of a sector, given what is known, the likeliest first.
-    fn became(&self, lba: u64, rested: &Rested) -> Vec<Became> {
-        let flipped = (0..rested.flipped.len()).map(Became::Flipped);
-        let all = std::iter::once(Became::Held).chain(flipped).chain([Became::Lost]);
+    /// What may have become of a sector, given what is known, the likeliest first, each with why.
+    fn became(&self, lba: u64, rested: &Rested) -> Vec<(Became, Why)> {
         let demands = self.disk.demands();
-        let possible = |became: &Became| {
-            let mut reasons = self.reasons_of(rested, *became);
-            reasons.any(|(content, why)| {
-                !self.is_denied(lba, content) && demands.admits(lba, content, why)
-            })
+        let admitted = |content, why: &Why| -> Why {
+            let mut why = why.clone();
+            why.retain(|why| demands.admits(lba, content, why));
+            if self.is_denied(lba, content) { Why::new() } else { why }
         };
-        all.filter(possible).collect()
-    }
-
-    /// Why that may have become of it, each time with what is told of the sector then.
-    fn reasons_of<'r>(
-        &self,
-        rested: &'r Rested,
-        became: Became,
-    ) -> Box<dyn Iterator<Item = (ContentId, &'r World)> + 'r> {
-        let of = |content, why: &'r Why| why.iter().map(move |why| (content, why));
-        match became {
-            Became::Held => {
-                let held = rested.held.whole.iter();
-                Box::new(held.flat_map(move |held| of(held.content, &held.why)))
-            }
-            Became::Flipped(entry) => Box::new(of(ContentId::FLIPPED, &rested.flipped[entry].why)),
-            Became::Lost => Box::new(of(ContentId::UNREADABLE, &rested.unreadable)),
-        }
-    }
-
-    fn admitted(&self, lba: u64, rested: &Rested, became: Became) -> Why {
-        let demands = self.disk.demands();
-        let reasons = self.reasons_of(rested, became);
-        let admitted = reasons.filter(|(content, why)| demands.admits(lba, *content, why));
-        admitted.map(|(_, why)| why.clone()).collect()
+        let held = rested.held.whole.iter();
+        let held = held.flat_map(|held| admitted(held.content, &held.why)).collect();
+        let flipped = rested.flipped.iter().enumerate();
+        let flipped =
+            flipped.map(|(at, of)| (Became::Flipped(at), admitted(ContentId::FLIPPED, &of.why)));
+        let lost = (Became::Lost, admitted(ContentId::UNREADABLE, &rested.unreadable));
+        let all = std::iter::once((Became::Held, held)).chain(flipped).chain([lost]);
+        all.filter(|(_, why)| !why.is_empty()).collect()
     }
 
     /// Notes that a sector can be read and that nothing flipped which reads otherwise, if that is news.
